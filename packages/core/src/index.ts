@@ -1,1 +1,89 @@
-export const placeholder: string = 'core'
+export type { AgentCallbacks, CallbackMeta } from './callbacks.ts'
+export {
+  type ConfigErrorCode,
+  type ErrorCode,
+  type FaultCode,
+  isMillraceError,
+  MillraceError,
+  type MillraceErrorOptions,
+  type RunErrorCode,
+} from './errors.ts'
+export {
+  type AgentEvent,
+  type AgentEventType,
+  type BlockFinished,
+  type BlockPlace,
+  type BlockStarted,
+  checksum,
+  type ClientError,
+  type EventBody,
+  type EventHead,
+  type Fallback,
+  type FallbackReason,
+  type RetractionReason,
+  type RunFinished,
+  type RunOutcome,
+  type RunStarted,
+  type Rung,
+  type TextDelta,
+  type ThinkingDelta,
+  type ToolFinished,
+  type ToolInput,
+  type ToolOutcome,
+  type ToolProgressed,
+  type ToolResultContent,
+  type ToolStarted,
+  type TurnFinished,
+  type TurnMode,
+  type TurnRetracted,
+  type TurnStarted,
+} from './events.ts'
+export {
+  type AssistantMessage,
+  type ContentBlock,
+  contentBlockTypes,
+  deltaTypes,
+  type InputMessage,
+  type KnownContentBlockType,
+  type KnownDeltaType,
+  type KnownStopReason,
+  type Message,
+  stopReasons,
+  type ToolUseBlock,
+  type Usage,
+} from './messages.ts'
+export type { Middleware, RunScope, ToolCall, ToolCallEnd, TurnEnd, TurnScope } from './middleware.ts'
+export {
+  type DecisionReason,
+  type FlagClient,
+  type FlagContext,
+  type FlagDetails,
+  flagKeys,
+  type FlagValue,
+  type RunDecision,
+} from './ports/flag-client.ts'
+export type {
+  AcquireResult,
+  AppendResult,
+  RenewResult,
+  RunLease,
+  RunRecord,
+  RunSnapshot,
+  RunStore,
+} from './ports/run-store.ts'
+export type { ClaimResult, CommitResult, Session, SessionStore } from './ports/session-store.ts'
+export type { SetResult, StateEntry, StateStore } from './ports/state-store.ts'
+export type { Agent, AgentRun, Retraction, RunInput, RunResult } from './run.ts'
+export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './runtime.ts'
+export {
+  defineTool,
+  type Reconciliation,
+  type Tool,
+  type ToolContext,
+  ToolError,
+  type ToolOptions,
+  type ToolOutput,
+  type ToolProgress,
+} from './tools/define-tool.ts'
+export type { LedgerEntry, ToolLedger } from './tools/ledger.ts'
+export type { InputIssue, InputOf, InputResult, PlainToolSchema, StandardToolSchema, ToolSchema } from './tools/schema.ts'

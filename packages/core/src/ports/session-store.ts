@@ -1,0 +1,30 @@
+import type { Message } from '../messages.ts'
+
+export interface Session {
+  readonly sessionId: string
+  /** 0 for a session that was never committed; grows by 1 with each commit. */
+  readonly version: number
+  readonly messages: readonly Message[]
+  /** The run that may commit to it now, where there is one. */
+  readonly activeRunId?: string
+}
+
+export type CommitResult =
+  | { readonly status: 'committed'; readonly version: number }
+  | { readonly status: 'conflict'; readonly version: number }
+
+export type ClaimResult =
+  | { readonly status: 'claimed'; readonly session: Session }
+  | { readonly status: 'busy'; readonly activeRunId: string }
+
+/** Where conversations are kept. A framework's session holds the id alone. Each method is one atomic step. */
+export interface SessionStore {
+  /** The session; an unknown id is an empty session of version 0. */
+  load(sessionId: string): Promise<Session>
+  /** Makes `runId` the one active run for `ttlMs` milliseconds. Claiming again by the same run prolongs it. */
+  claim(sessionId: string, runId: string, ttlMs: number): Promise<ClaimResult>
+  /** Gives the claim back where `runId` still holds it. */
+  release(sessionId: string, runId: string): Promise<void>
+  /** Replaces the messages where the session is still at `expectedVersion`. */
+  commit(sessionId: string, expectedVersion: number, messages: readonly Message[]): Promise<CommitResult>
+}

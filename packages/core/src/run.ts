@@ -1,0 +1,82 @@
+import type { AgentCallbacks } from './callbacks.ts'
+import type { MillraceError } from './errors.ts'
+import type { AgentEvent, RunOutcome } from './events.ts'
+import type { InputMessage, Message, Usage } from './messages.ts'
+import type { FlagClient, FlagContext, RunDecision } from './ports/flag-client.ts'
+import type { ToolLedger } from './tools/ledger.ts'
+
+/**
+ * What happens to text that was shown and then turns out not to be the final one. `retract`: an event withdraws it.
+ * `continue`: it is committed as it stands and the model goes on from there. `hold`: text is shown once its turn is
+ * whole. `fail`: the run fails. `auto`: `continue` where there is an `onText` callback without an `onRetract`, else
+ * `retract`.
+ */
+export type Retraction = 'auto' | 'retract' | 'continue' | 'hold' | 'fail'
+
+/** What a run is asked to do. */
+export interface RunInput {
+  /** The conversation, as the API takes it. */
+  readonly messages: readonly InputMessage[]
+  /** Interrupts the run when it aborts. */
+  readonly signal?: AbortSignal
+  /** Who asks: a targeting key, or the whole context that flags are evaluated with. */
+  readonly user?: string | FlagContext
+  /** `auto` (default) asks the agent's flags; without flags it streams. The kill switch wins over all three. */
+  readonly mode?: 'auto' | 'stream' | 'buffered'
+  /** Request parameters of this run, over the agent's. */
+  readonly request?: Readonly<Record<string, unknown>>
+  readonly callbacks?: AgentCallbacks
+  readonly retraction?: Retraction
+  /** Default: a fresh UUID. */
+  readonly runId?: string
+  readonly sessionId?: string
+  /** Whose run it is, as its store keeps it. */
+  readonly owner?: string
+  /** A decision that was taken already; `mode` and flags are then not asked, the kill switch still is. */
+  readonly decision?: RunDecision
+  /** The flag source of this run, instead of the agent's. */
+  readonly flags?: FlagClient
+  /** Where executed calls are written down, so that a loop that takes over does not repeat them. */
+  readonly ledger?: ToolLedger
+}
+
+/** How a run ended. It is given whatever happened; `messages` are always accepted as the start of a next request. */
+export interface RunResult {
+  readonly runId: string
+  readonly outcome: RunOutcome
+  readonly stopReason: string | null
+  /** The whole conversation: the input's messages and the new ones. */
+  readonly messages: readonly Message[]
+  readonly newMessages: readonly Message[]
+  /** The text of the answer: of all assistant messages after the last tool result. */
+  readonly text: string
+  /** Sums over the turns that history holds. */
+  readonly usage: Usage
+  readonly turns: number
+  readonly error?: MillraceError
+  /**
+   * Where the run ended inside a turn: how many of `newMessages` were committed before that turn, and its number. What
+   * follows them is what was kept of the broken turn.
+   */
+  readonly unfinished?: { readonly turn: number; readonly committed: number }
+}
+
+/**
+ * A run under way. Iterate it for its events, await `result`, or both. Iteration starts with the first event wherever
+ * it begins in time, as long as at most 10,000 events have passed unread; beyond that it throws `events_missed`. Leaving
+ * an iteration stops nothing: the run goes on to its end, at its own pace. An iterator that is open and not read slows
+ * the run down, as far as the socket of the model API.
+ */
+export interface AgentRun extends AsyncIterable<AgentEvent> {
+  readonly runId: string
+  /** Never rejects. */
+  readonly result: Promise<RunResult>
+  /** Stops the run and keeps what was said. The first call counts. */
+  interrupt(reason?: string): void
+}
+
+/** Anything that runs: `createAgent`'s, or a remote one. */
+export interface Agent {
+  /** @throws MillraceError `invalid_input`, `invalid_messages`, `unknown_option`, at once */
+  run(input: RunInput): AgentRun
+}

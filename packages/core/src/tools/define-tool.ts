@@ -1,0 +1,155 @@
+import { MillraceError } from '../errors.ts'
+import type { ToolResultContent } from '../events.ts'
+import { isRecord } from '../messages.ts'
+import { type CompiledSchema, compileSchema, type InputOf, type ToolSchema } from './schema.ts'
+
+/** How far a tool is. Everything is optional; `progress` and `total` share one unit of the tool's choosing. */
+export interface ToolProgress {
+  readonly progress?: number
+  readonly total?: number
+  readonly message?: string
+  readonly data?: unknown
+}
+
+/** What a tool's `run` is given beside its input. */
+export interface ToolContext {
+  /** Aborts when the call times out, or the run is interrupted. Its reason says which. */
+  readonly signal: AbortSignal
+  /** Reports progress. Never throws, never waits; does nothing once the call has ended. */
+  readonly progress: (report: ToolProgress) => void
+  readonly toolUseId: string
+  /** The same for every execution of this call, also after a crash and on another instance. */
+  readonly idempotencyKey: string
+  readonly runId: string
+  readonly turn: number
+}
+
+/** Whether a call of unknown outcome took effect. Undefined: cannot be told. */
+export type Reconciliation =
+  | { readonly happened: true; readonly result: unknown }
+  | { readonly happened: false }
+  | undefined
+
+/** What a tool may give: text, content blocks, or any JSON value, which is then sent to the model as JSON text. */
+export type ToolOutput = unknown
+
+export interface ToolOptions<Schema extends ToolSchema> {
+  /** What the model calls it: 1 to 128 of `a-z A-Z 0-9 _ -`. */
+  readonly name: string
+  readonly description: string
+  readonly inputSchema: Schema
+  /** No effects: may start early, may be discarded, may run again. Default: false. */
+  readonly readOnly?: boolean
+  /** Effects, but once per `idempotencyKey`: may run again with the same key after a crash. Default: false. */
+  readonly idempotent?: boolean
+  /** Milliseconds that a call may take. Default: the agent's `limits.toolTimeout`. */
+  readonly timeout?: number
+  /** Asked whether a call of unknown outcome happened. */
+  readonly reconcile?: (
+    input: InputOf<Schema>,
+    context: { readonly idempotencyKey: string; readonly toolUseId: string; readonly signal: AbortSignal },
+  ) => Reconciliation | Promise<Reconciliation>
+  /**
+   * Further fields of the API's tool definition, such as `cache_control`, `strict` or `eager_input_streaming`. With a
+   * `type` of Claude's own client tools, such as `bash_20250124`, the definition is sent without description and schema.
+   */
+  readonly definition?: Readonly<Record<string, unknown>>
+  /**
+   * Does the work. Give the result, or be an async generator: what it yields is progress, what it returns the result.
+   * A throw becomes an error result that the model sees, with the error's message.
+   */
+  readonly run: (
+    input: InputOf<Schema>,
+    context: ToolContext,
+  ) => ToolOutput | Promise<ToolOutput> | AsyncGenerator<ToolProgress, ToolOutput, void>
+}
+
+/** A tool, its schema read and its options checked. */
+export interface Tool {
+  readonly name: string
+  readonly description: string
+  readonly readOnly: boolean
+  readonly idempotent: boolean
+  readonly timeout: number | undefined
+  /** The definition that the API is sent. */
+  readonly definition: Readonly<Record<string, unknown>>
+  readonly validate: CompiledSchema['validate']
+  readonly run: (input: unknown, context: ToolContext) => unknown
+  readonly reconcile:
+    | ((input: unknown, context: { idempotencyKey: string; toolUseId: string; signal: AbortSignal }) => unknown)
+    | undefined
+}
+
+/** Thrown by a tool to say, in its own content, what the model should see as the error result. */
+export class ToolError extends Error {
+  override readonly name: string = 'ToolError'
+  readonly content: ToolResultContent
+
+  constructor(content: ToolResultContent, options?: ErrorOptions) {
+    super(typeof content === 'string' ? content : 'The tool failed', options)
+    this.content = content
+  }
+}
+
+const knownOptions = new Set([
+  'definition',
+  'description',
+  'idempotent',
+  'inputSchema',
+  'name',
+  'readOnly',
+  'reconcile',
+  'run',
+  'timeout',
+])
+
+function fail(path: string, expected: string): never {
+  throw new MillraceError('invalid_option', `defineTool: ${path} ${expected}`, { path })
+}
+
+function check(options: unknown): void {
+  if (!isRecord(options)) fail('options', 'must be an object')
+  for (const key of Object.keys(options)) {
+    if (!knownOptions.has(key)) {
+      throw new MillraceError('unknown_option', `defineTool: "${key}" is no option; known are ${[...knownOptions].join(', ')}`, { path: key })
+    }
+  }
+  const { name, description, readOnly, idempotent, timeout, reconcile, definition, run } = options
+  if (typeof name !== 'string' || !/^[a-zA-Z0-9_-]{1,128}$/.test(name)) {
+    fail('name', 'must be 1 to 128 letters, digits, "_" or "-"')
+  }
+  if (typeof description !== 'string') fail('description', 'must be a string')
+  if (typeof run !== 'function') fail('run', 'must be a function')
+  if (reconcile !== undefined && typeof reconcile !== 'function') fail('reconcile', 'must be a function')
+  if (definition !== undefined && !isRecord(definition)) fail('definition', 'must be an object')
+  for (const [path, value] of Object.entries({ readOnly, idempotent })) {
+    if (value !== undefined && typeof value !== 'boolean') fail(path, 'must be true or false')
+  }
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1)) {
+    fail('timeout', 'must be a number of milliseconds, from 1 to 2147483647')
+  }
+}
+
+/**
+ * Defines a client tool.
+ *
+ * @throws MillraceError `invalid_option`, `unknown_option`, `invalid_schema`
+ */
+export function defineTool<const Schema extends ToolSchema>(options: ToolOptions<Schema>): Tool
+export function defineTool(options: ToolOptions<ToolSchema>): Tool {
+  check(options)
+  const { name, description, readOnly = false, idempotent = false, timeout, definition = {}, reconcile, run } = options
+  const schema = compileSchema(options.inputSchema, 'inputSchema')
+  const builtIn = typeof definition['type'] === 'string' && definition['type'] !== 'custom'
+  return {
+    name,
+    description,
+    readOnly,
+    idempotent,
+    timeout,
+    definition: builtIn ? { ...definition, name } : { ...definition, name, description, input_schema: schema.jsonSchema },
+    validate: schema.validate,
+    run,
+    reconcile,
+  }
+}

@@ -1,0 +1,130 @@
+import { MillraceError } from '../errors.ts'
+import { isRecord } from '../messages.ts'
+
+/** One thing that is wrong with an input, and where. */
+export interface InputIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+export type InputResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly InputIssue[] }
+
+/**
+ * A schema of the Standard Schema specification that also gives its JSON Schema: zod 4, arktype, or valibot through
+ * `toStandardJsonSchema`. The tool's input is then typed by it.
+ */
+export interface StandardToolSchema<T = unknown> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly types?: { readonly input: unknown; readonly output: T } | undefined
+    readonly validate: (value: unknown) => InputResult<T> | Promise<InputResult<T>>
+    readonly jsonSchema: {
+      readonly input: (options: { readonly target: 'draft-2020-12' }) => Record<string, unknown>
+    }
+  }
+}
+
+/** A plain JSON Schema. Without `validate` the input is only checked to be an object. */
+export interface PlainToolSchema<T = unknown> {
+  readonly jsonSchema: Readonly<Record<string, unknown>>
+  readonly validate?: (value: unknown) => InputResult<T> | Promise<InputResult<T>>
+}
+
+export type ToolSchema<T = unknown> = StandardToolSchema<T> | PlainToolSchema<T>
+
+/** The input that a tool's `run` gets. */
+export type InputOf<Schema> =
+  Schema extends StandardToolSchema<infer T> ? T : Schema extends PlainToolSchema<infer T> ? T : never
+
+/** Both kinds of schema, as the loop uses them. */
+export interface CompiledSchema {
+  readonly jsonSchema: Readonly<Record<string, unknown>>
+  validate(value: unknown): InputResult<unknown> | Promise<InputResult<unknown>>
+}
+
+function isStandard(schema: unknown): schema is StandardToolSchema {
+  // arktype's schemas are functions.
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false
+  if (!('~standard' in schema)) return false
+  return isRecord(schema['~standard']) && typeof schema['~standard']['validate'] === 'function'
+}
+
+function standardJsonSchema(schema: StandardToolSchema, path: string): Record<string, unknown> {
+  const convert: unknown = schema['~standard'].jsonSchema?.input
+  if (typeof convert !== 'function') {
+    throw new MillraceError(
+      'invalid_schema',
+      `${path} gives no JSON Schema: use zod >= 4.2, arktype >= 2.1.28, valibot's toStandardJsonSchema, or { jsonSchema, validate }`,
+      { path },
+    )
+  }
+  try {
+    return schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' })
+  } catch (cause) {
+    throw new MillraceError('invalid_schema', `${path} cannot be expressed as JSON Schema`, { path, cause })
+  }
+}
+
+/**
+ * Reads either kind of schema.
+ *
+ * @throws MillraceError `invalid_schema` where it is neither, or does not describe an object
+ */
+export function compileSchema(schema: unknown, path: string): CompiledSchema {
+  if (isStandard(schema)) {
+    const jsonSchema = objectSchema(standardJsonSchema(schema, path), path)
+    return { jsonSchema, validate: (value) => schema['~standard'].validate(value) }
+  }
+  if (isRecord(schema) && isRecord(schema['jsonSchema'])) {
+    const validate = schema['validate']
+    if (validate !== undefined && typeof validate !== 'function') {
+      throw new MillraceError('invalid_schema', `${path}.validate must be a function`, { path: `${path}.validate` })
+    }
+    const jsonSchema = objectSchema(schema['jsonSchema'], `${path}.jsonSchema`)
+    return { jsonSchema, validate: validate === undefined ? objectOnly : (value) => readResult(validate(value)) }
+  }
+  throw new MillraceError('invalid_schema', `${path} must be a Standard Schema or { jsonSchema, validate? }`, { path })
+}
+
+function objectSchema(schema: Readonly<Record<string, unknown>>, path: string): Readonly<Record<string, unknown>> {
+  if (schema['type'] !== 'object') {
+    throw new MillraceError('invalid_schema', `${path} must describe an object: its "type" must be "object"`, { path })
+  }
+  const { $schema: _dialect, ...rest } = schema
+  return rest
+}
+
+function objectOnly(value: unknown): InputResult<unknown> {
+  return isRecord(value) ? { value } : { issues: [{ message: 'must be an object' }] }
+}
+
+/** A validator of the caller's own may give anything; what is no result counts as a refusal. */
+async function readResult(given: unknown): Promise<InputResult<unknown>> {
+  const result: unknown = await given
+  if (isRecord(result) && Array.isArray(result['issues'])) {
+    const issues = result['issues'].filter(isRecord).map((issue) => ({ message: String(issue['message']), path: readPath(issue['path']) }))
+    return { issues: issues.length > 0 ? issues : [{ message: 'is not valid' }] }
+  }
+  return isRecord(result) && 'value' in result
+    ? { value: result['value'] }
+    : { issues: [{ message: 'could not be validated' }] }
+}
+
+function readPath(path: unknown): PropertyKey[] {
+  if (!Array.isArray(path)) return []
+  return path.filter((key) => typeof key === 'string' || typeof key === 'number')
+}
+
+/** `items[2].price must be a number`, for the model to act on. */
+export function describeIssues(issues: readonly InputIssue[]): string {
+  return issues
+    .map(({ message, path = [] }) => {
+      const keys = path.map((part) => (typeof part === 'object' ? part.key : part))
+      const where = keys.reduce<string>((at, key) => (typeof key === 'number' ? `${at}[${key}]` : at === '' ? String(key) : `${at}.${String(key)}`), '')
+      return where === '' ? message : `${where}: ${message}`
+    })
+    .join('\n')
+}
