@@ -5,7 +5,9 @@ import { defineConfig } from 'tsup'
  *
  * @param entry output name to source file; the default is the root entry alone
  */
-export function definePackage(entry: Record<string, string> = { index: 'src/index.ts' }): ReturnType<typeof defineConfig> {
+export function definePackage(
+  entry: Record<string, string> = { index: 'src/index.ts' },
+): ReturnType<typeof defineConfig> {
   return defineConfig({
     entry,
     format: 'esm',

@@ -1,21 +1,44 @@
+import { basename, dirname, join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** Sends imports of our own packages to their source, so that a test never runs against a stale build. */
-const conditions = ['millrace-source']
+const conditions = ['millrace-source', 'import', 'module', 'node', 'default']
 
-type TestOptions = NonNullable<ViteUserConfig['test']>
+type AnyTestOptions = NonNullable<ViteUserConfig['test']>
 
-/** The vitest configuration that every package shares; `test` adds to it. Tests are never retried. */
+/** What a package may say of its tests. What makes a result trustworthy is the same for all, and not to be said. */
+export type TestOptions = Omit<
+  AnyTestOptions,
+  'allowOnly' | 'bail' | 'dangerouslyIgnoreUnhandledErrors' | 'passWithNoTests' | 'reporters' | 'outputFile' | 'retry'
+>
+
+/**
+ * The vitest configuration that every package shares; `test` adds to it.
+ *
+ * Tests are never retried, a suite without tests fails, and so does an unhandled rejection. Where the environment
+ * variable `MILLRACE_TEST_RESULTS` names a folder, the results are written there as JSON too, one file a package.
+ */
 export function defineTests(test: TestOptions = {}): ViteUserConfig {
+  const results = process.env['MILLRACE_TEST_RESULTS']
   return defineConfig({
-    resolve: { conditions: [...conditions, 'import', 'module', 'node', 'default'] },
-    ssr: { resolve: { conditions: [...conditions, 'import', 'module', 'node', 'default'] } },
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
     test: {
       include: ['test/**/*.test.ts'],
-      retry: 0,
       testTimeout: 30_000,
       typecheck: { enabled: false },
       ...test,
+      allowOnly: false,
+      bail: 0,
+      dangerouslyIgnoreUnhandledErrors: false,
+      passWithNoTests: false,
+      retry: 0,
+      reporters: results ? ['default', ['json', { outputFile: resultsFile(results) }]] : ['default'],
     },
   })
+}
+
+/** `packages/core` becomes `packages-core.json`. Vitest runs in the folder of the package. */
+function resultsFile(folder: string): string {
+  return join(folder, `${basename(dirname(process.cwd()))}-${basename(process.cwd())}.json`)
 }

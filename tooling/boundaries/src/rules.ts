@@ -1,0 +1,159 @@
+import type { IForbiddenRuleType } from 'dependency-cruiser'
+import type { Layers, Place } from './layers.ts'
+
+/** Every rule that dependency-cruiser applies, made from the table of layers. */
+export function boundaryRules(layers: Layers): IForbiddenRuleType[] {
+  return [...layerRules(layers), ...runtimeRules(layers), ...packageRules, ...moduleRules]
+}
+
+/** A package imports packages of lower layers only. */
+function layerRules(layers: Layers): IForbiddenRuleType[] {
+  const depths = [...new Set(Object.values(layers).map(({ layer }) => layer))].sort((a, b) => a - b)
+  return depths.flatMap((depth) => {
+    // `testing` stands beside the layers: whoever may import it is said by the rules about it.
+    const own = foldersWhere(layers, (place, folder) => place.layer === depth && folder !== 'testing')
+    const higher = foldersWhere(layers, (place) => place.layer > depth)
+    const rules: IForbiddenRuleType[] = []
+    if (own.length > 1) {
+      rules.push({
+        name: `layer-${depth}-no-sibling`,
+        comment: 'a package never imports another of its own layer: move what both need to a lower one',
+        severity: 'error',
+        from: { path: `^packages/(${own.join('|')})/` },
+        to: { path: `^packages/(${own.join('|')})/`, pathNot: '^packages/$1/' },
+      })
+    }
+    if (own.length > 0 && higher.length > 0) {
+      rules.push({
+        name: `layer-${depth}-imports-lower-only`,
+        comment: 'a layer imports only lower layers (tooling/boundaries/layers.json)',
+        severity: 'error',
+        from: { path: `^packages/(${own.join('|')})/` },
+        to: { path: `^packages/(${higher.join('|')})/` },
+      })
+    }
+    return rules
+  })
+}
+
+/** Neutral code runs everywhere: neither Node's built-ins nor code for Node reaches it. */
+function runtimeRules(layers: Layers): IForbiddenRuleType[] {
+  const neutral = `^packages/(${foldersWhere(layers, ({ runtime }) => runtime === 'neutral').join('|')})/src/`
+  const nodeOnly = `^packages/(${foldersWhere(layers, ({ runtime }) => runtime === 'node').join('|')})/`
+  const nodeEntries = Object.entries(layers).flatMap(([folder, { nodeEntries = [] }]) =>
+    nodeEntries.map((entry) => `^packages/${folder}/src/${entry}(/|\\.ts$)`),
+  )
+  return [
+    {
+      name: 'neutral-no-node-builtins',
+      comment: 'neutral code runs outside Node: put Node code into an entry listed in `nodeEntries`',
+      severity: 'error',
+      from: { path: neutral, pathNot: nodeEntries },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'neutral-no-node-entry',
+      comment: "a neutral file that imports a package's Node entry is neutral no more",
+      severity: 'error',
+      from: { path: neutral, pathNot: nodeEntries },
+      to: { path: nodeEntries },
+    },
+    {
+      name: 'neutral-no-node-package',
+      comment: 'a neutral package cannot stand on one that needs Node',
+      severity: 'error',
+      from: { path: neutral, pathNot: nodeEntries },
+      // `testing` has a rule of its own that says more.
+      to: { path: nodeOnly, pathNot: '^packages/testing/' },
+    },
+  ]
+}
+
+const packageRules: IForbiddenRuleType[] = [
+  {
+    name: 'testing-stands-alone',
+    comment: '`testing` imports no Millrace package, so that every package may devDepend on it without a circle',
+    severity: 'error',
+    from: { path: '^packages/testing/(src|bin)/' },
+    to: { path: '^(packages/(?!testing/)|apps/|tooling/)' },
+  },
+  {
+    name: 'testing-only-in-tests',
+    comment: 'published code never needs the scripted server; tests and examples may',
+    severity: 'error',
+    from: { path: '^packages/(?!testing/)[^/]+/src/' },
+    to: { path: '^packages/testing/' },
+  },
+  {
+    name: 'no-deep-import',
+    comment: 'another package is imported by its name, never by a path into its folder',
+    severity: 'error',
+    from: { path: '^((?:packages|apps|tooling)/[^/]+)/' },
+    to: { path: '^(packages|apps|tooling)/', pathNot: '^$1/', dependencyTypes: ['local'] },
+  },
+  {
+    name: 'no-app-import',
+    comment: 'apps are consumers: nothing imports them',
+    severity: 'error',
+    from: { path: '^(packages|tooling)/' },
+    to: { path: '^apps/' },
+  },
+  {
+    name: 'apps-stand-alone',
+    comment: 'an app imports packages, never another app',
+    severity: 'error',
+    from: { path: '^(apps/[^/]+)/' },
+    to: { path: '^apps/', pathNot: '^$1/' },
+  },
+  {
+    name: 'no-tooling-in-source',
+    comment: 'what is published or run does not depend on the tooling of this repository',
+    severity: 'error',
+    from: { path: '^(packages|apps)/[^/]+/src/' },
+    to: { path: '^tooling/' },
+  },
+]
+
+const moduleRules: IForbiddenRuleType[] = [
+  {
+    name: 'no-circular',
+    comment: 'files that need each other are one file, or need a third; type imports count',
+    severity: 'error',
+    from: {},
+    to: { circular: true },
+  },
+  {
+    name: 'no-unresolvable',
+    comment: 'the import leads nowhere: a typing error, or a subpath that the package does not export',
+    severity: 'error',
+    from: {},
+    to: { couldNotResolve: true },
+  },
+  {
+    name: 'no-undeclared-dependency',
+    comment: 'declare it in the package.json of the package that imports it',
+    severity: 'error',
+    from: { path: '^(packages|apps|tooling)/[^/]+/src/' },
+    to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+  },
+  {
+    name: 'no-dev-dependency-in-source',
+    comment: 'whoever installs the package does not get its devDependencies, nor their types',
+    severity: 'error',
+    from: { path: '^packages/[^/]+/src/' },
+    to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'npm-peer', 'npm-optional'] },
+  },
+  {
+    name: 'source-is-self-contained',
+    comment: 'source never imports tests, examples or build configuration',
+    severity: 'error',
+    from: { path: '^((?:packages|apps|tooling)/[^/]+)/src/' },
+    to: { path: '^$1/', pathNot: '^$1/(src/|node_modules/|[^/]+\\.json$)' },
+  },
+]
+
+function foldersWhere(layers: Layers, test: (place: Place, folder: string) => boolean): string[] {
+  return Object.entries(layers)
+    .filter(([folder, place]) => test(place, folder))
+    .map(([folder]) => folder)
+}

@@ -1,0 +1,3 @@
+import { defineTests } from './src/vitest.ts'
+
+export default defineTests()
