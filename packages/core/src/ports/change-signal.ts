@@ -1,0 +1,31 @@
+/** Wakes everybody who waits for a change, once. */
+export interface ChangeSignal {
+  notify(): void
+  /** Resolves with the next `notify`, or when `signal` aborts. Leaves no listener behind. */
+  wait(signal: AbortSignal | undefined): Promise<void>
+  readonly waiting: number
+}
+
+export function changeSignal(): ChangeSignal {
+  const waiters = new Set<() => void>()
+  return {
+    notify() {
+      for (const wake of [...waiters]) wake()
+    },
+    wait(signal) {
+      if (signal?.aborted === true) return Promise.resolve()
+      return new Promise((resolve) => {
+        const wake = (): void => {
+          waiters.delete(wake)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        waiters.add(wake)
+        signal?.addEventListener('abort', wake, { once: true })
+      })
+    },
+    get waiting() {
+      return waiters.size
+    },
+  }
+}
