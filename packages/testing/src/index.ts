@@ -1,6 +1,7 @@
 export { type Chunking } from './chunking.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { type Conversation, type OfferedTool, type ToolResult } from './conversation.ts'
+export { demoScript } from './demo-script.ts'
 export { isTestingError, TestingError, type TestingErrorCode } from './errors.ts'
 export { type Fault, type FaultMatch, type FaultPosition, type FaultRule } from './fault.ts'
 export { type FaultPlan } from './fault-plan.ts'

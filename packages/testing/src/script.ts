@@ -9,7 +9,8 @@ import type { Turn } from './turn.ts'
  *
  * From a list, the conversation itself picks the turn: the first for a conversation without an assistant message, the
  * second after one, and so on, so that a repeated request gets the same turn again. An assistant message that is the
- * beginning of its turn's text, followed by a request to go on, gets the rest of that turn.
+ * beginning of its turn's text (or all of it), followed by a request to go on, gets the rest of that turn, which may be
+ * empty.
  */
 export type Script = readonly Turn[] | ((conversation: Conversation) => Turn | Promise<Turn>)
 
@@ -46,7 +47,7 @@ function listPosition(script: readonly Turn[], conversation: Conversation): numb
 }
 
 function isBeginning(said: string, whole: string): boolean {
-  return said !== '' && said.length < whole.length && whole.startsWith(said)
+  return said !== '' && whole.startsWith(said)
 }
 
 /** Throws `invalid_option` with the place where a script, or what a script returned, is no list of turns. */
