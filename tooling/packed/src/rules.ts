@@ -1,0 +1,138 @@
+import { repositoryRoot } from '@millrace/config/workspace'
+import { existsSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { z } from 'zod'
+import { bundleEntry } from './bundle.ts'
+import { entriesOf, type PackedPackage } from './package.ts'
+
+/** Looks at one packed package and tells what is wrong, a sentence each. */
+export type PackedRule = (pkg: PackedPackage) => string[] | Promise<string[]>
+
+/** Every rule about what a tarball holds, by name. */
+export const packedRules: Record<string, PackedRule> = {
+  esm: ({ manifest }) => problemIf(manifest.type !== 'module', '"type" is not "module"'),
+
+  'side-effects': ({ manifest }) => problemIf(manifest.sideEffects !== false, '"sideEffects" is not false'),
+
+  engines: ({ manifest }) =>
+    problemIf(
+      !/^>=(20\.19|2[1-9]\.\d+)(\.\d+)?$/.test(manifest.engines?.['node'] ?? ''),
+      '"engines.node" is not ">=20.19" or a later minimum',
+    ),
+
+  license: ({ manifest, files }) => [
+    ...problemIf(manifest.license !== 'Apache-2.0', '"license" is not "Apache-2.0"'),
+    ...problemIf(!files.includes('LICENSE'), 'LICENSE is not packed'),
+  ],
+
+  described: ({ manifest, files }) => [
+    ...problemIf((manifest.description ?? '') === '', '"description" is missing'),
+    ...problemIf(!files.includes('README.md'), 'README.md is not packed'),
+  ],
+
+  contents: ({ files }) => [
+    ...files
+      .filter((file) => !/^(dist\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(file))
+      .map((file) => `${file} does not belong into the package`),
+    ...problemIf(!files.some((file) => file.startsWith('dist/')), 'dist is empty: the package was not built'),
+  ],
+
+  exports: (pkg) => {
+    const entries = new Set(entriesOf(pkg).map(({ subpath }) => subpath))
+    return [
+      ...Object.entries(pkg.manifest.exports)
+        .filter(([subpath]) => !entries.has(subpath) && subpath !== './package.json')
+        .map(([subpath, target]) => `"${subpath}" is not { types, default }: ${JSON.stringify(target)}`),
+      ...entriesOf(pkg)
+        .filter(({ subpath }) => Object.keys(Object(pkg.manifest.exports[subpath]))[0] !== 'types')
+        .map(({ subpath }) => `"${subpath}" does not name its types first`),
+      ...problemIf(!entries.has('.'), 'there is no root entry'),
+      ...problemIf(pkg.manifest.exports['./package.json'] !== './package.json', '"./package.json" is not exported'),
+    ]
+  },
+
+  targets: (pkg) =>
+    entriesOf(pkg)
+      .flatMap(({ file, types }) => [file, types])
+      .filter((target) => !pkg.files.includes(target.replace(/^\.\//, '')))
+      .map((target) => `${target} is exported and not packed`),
+
+  bins: ({ manifest, dir }) =>
+    Object.entries(manifest.bin).flatMap(([name, target]) => {
+      const path = join(dir, target)
+      if (!existsSync(path)) return [`bin ${name}: ${target} is not packed`]
+      return problemIf(
+        !readFileSync(path, 'utf8').startsWith('#!/usr/bin/env node\n'),
+        `bin ${name}: ${target} does not begin with #!/usr/bin/env node`,
+      )
+    }),
+
+  'dependency-ranges': ({ manifest }) =>
+    Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies })
+      .filter(([, range]) => !/^(\^|>=)\d/.test(range))
+      .map(([name, range]) => `${name}: "${range}" is no range that a consumer can share (^1.2.3)`),
+
+  'declared-imports': async (pkg) => {
+    const declared = new Set([
+      pkg.manifest.name,
+      ...Object.keys(pkg.manifest.dependencies),
+      ...Object.keys(pkg.manifest.peerDependencies),
+      ...Object.keys(pkg.manifest.optionalDependencies),
+    ])
+    const imported = await Promise.all(entriesOf(pkg).map(async (entry) => (await bundleEntry(pkg, entry)).imports))
+    return [...new Set(imported.flat().map(packageOf))]
+      .filter((name) => !declared.has(name) && !builtinModules.includes(name) && !name.startsWith('node:'))
+      .map((name) => `${name} is imported and not declared`)
+  },
+
+  'source-maps': ({ dir, files }) =>
+    files.filter((file) => file.endsWith('.map')).flatMap((file) => checkSourceMap(dir, file)),
+
+  'no-machine-path': ({ dir, files }) =>
+    files
+      .filter((file) => readFileSync(join(dir, file), 'utf8').includes(repositoryRoot))
+      .map((file) => `${file} names the folder that it was built in`),
+
+  'core-stands-alone': ({ folder, manifest }) => {
+    if (folder !== 'core') return []
+    const peers = Object.keys(manifest.peerDependencies).join(', ')
+    return [
+      ...[...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)].map(
+        (name) => `core depends on ${name}`,
+      ),
+      ...problemIf(peers !== '@anthropic-ai/sdk', `core's peers are not the SDK alone: ${peers}`),
+    ]
+  },
+
+  'built-when-published': ({ declared }) =>
+    problemIf(
+      declared.scripts?.['prepublishOnly'] !== 'tsup',
+      '"scripts.prepublishOnly" is not "tsup": a version without its build could be published',
+    ),
+}
+
+const sourceMapSchema = z.object({
+  sources: z.array(z.string()),
+  sourcesContent: z.array(z.string().nullable()).default([]),
+})
+
+function checkSourceMap(dir: string, file: string): string[] {
+  const { sources, sourcesContent } = sourceMapSchema.parse(JSON.parse(readFileSync(join(dir, file), 'utf8')))
+  return sources.flatMap((source, index) => [
+    ...problemIf(
+      relative(dir, join(dir, dirname(file), source)).startsWith('..'),
+      `${file} points outside of the package: ${source}`,
+    ),
+    ...problemIf(typeof sourcesContent[index] !== 'string', `${file} lacks the text of ${source}`),
+  ])
+}
+
+/** `@scope/name/sub` and `name/sub` without what follows the name. */
+function packageOf(specifier: string): string {
+  return specifier.startsWith('node:') ? specifier : specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+function problemIf(wrong: boolean, message: string): string[] {
+  return wrong ? [message] : []
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { bundleEntry } from './bundle.ts'
+import { entriesOf, type PackedPackage } from './package.ts'
+
+/** Package folder to subpath to the most bytes it may have, minified and gzipped. */
+export type Budgets = Record<string, Record<string, number>>
+
+/** The size of one entry. */
+export interface EntrySize {
+  specifier: string
+  /** Bytes, minified and gzipped, without dependencies. */
+  size: number
+  budget: number | undefined
+}
+
+/** Reads `budgets.json`. */
+export function readBudgets(): Budgets {
+  const text = readFileSync(new URL('../budgets.json', import.meta.url), 'utf8')
+  return z.record(z.string(), z.record(z.string(), z.int().positive())).parse(JSON.parse(text))
+}
+
+/** Measures every entry of the packages. */
+export async function measureSizes(packages: PackedPackage[], budgets: Budgets): Promise<EntrySize[]> {
+  return Promise.all(
+    packages.flatMap((pkg) =>
+      entriesOf(pkg).map(async (entry) => ({
+        specifier: entry.specifier,
+        size: (await bundleEntry(pkg, entry)).size,
+        budget: budgets[pkg.folder]?.[entry.subpath],
+      })),
+    ),
+  )
+}
+
+/** Entries over their budget, and budgets of entries that do not exist, as sentences. */
+export function findOversized(sizes: EntrySize[], packages: PackedPackage[], budgets: Budgets): string[] {
+  const over = sizes
+    .filter(({ size, budget }) => budget !== undefined && size > budget)
+    .map(({ specifier, size, budget }) => `${specifier} has ${size} bytes, ${budget} are allowed`)
+  const stale = Object.entries(budgets).flatMap(([folder, bySubpath]) => {
+    const pkg = packages.find((candidate) => candidate.folder === folder)
+    const known = new Set(pkg === undefined ? [] : entriesOf(pkg).map(({ subpath }) => subpath))
+    return Object.keys(bySubpath)
+      .filter((subpath) => !known.has(subpath))
+      .map((subpath) => `budgets.json names "${subpath}" of ${folder}, which does not exist`)
+  })
+  return [...over, ...stale]
+}
+
+/** A table for people: bytes, minified and gzipped. */
+export function formatSizes(sizes: EntrySize[]): string {
+  const width = Math.max(...sizes.map(({ specifier }) => specifier.length))
+  return sizes
+    .map(({ specifier, size, budget }) => {
+      const allowed = budget === undefined ? '' : `  of ${budget}`
+      return `${specifier.padEnd(width)}  ${String(size).padStart(7)}${allowed}`
+    })
+    .join('\n')
+}
