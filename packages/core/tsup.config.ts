@@ -1,3 +1,3 @@
 import { definePackage } from '@millrace/config/tsup'
 
-export default definePackage()
+export default definePackage({ index: 'src/index.ts', conformance: 'src/conformance/index.ts' })

@@ -3,14 +3,13 @@ export interface ChangeSignal {
   notify(): void
   /** Resolves with the next `notify`, or when `signal` aborts. Leaves no listener behind. */
   wait(signal: AbortSignal | undefined): Promise<void>
-  readonly waiting: number
 }
 
 export function changeSignal(): ChangeSignal {
   const waiters = new Set<() => void>()
   return {
     notify() {
-      for (const wake of [...waiters]) wake()
+      for (const wake of waiters) wake()
     },
     wait(signal) {
       if (signal?.aborted === true) return Promise.resolve()
@@ -23,9 +22,6 @@ export function changeSignal(): ChangeSignal {
         waiters.add(wake)
         signal?.addEventListener('abort', wake, { once: true })
       })
-    },
-    get waiting() {
-      return waiters.size
     },
   }
 }

@@ -1,5 +1,6 @@
 import { MillraceError } from '../errors.ts'
 import { type ChangeSignal, changeSignal } from './change-signal.ts'
+import { storeFull } from './store-full.ts'
 import type { StateEntry, StateStore } from './state-store.ts'
 
 export interface MemoryStateStoreOptions {
@@ -13,34 +14,25 @@ export interface MemoryStateStoreOptions {
   }
 }
 
-interface Counters {
-  readonly totals: Map<string, number>
-  readonly once: Set<string>
+interface CounterTable {
+  add(key: string, numbers: Readonly<Record<string, number>>, once: string | undefined): void
+  read(key: string): Readonly<Record<string, number>>
+  clear(key: string): void
 }
 
 /**
- * Small shared state in this process's memory: gone with the process, and not seen by another. It keeps no timer. What
- * is beyond a limit is refused: the call rejects with `store_unavailable`.
+ * Small shared state in this process's memory: gone with the process, and not seen by another. Nothing expires, and it
+ * keeps no timer. What is beyond a limit is refused: the call rejects with `store_unavailable`.
  */
 export function memoryStateStore(options: MemoryStateStoreOptions = {}): StateStore {
   const { keys: maxKeys = 10_000, valueChars = 1_048_576, once: maxOnce = 1_000_000 } = options.limits ?? {}
   const entries = new Map<string, { readonly json: string; readonly version: number }>()
-  const counted = new Map<string, Counters>()
+  const counters = counterTable(maxKeys, maxOnce)
   const watched = new Map<string, { readonly changed: ChangeSignal; readers: number }>()
-  let onceStored = 0
 
   function read(key: string): StateEntry | undefined {
     const entry = entries.get(key)
     return entry && { value: JSON.parse(entry.json), version: entry.version }
-  }
-
-  function countersOf(key: string): Counters {
-    const found = counted.get(key)
-    if (found) return found
-    if (counted.size >= maxKeys) throw full('limits.keys', maxKeys)
-    const created: Counters = { totals: new Map(), once: new Set() }
-    counted.set(key, created)
-    return created
   }
 
   return {
@@ -49,36 +41,23 @@ export function memoryStateStore(options: MemoryStateStoreOptions = {}): StateSt
     },
     async set(key, value, expectedVersion) {
       const json = toJson(value)
-      if (json.length > valueChars) throw full('limits.valueChars', valueChars)
+      if (json.length > valueChars) throw storeFull('limits.valueChars', valueChars)
       const version = entries.get(key)?.version ?? 0
       if (version !== expectedVersion) return { status: 'conflict', version }
-      if (version === 0 && entries.size >= maxKeys) throw full('limits.keys', maxKeys)
+      if (version === 0 && entries.size >= maxKeys) throw storeFull('limits.keys', maxKeys)
       entries.set(key, { json, version: version + 1 })
       watched.get(key)?.changed.notify()
       return { status: 'set', version: version + 1 }
     },
     async add(key, numbers, once) {
-      for (const [name, amount] of Object.entries(numbers)) {
-        if (!Number.isFinite(amount)) throw new MillraceError('invalid_input', `counter ${name} is not a finite number`)
-      }
-      const counters = countersOf(key)
-      if (once !== undefined && counters.once.has(once)) return Object.fromEntries(counters.totals)
-      if (once !== undefined) {
-        if (onceStored >= maxOnce) throw full('limits.once', maxOnce)
-        counters.once.add(once)
-        onceStored++
-      }
-      for (const [name, amount] of Object.entries(numbers)) {
-        counters.totals.set(name, (counters.totals.get(name) ?? 0) + amount)
-      }
-      return Object.fromEntries(counters.totals)
+      counters.add(key, numbers, once)
+      return counters.read(key)
     },
     async counters(key) {
-      return Object.fromEntries(counted.get(key)?.totals ?? [])
+      return counters.read(key)
     },
     async clearCounters(key) {
-      onceStored -= counted.get(key)?.once.size ?? 0
-      counted.delete(key)
+      counters.clear(key)
     },
     async *watch(key, signal) {
       const watch = watched.get(key) ?? { changed: changeSignal(), readers: 0 }
@@ -103,6 +82,34 @@ export function memoryStateStore(options: MemoryStateStoreOptions = {}): StateSt
   }
 }
 
+function counterTable(maxKeys: number, maxOnce: number): CounterTable {
+  const table = new Map<string, { readonly totals: Map<string, number>; readonly once: Set<string> }>()
+  let onceStored = 0
+  return {
+    add(key, numbers, once) {
+      for (const [name, amount] of Object.entries(numbers)) {
+        if (!Number.isFinite(amount)) throw new MillraceError('invalid_input', `counter ${name} is not a finite number`)
+      }
+      const stored = table.get(key) ?? { totals: new Map(), once: new Set() }
+      if (once !== undefined && stored.once.has(once)) return
+      if (!table.has(key) && table.size >= maxKeys) throw storeFull('limits.keys', maxKeys)
+      if (once !== undefined && onceStored >= maxOnce) throw storeFull('limits.once', maxOnce)
+      table.set(key, stored)
+      for (const [name, amount] of Object.entries(numbers)) {
+        stored.totals.set(name, (stored.totals.get(name) ?? 0) + amount)
+      }
+      if (once === undefined) return
+      stored.once.add(once)
+      onceStored++
+    },
+    read: (key) => Object.fromEntries(table.get(key)?.totals ?? []),
+    clear(key) {
+      onceStored -= table.get(key)?.once.size ?? 0
+      table.delete(key)
+    },
+  }
+}
+
 function toJson(value: unknown): string {
   let json: string | undefined
   try {
@@ -110,10 +117,7 @@ function toJson(value: unknown): string {
   } catch (cause) {
     throw new MillraceError('invalid_input', 'the value cannot be written as JSON', { cause })
   }
-  if (json === undefined) throw new MillraceError('invalid_input', 'the value cannot be written as JSON; use null for none')
+  if (json === undefined)
+    throw new MillraceError('invalid_input', 'the value cannot be written as JSON; use null for none')
   return json
-}
-
-function full(option: string, limit: number): MillraceError {
-  return new MillraceError('store_unavailable', `the memory store is full: ${option} is ${limit}`, { path: option })
 }

@@ -34,12 +34,7 @@ export interface SessionStore {
    * Replaces the messages where the session is still at `expectedVersion` and `runId` was the last to claim it and has
    * not given it back. A claim that has expired will still do, as long as nobody else has claimed.
    */
-  commit(
-    sessionId: string,
-    runId: string,
-    expectedVersion: number,
-    messages: readonly Message[],
-  ): Promise<CommitResult>
+  commit(sessionId: string, runId: string, expectedVersion: number, messages: readonly Message[]): Promise<CommitResult>
   /** Forgets the conversation and its claim. A run that is under way gets a conflict when it commits. */
   delete(sessionId: string): Promise<void>
 }

@@ -22,11 +22,7 @@ export interface StateStore {
    * Adds each number to the counter of that name under `key`, and gives all counters of `key`. With `once` it adds only
    * the first time that this string is given for `key`, so that a unit is counted once however often it is seen.
    */
-  add(
-    key: string,
-    counters: Readonly<Record<string, number>>,
-    once?: string,
-  ): Promise<Readonly<Record<string, number>>>
+  add(key: string, counters: Readonly<Record<string, number>>, once?: string): Promise<Readonly<Record<string, number>>>
   /** The counters of `key`; empty where nothing was added. */
   counters(key: string): Promise<Readonly<Record<string, number>>>
   /** Forgets the counters of `key` and what was given as `once` for it. */

@@ -1,0 +1,5 @@
+export { type ManualClock, manualClock } from './manual-clock.ts'
+export { runStoreConformance } from './run-store.ts'
+export { sessionStoreConformance } from './session-store.ts'
+export { stateStoreConformance } from './state-store.ts'
+export type { ConformanceCase, ConformanceOptions, StoreFixture } from './suite.ts'
