@@ -1,0 +1,1 @@
+export { type JsonSchema, jsonSchema, type JsonSchemaDraft, type JsonSchemaOptions } from './json-schema.ts'
