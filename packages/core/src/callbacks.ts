@@ -1,28 +1,179 @@
-import type { MillraceError } from './errors.ts'
-import type { AgentEvent, ClientError, ToolResultContent } from './events.ts'
+import { type ClientError, clientError, MillraceError } from './errors.ts'
+import type { AgentEvent, ToolResultContent } from './events.ts'
 import type { ToolProgress } from './tools/define-tool.ts'
 
 /** The last argument of each callback. */
 export interface CallbackMeta {
   readonly runId: string
+  /** 0 before the first turn. */
   readonly turn: number
   readonly toolUseId?: string
-  readonly event?: AgentEvent
 }
 
 /**
  * Called as a run goes on, in the order of its events. What a callback throws, or a promise it gives rejects with, is
- * reported to `onError` as recoverable and changes nothing.
+ * reported to `onError` as recoverable and changes nothing. Nothing waits for them.
  */
 export interface AgentCallbacks {
   readonly onText?: (text: string, meta: CallbackMeta) => void
   readonly onThinking?: (text: string, meta: CallbackMeta) => void
   /** A tool starts. */
   readonly onToolUse?: (name: string, input: unknown, meta: CallbackMeta) => void
-  readonly onToolProgress?: (name: string, input: unknown, message: string | undefined, progress: ToolProgress, meta: CallbackMeta) => void
+  readonly onToolProgress?: (
+    name: string,
+    input: unknown,
+    message: string | undefined,
+    progress: ToolProgress,
+    meta: CallbackMeta,
+  ) => void
   readonly onToolResult?: (name: string, input: unknown, result: ToolResultContent, meta: CallbackMeta) => void
-  /** Withdraws `text`, the end of what `onText` was given in this turn. Without it nothing is ever withdrawn. */
+  /**
+   * Withdraws `text`, the end of what `onText` was given in this turn. With `onText` and without this one, nothing
+   * shown is ever withdrawn: see `Retraction`.
+   */
   readonly onRetract?: (retraction: { readonly turn: number; readonly text: string }, meta: CallbackMeta) => void
-  readonly onError?: (error: ClientError | MillraceError, meta: CallbackMeta & { readonly recoverable: boolean }) => void
+  /**
+   * What was recovered from (`recoverable`: a fault of the stream, a callback or middleware that failed), or what the
+   * run failed with. The error is fit for a client; the original is in `result.error` and goes to `onWarning`.
+   */
+  readonly onError?: (error: ClientError, meta: CallbackMeta & { readonly recoverable: boolean }) => void
   readonly onEvent?: (event: AgentEvent, meta: CallbackMeta) => void
+}
+
+/** Whether these callbacks show text and have no way to take it back. */
+export function cannotRetract(callbacks: AgentCallbacks | undefined): boolean {
+  return callbacks?.onText !== undefined && callbacks.onRetract === undefined
+}
+
+/** Turns events into calls. */
+export interface CallbackDispatcher {
+  dispatch(event: AgentEvent): void
+  report(error: MillraceError): void
+}
+
+/** @param warn what is told where `onError` is missing or throws itself */
+export function createCallbackDispatcher(
+  callbacks: AgentCallbacks,
+  runId: string,
+  warn: (error: MillraceError) => void,
+): CallbackDispatcher {
+  let turn = 0
+  let thinkingRetracted = false
+  /** The text shown in this turn, by block; kept only where somebody may ask for it back. */
+  let shown: { readonly block: number; text: string }[] = []
+  const inputs = new Map<string, unknown>()
+
+  const meta = (toolUseId?: string): CallbackMeta =>
+    toolUseId === undefined ? { runId, turn } : { runId, turn, toolUseId }
+
+  /** Calls one callback; neither a throw nor a rejection gets past it. */
+  function call(name: keyof AgentCallbacks, invoke: () => unknown): void {
+    const failed = (cause: unknown): void => {
+      const error = new MillraceError('callback_failed', `The callback ${name} failed`, { cause })
+      if (name === 'onError') warn(error)
+      else report(error)
+    }
+    try {
+      const given = invoke()
+      if (given instanceof Promise) given.catch(failed)
+    } catch (cause) {
+      failed(cause)
+    }
+  }
+
+  function report(error: MillraceError): void {
+    warn(error)
+    if (callbacks.onError !== undefined) {
+      call('onError', () => callbacks.onError?.(clientError(error), { ...meta(), recoverable: true }))
+    }
+  }
+
+  function showText(block: number, text: string): void {
+    if (callbacks.onRetract !== undefined) {
+      const last = shown.at(-1)
+      if (last?.block === block) last.text += text
+      else shown.push({ block, text })
+    }
+    call('onText', () => callbacks.onText?.(text, meta()))
+  }
+
+  function retract(fromBlock: number, fromOffset: number): void {
+    let withdrawn = ''
+    for (const entry of shown) {
+      if (entry.block < fromBlock) continue
+      const keep = entry.block === fromBlock ? fromOffset : 0
+      withdrawn += entry.text.slice(keep)
+      entry.text = entry.text.slice(0, keep)
+    }
+    shown = shown.filter((entry) => entry.text !== '')
+    thinkingRetracted = true
+    if (withdrawn !== '') call('onRetract', () => callbacks.onRetract?.({ turn, text: withdrawn }, meta()))
+  }
+
+  function dispatch(event: AgentEvent): void {
+    switch (event.type) {
+      case 'turn.started':
+        if (event.turn !== turn) {
+          turn = event.turn
+          shown = []
+          thinkingRetracted = false
+        }
+        break
+      case 'text.delta':
+        showText(event.block, event.text)
+        break
+      case 'thinking.delta':
+        // Who cannot withdraw thinking has seen it once; a second wording would be noise.
+        if (!thinkingRetracted || callbacks.onRetract !== undefined) {
+          call('onThinking', () => callbacks.onThinking?.(event.text, meta()))
+        }
+        break
+      case 'turn.retracted':
+        retract(event.fromBlock, event.fromOffset)
+        break
+      case 'tool.started':
+        inputs.set(event.toolUseId, event.input)
+        call('onToolUse', () => callbacks.onToolUse?.(event.name, event.input, meta(event.toolUseId)))
+        break
+      case 'tool.progress': {
+        const { progress, total, message, data } = event
+        const report: ToolProgress = {
+          ...(progress !== undefined && { progress }),
+          ...(total !== undefined && { total }),
+          ...(message !== undefined && { message }),
+          ...(data !== undefined && { data }),
+        }
+        const input = inputs.get(event.toolUseId)
+        call('onToolProgress', () =>
+          callbacks.onToolProgress?.(event.name, input, message, report, meta(event.toolUseId)),
+        )
+        break
+      }
+      case 'tool.finished':
+        inputs.delete(event.toolUseId)
+        if (event.outcome !== 'discarded') {
+          call('onToolResult', () =>
+            callbacks.onToolResult?.(event.name, event.input, event.result, meta(event.toolUseId)),
+          )
+        }
+        break
+      case 'run.finished': {
+        const { error } = event
+        if (error !== undefined) {
+          call('onError', () => callbacks.onError?.(error, { ...meta(), recoverable: false }))
+        }
+        break
+      }
+      case 'run.started':
+      case 'block.started':
+      case 'block.finished':
+      case 'tool.input':
+      case 'turn.finished':
+      case 'fallback':
+        break
+    }
+    if (callbacks.onEvent !== undefined) call('onEvent', () => callbacks.onEvent?.(event, meta()))
+  }
+
+  return { dispatch, report }
 }

@@ -47,6 +47,7 @@ export type RunErrorCode =
   | 'server_tool_outcome_unknown'
   | 'store_unavailable'
   | 'tool_outcome_unknown'
+  | 'tool_timeout'
 
 export type ErrorCode = ConfigErrorCode | FaultCode | RunErrorCode
 
@@ -96,4 +97,17 @@ export function isMillraceError(error: unknown, code?: ErrorCode): error is Mill
   if (!('name' in error) || error.name !== 'MillraceError') return false
   if (!('code' in error) || typeof error.code !== 'string') return false
   return code === undefined || error.code === code
+}
+
+/** An error as a client may see it. */
+export interface ClientError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly retryable: boolean
+  readonly requestId?: string
+}
+
+/** The part of an error that may travel. */
+export function clientError({ code, message, retryable, requestId }: MillraceError): ClientError {
+  return requestId === undefined ? { code, message, retryable } : { code, message, retryable, requestId }
 }

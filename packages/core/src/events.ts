@@ -1,4 +1,4 @@
-import type { ErrorCode, FaultCode } from './errors.ts'
+import type { ClientError, FaultCode } from './errors.ts'
 import type { ContentBlock, Usage } from './messages.ts'
 import type { RunDecision } from './ports/flag-client.ts'
 
@@ -21,14 +21,6 @@ export type RetractionReason = FallbackReason | 'interrupted' | 'refusal'
 
 /** Where on the ladder: `salvage` keeps the whole blocks of a broken attempt, `continue` keeps its shown text. */
 export type Rung = 'stream' | 'buffered' | 'legacy' | 'salvage' | 'continue'
-
-/** An error as a client may see it. */
-export interface ClientError {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly retryable: boolean
-  readonly requestId?: string
-}
 
 export interface RunStarted {
   readonly type: 'run.started'

@@ -1,5 +1,8 @@
+export { createAgent } from './agent.ts'
 export type { AgentCallbacks, CallbackMeta } from './callbacks.ts'
 export {
+  type ClientError,
+  clientError,
   type ConfigErrorCode,
   type ErrorCode,
   type FaultCode,
@@ -15,7 +18,6 @@ export {
   type BlockPlace,
   type BlockStarted,
   checksum,
-  type ClientError,
   type EventBody,
   type EventHead,
   type Fallback,
@@ -77,6 +79,20 @@ export type {
 } from './ports/run-store.ts'
 export type { ClaimResult, CommitResult, Session, SessionStore } from './ports/session-store.ts'
 export type { SetResult, StateEntry, StateStore } from './ports/state-store.ts'
+export type { ModelClient, RequestBody, RequestOptions } from './model-client.ts'
+export type { AgentOptions, RequestParams } from './options/agent-options.ts'
+export type { Limits } from './options/limits.ts'
+export {
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitPermit,
+  type CircuitState,
+  createCircuitBreaker,
+} from './recovery/circuit-breaker.ts'
+export type { RecoveryOptions } from './recovery/policy.ts'
+export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './recovery/retry-budget.ts'
+export type { RetryAfterServerTools } from './recovery/server-tools.ts'
+export { createRun, type RunDriver, type RunHandle } from './create-run.ts'
 export type { Agent, AgentRun, Retraction, RunInput, RunResult } from './run.ts'
 export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './runtime.ts'
 export {
@@ -89,5 +105,5 @@ export {
   type ToolOutput,
   type ToolProgress,
 } from './tools/define-tool.ts'
-export type { LedgerEntry, ToolLedger } from './tools/ledger.ts'
+export { createToolLedger, type LedgerEntry, type ToolLedger } from './tools/ledger.ts'
 export type { InputIssue, InputOf, InputResult, PlainToolSchema, StandardToolSchema, ToolSchema } from './tools/schema.ts'

@@ -1,0 +1,175 @@
+import { assistantMessage, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
+import { noUsage, type AccumulatedBlock } from './accumulator.ts'
+import type { RetractionReason } from './events.ts'
+import { type ContentBlock, isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
+import { countUsage, type LoopEnd, type RunContext } from './run-context.ts'
+import { type AnsweredCall, createToolRunner, type ToolRunner } from './tools/tool-runner.ts'
+import { takeTurn, type TurnResult } from './turn.ts'
+
+/**
+ * The loop: ask for a turn, run its calls, and again, until the model is done. The only one: streaming or not is a
+ * matter of `takeTurn`, and both come here with the same result.
+ */
+export async function runLoop(run: RunContext): Promise<LoopEnd> {
+  const { handle, settings, state } = run
+  while (state.turn < settings.limits.turns) {
+    if (handle.signal.aborted) return { outcome: 'interrupted' }
+    const turn = ++state.turn
+    const tools = toolsOfTurn(run, turn)
+    const result = await takeTurn(run, turn, tools)
+    const end = await commit(run, turn, result, tools)
+    if (end !== undefined) return end
+  }
+  return { outcome: 'limit' }
+}
+
+/** Makes a turn part of history and does what it asks for. Undefined where the loop goes on. */
+async function commit(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<LoopEnd | undefined> {
+  const committed = run.state.added.length
+  switch (result.status) {
+    case 'whole':
+      return commitWhole(run, turn, result, tools)
+    case 'salvaged':
+      await addTurn(run, turn, result, result.blocks, null)
+      return runCalls(run, result, result.blocks, tools)
+    case 'continued': {
+      await addTurn(run, turn, result, result.blocks, null)
+      const answers = tools.refuse(callsOf(result.blocks), 'The call was not run: the connection failed before it was whole')
+      const prompt = { type: 'text', text: run.settings.recovery.continuePrompt }
+      run.state.added.push(userMessage([...toResults(answers), prompt]))
+      return undefined
+    }
+    case 'interrupted':
+    case 'failed': {
+      const kept = keptOfPartial(result.blocks)
+      tools.discard(callsOf(kept))
+      await addTurn(run, turn, result, kept, null)
+      const answers =
+        result.status === 'interrupted'
+          ? await tools.run(callsOf(kept), result.attempt)
+          : tools.refuse(callsOf(kept), 'The call was not run: the connection failed before the turn was whole')
+      addResults(run, answers)
+      if (result.status === 'interrupted') return { outcome: 'interrupted' }
+      return { outcome: 'failed', error: result.error, committed }
+    }
+  }
+}
+
+/** What a whole turn leads to, by its stop reason. */
+async function commitWhole(
+  run: RunContext,
+  turn: number,
+  result: Extract<TurnResult, { status: 'whole' }>,
+  tools: ToolRunner,
+): Promise<LoopEnd | undefined> {
+  const { settings, state } = run
+  const { message, blocks } = result
+  const stopReason = message.stop_reason
+  if (stopReason === 'refusal') return refuseTurn(run, turn, result, tools)
+
+  const usable = stopReason === 'tool_use' ? blocks : blocks.filter(isUsable)
+  await addTurn(run, turn, result, withoutRefused(usable), stopReason)
+  const pauses = stopReason === 'pause_turn' || stopReason === 'compaction'
+  state.pauses = pauses ? state.pauses + 1 : 0
+  if (pauses) return state.pauses > settings.limits.pauses ? { outcome: 'limit' } : undefined
+  if (stopReason === 'tool_use') return runCalls(run, result, blocks, tools)
+
+  // Any other end starts no tool: of a call that `max_tokens` cut, nobody knows what was still to come.
+  tools.discard([])
+  addResults(run, tools.refuse(callsOf(usable), `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`))
+  const limited = stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded'
+  return { outcome: limited ? 'limit' : 'completed' }
+}
+
+/** The refused turn is left out of history: with it there, the model would refuse again. */
+async function refuseTurn(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<LoopEnd> {
+  const bound = run.retraction !== 'retract' && result.view.hasText
+  const kept = bound ? keptOfPartial(result.blocks).filter(({ kind }) => kind !== 'tool_use') : []
+  tools.discard([])
+  await addTurn(run, turn, result, kept, 'refusal', 'refusal')
+  return { outcome: 'refused' }
+}
+
+/** Shows a turn as history holds it, adds it there, and makes that durable. */
+async function addTurn(
+  run: RunContext,
+  turn: number,
+  { view, message, attempt, mode, status }: TurnResult,
+  kept: readonly AccumulatedBlock[],
+  stopReason: string | null,
+  why: RetractionReason = 'interrupted',
+): Promise<void> {
+  const { handle, state } = run
+  const content = kept.map(({ block }) => block)
+  view.settle(kept, why)
+  if (content.length > 0) state.added.push(assistantMessage(content))
+  state.stopReason = stopReason
+  state.container = containerOf(message) ?? state.container
+  const usage = message?.usage ?? noUsage
+  countUsage(state, usage)
+  handle.emit({
+    type: 'turn.finished',
+    turn,
+    attempt,
+    mode,
+    stopReason,
+    usage,
+    ...(status !== 'whole' && { salvaged: true }),
+    content,
+  })
+  await run.barrier()
+}
+
+/** Runs the calls of a turn and answers them. */
+async function runCalls(
+  run: RunContext,
+  { attempt }: TurnResult,
+  blocks: readonly AccumulatedBlock[],
+  tools: ToolRunner,
+): Promise<LoopEnd | undefined> {
+  const calls = callsOf(blocks)
+  const invalid = callsOf(blocks.filter(({ validInput }) => !validInput))
+  tools.discard(calls)
+  addResults(run, await tools.run(calls, attempt, invalid))
+  if (tools.storeError !== undefined) return { outcome: 'failed', error: tools.storeError }
+  return run.handle.signal.aborted ? { outcome: 'interrupted' } : undefined
+}
+
+function toolsOfTurn(run: RunContext, turn: number): ToolRunner {
+  const { handle, settings, scope, input, barrier } = run
+  return createToolRunner({
+    clock: settings.runtime.clock,
+    limits: settings.limits,
+    scope,
+    middleware: settings.use,
+    ledger: input.ledger,
+    tools: settings.tools(),
+    turn,
+    emit: handle.emit,
+    report: handle.report,
+    barrier,
+    crowded: () => handle.ready() !== undefined,
+  })
+}
+
+/** Of a whole turn everything, but for a call whose JSON `max_tokens` cut. */
+function isUsable({ kind, validInput, finished }: AccumulatedBlock): boolean {
+  return finished && (kind !== 'tool_use' || validInput)
+}
+
+function callsOf(blocks: readonly AccumulatedBlock[]): readonly ToolUseBlock[] {
+  return blocks.map(({ block }) => block).filter(isToolUse)
+}
+
+function toResults(answers: readonly AnsweredCall[]): ContentBlock[] {
+  return answers.map(({ call, end }) => toolResult(call, end.result, end.outcome !== 'ok'))
+}
+
+function addResults(run: RunContext, answers: readonly AnsweredCall[]): void {
+  if (answers.length > 0) run.state.added.push(userMessage(toResults(answers)))
+}
+
+function containerOf(message: TurnResult['message']): string | undefined {
+  const container = message?.['container']
+  return isRecord(container) && typeof container['id'] === 'string' ? container['id'] : undefined
+}

@@ -1,0 +1,77 @@
+import { MillraceError } from '../errors.ts'
+import { type ContentBlock, isContentBlock, isRecord, type Message, textOf } from '../messages.ts'
+import { isBlank } from '../turn-view.ts'
+
+/**
+ * Checks what the API would refuse a message list for.
+ *
+ * @throws MillraceError `invalid_messages`, with the path of the first offence
+ */
+export function readMessages(given: unknown, path = 'messages'): readonly Message[] {
+  if (!Array.isArray(given) || given.length === 0) fail(path, 'must be an array of at least one message')
+  const messages = given.map((message: unknown, index) => readMessage(message, `${path}[${index}]`))
+  const first = messages.findIndex(({ role }) => role !== 'system')
+  if (messages[first]?.role !== 'user') fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
+  checkCalls(messages, path)
+  if (!areMessages(given)) fail(path, 'must be messages')
+  return given
+}
+
+function fail(path: string, expected: string): never {
+  throw new MillraceError('invalid_messages', `${path} ${expected}`, { path })
+}
+
+function areMessages(given: readonly unknown[]): given is Message[] {
+  return given.every((message) => isRecord(message) && 'role' in message && 'content' in message)
+}
+
+interface ReadMessage {
+  readonly role: string
+  readonly blocks: readonly ContentBlock[]
+}
+
+function readMessage(message: unknown, path: string): ReadMessage {
+  if (!isRecord(message)) fail(path, 'must be an object with role and content')
+  const { role, content } = message
+  if (role !== 'user' && role !== 'assistant' && role !== 'system') {
+    fail(`${path}.role`, 'must be "user", "assistant" or "system"')
+  }
+  if (typeof content === 'string') {
+    if (isBlank(content)) fail(`${path}.content`, 'must not be blank')
+    return { role, blocks: [] }
+  }
+  if (!Array.isArray(content)) fail(`${path}.content`, 'must be a string or an array of content blocks')
+  if (content.length === 0) fail(`${path}.content`, 'must not be empty')
+  const blocks = content.map((block: unknown, index) => {
+    if (!isContentBlock(block)) fail(`${path}.content[${index}]`, 'must be a content block, an object with a type')
+    if (block.type === 'text' && isBlank(textOf(block))) fail(`${path}.content[${index}].text`, 'must not be blank')
+    return block
+  })
+  return { role, blocks }
+}
+
+/** Every tool_use is answered in the next user message, before anything else, and nothing else is answered. */
+function checkCalls(messages: readonly ReadMessage[], path: string): void {
+  let open = new Set<unknown>()
+  for (const [index, { role, blocks }] of messages.entries()) {
+    const at = `${path}[${index}]`
+    if (role === 'assistant') {
+      if (open.size > 0) fail(at, `must answer the tool_use ${list(open)} of the message before it`)
+      open = new Set(blocks.filter((block) => block.type === 'tool_use').map((block) => block['id']))
+      continue
+    }
+    if (role === 'system') continue
+    for (const [position, block] of blocks.entries()) {
+      if (block.type !== 'tool_result') continue
+      const answered = open.delete(block['tool_use_id'])
+      if (!answered) fail(`${at}.content[${position}].tool_use_id`, 'must name a tool_use of the assistant message before it')
+    }
+    const goesOn = messages[index + 1]?.role === 'user'
+    if (open.size > 0 && !goesOn) fail(at, `must answer the tool_use ${list(open)} of the message before it`)
+  }
+  if (open.size > 0) fail(`${path}[${messages.length - 1}]`, `ends with the unanswered tool_use ${list(open)}`)
+}
+
+function list(ids: ReadonlySet<unknown>): string {
+  return [...ids].map((id) => JSON.stringify(id)).join(', ')
+}

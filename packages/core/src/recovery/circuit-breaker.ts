@@ -1,0 +1,115 @@
+import type { Clock } from '../runtime.ts'
+
+export interface CircuitBreakerOptions {
+  readonly clock: Clock
+  /** Opens when this share of the attempts in the window failed. Default: 0.5. */
+  readonly failureRatio?: number
+  /** … once there were this many. Default: 10. */
+  readonly minimumAttempts?: number
+  /** Milliseconds. Default: 30,000. */
+  readonly window?: number
+  /** Milliseconds that it stays open before one attempt may probe. Default: 30,000. */
+  readonly cooldown?: number
+}
+
+export type CircuitState = 'closed' | 'open' | 'half_open'
+
+/** The outcome of one permitted attempt; the first call counts. */
+export interface CircuitPermit {
+  succeeded(): void
+  failed(): void
+  /** It says nothing: interrupted, or failed for a reason that is not the stream's. */
+  released(): void
+}
+
+/**
+ * Leaves the stream rung out while streams fail. Give one to several agents that share a path to the model API;
+ * without, each agent has its own.
+ */
+export interface CircuitBreaker {
+  /** A permit to stream, or undefined where the turn should go without. */
+  permit(): CircuitPermit | undefined
+  readonly state: CircuitState
+  /** Calls `listener` on each change of state, until the function it gives is called. */
+  onChange(listener: (state: CircuitState) => void): () => void
+}
+
+export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
+  const { clock, failureRatio = 0.5, minimumAttempts = 10, window = 30_000, cooldown = 30_000 } = options
+  const listeners = new Set<(state: CircuitState) => void>()
+  let state: CircuitState = 'closed'
+  let openedAt = 0
+  let probing = false
+  let windowStart = clock.now()
+  let attempts = 0
+  let failures = 0
+
+  function change(next: CircuitState): void {
+    if (state === next) return
+    state = next
+    for (const listener of listeners) {
+      try {
+        listener(next)
+      } catch {
+        // A listener is a bystander; the breaker has no run to report it to.
+      }
+    }
+  }
+
+  function reset(): void {
+    windowStart = clock.now()
+    attempts = 0
+    failures = 0
+  }
+
+  function trip(): void {
+    openedAt = clock.now()
+    reset()
+    change('open')
+  }
+
+  function count(failed: boolean): void {
+    if (state !== 'closed') return
+    if (clock.now() - windowStart > window) reset()
+    attempts += 1
+    if (failed) failures += 1
+    if (attempts >= minimumAttempts && failures / attempts >= failureRatio) trip()
+  }
+
+  function once(isProbe: boolean): CircuitPermit {
+    let settled = false
+    const settle = (act: () => void): void => {
+      if (settled) return
+      settled = true
+      if (isProbe) probing = false
+      act()
+    }
+    return {
+      succeeded: () =>
+        settle(() => {
+          if (!isProbe) return count(false)
+          reset()
+          change('closed')
+        }),
+      failed: () => settle(() => (isProbe ? trip() : count(true))),
+      released: () => settle(() => {}),
+    }
+  }
+
+  return {
+    permit() {
+      if (state === 'closed') return once(false)
+      if (state === 'open' && clock.now() - openedAt >= cooldown) change('half_open')
+      if (state !== 'half_open' || probing) return undefined
+      probing = true
+      return once(true)
+    },
+    get state() {
+      return state
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}

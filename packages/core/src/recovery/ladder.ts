@@ -1,0 +1,99 @@
+import type { AccumulatedBlock } from '../accumulator.ts'
+import { MillraceError } from '../errors.ts'
+import { keptOfPartial, pendingServerCalls } from '../history.ts'
+import { isClientLimit } from './faults.ts'
+import type { RecoveryPolicy } from './policy.ts'
+import { salvage } from './salvage.ts'
+import { mayAskAgain } from './server-tools.ts'
+
+/** How a request is made: `collected` streams, but gives nothing before the end. */
+export type Request = 'stream' | 'buffered' | 'collected'
+
+/** How far a turn, or the pieces of one answer that was continued, has come down the ladder. */
+export interface TurnFailures {
+  /** Requests that streamed and broke. */
+  readonly streams: number
+  /** Requests that did not stream and failed. */
+  readonly buffered: number
+}
+
+/** One broken attempt, and what may be done about it. */
+export interface BrokenAttempt {
+  readonly error: MillraceError
+  readonly request: Request
+  readonly blocks: readonly AccumulatedBlock[]
+  /** This one included. */
+  readonly failures: TurnFailures
+  /** Whether text of the turn is shown that nothing can withdraw. */
+  readonly boundByText: boolean
+  /** Whether such text may be committed and continued. */
+  readonly mayContinue: boolean
+  /** Whether unfinished text stays where a turn is salvaged. */
+  readonly keepPartialText: boolean
+  /** Extra requests that the run may still make. */
+  readonly extraRequests: number
+}
+
+export type NextStep =
+  /** Commit `blocks` as the turn and answer its calls. */
+  | { readonly type: 'salvage'; readonly blocks: readonly AccumulatedBlock[] }
+  /** Commit `blocks` as what was said so far, and ask to go on. */
+  | { readonly type: 'continue'; readonly blocks: readonly AccumulatedBlock[]; readonly request: Request; readonly delay: number }
+  /** Ask the same again. */
+  | { readonly type: 'retry'; readonly request: Request; readonly delay: number }
+  | { readonly type: 'fail'; readonly error: MillraceError }
+
+/** Decides what follows a broken attempt: the recovery ladder, without its legacy rung, as one function. */
+export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: () => number): NextStep {
+  const { error, blocks, failures, boundByText, mayContinue, keepPartialText, extraRequests } = broken
+  if (!error.retryable) return { type: 'fail', error }
+
+  const salvaged = salvage(blocks, { keepPartialText })
+  if (salvaged !== undefined) return { type: 'salvage', blocks: salvaged }
+
+  const request = nextRequest(broken, policy)
+  if (request === undefined || extraRequests < 1) return { type: 'fail', error }
+  const delay = retryDelay(error, failures, policy, random)
+
+  const content = blocks.map(({ block }) => block)
+  const repeatable = mayAskAgain(policy.retryAfterServerTools, content)
+  if (repeatable && !boundByText) return { type: 'retry', request, delay }
+
+  // The turn must not be asked again from its start: go on from what is whole, if that says all that has happened.
+  const pending = pendingServerCalls(content)
+  if (!mayAskAgain(policy.retryAfterServerTools, pending)) {
+    return { type: 'fail', error: outcomeUnknown(error) }
+  }
+  const kept = keptOfPartial(blocks)
+  if (boundByText && !mayContinue) return { type: 'fail', error: cannotRetract(error) }
+  if (kept.length === 0) return { type: 'fail', error: outcomeUnknown(error) }
+  return { type: 'continue', blocks: kept, request, delay }
+}
+
+/** The next rung that still has a try left. */
+function nextRequest({ request, failures, error }: BrokenAttempt, policy: RecoveryPolicy): Request | undefined {
+  if (request === 'stream' && failures.streams <= policy.streamRetries) return 'stream'
+  if (failures.buffered > policy.bufferedRetries) return undefined
+  // The HTTP client cannot wait long enough for an answer in one body (300 s for Node's fetch).
+  if (request === 'collected' || (request === 'buffered' && isClientLimit(error.cause))) return 'collected'
+  return 'buffered'
+}
+
+/** What the API asks for, within the cap; else exponential backoff with jitter. */
+function retryDelay(error: MillraceError, failures: TurnFailures, policy: RecoveryPolicy, random: () => number): number {
+  if (error.retryAfterMs !== undefined) return Math.min(error.retryAfterMs, policy.retryAfterCap)
+  const exponent = failures.streams + failures.buffered - 1
+  return Math.min(policy.backoff * 2 ** exponent, policy.maxBackoff) * (1 - 0.25 * random())
+}
+
+function outcomeUnknown(cause: MillraceError): MillraceError {
+  return new MillraceError(
+    'server_tool_outcome_unknown',
+    'The stream broke while a server tool with effects was running; asking again could repeat them',
+    { cause },
+  )
+}
+
+function cannotRetract(cause: MillraceError): MillraceError {
+  return new MillraceError('cannot_retract', 'The stream broke after text was shown that cannot be withdrawn', { cause })
+}

@@ -1,0 +1,92 @@
+import { addUsage, noUsage } from './accumulator.ts'
+import type { RunHandle } from './create-run.ts'
+import type { MillraceError } from './errors.ts'
+import { answerText, closeHistory } from './history.ts'
+import type { Message, Usage } from './messages.ts'
+import type { RunScope } from './middleware.ts'
+import type { AgentSettings } from './options/agent-options.ts'
+import type { FlagClient, FlagContext } from './ports/flag-client.ts'
+import type { Request, TurnFailures } from './recovery/ladder.ts'
+import type { Retraction, RunInput, RunResult } from './run.ts'
+import type { RunOutcome } from './events.ts'
+
+/** What is needed to drive a run, and does not change. */
+export interface RunContext {
+  readonly handle: RunHandle
+  readonly settings: AgentSettings
+  readonly input: RunInput
+  readonly scope: RunScope
+  readonly retraction: Exclude<Retraction, 'auto'>
+  readonly flags: FlagClient | undefined
+  readonly flagContext: FlagContext
+  readonly state: RunState
+  /** Resolves once everything emitted so far is durable; rejects `store_unavailable`. */
+  readonly barrier: () => Promise<void>
+}
+
+/** What changes as a run goes on. */
+export interface RunState {
+  readonly given: readonly Message[]
+  readonly added: Message[]
+  turn: number
+  usage: Usage
+  stopReason: string | null
+  /** Extra requests made so far. */
+  extraRequests: number
+  /** Streaming failed twice in one turn, or was switched off: the rest goes without. */
+  staysBuffered: boolean
+  /** Pauses in a row. */
+  pauses: number
+  /** The container that server tools work in, carried from answer to request. */
+  container: string | undefined
+  /** How the continuation of a broken answer is to be asked for. */
+  continuation: { readonly failures: TurnFailures; readonly request: Request; readonly delay: number } | undefined
+}
+
+export function initialState(given: readonly Message[]): RunState {
+  return {
+    given,
+    added: [],
+    turn: 0,
+    usage: noUsage,
+    stopReason: null,
+    extraRequests: 0,
+    staysBuffered: false,
+    pauses: 0,
+    container: undefined,
+    continuation: undefined,
+  }
+}
+
+/** How the loop ended. */
+export interface LoopEnd {
+  readonly outcome: RunOutcome
+  readonly error?: MillraceError
+  /** How many of the added messages were committed before the turn that broke. */
+  readonly committed?: number
+}
+
+export function conversation({ given, added }: RunState): Message[] {
+  return [...given, ...added]
+}
+
+/** The result of a run that ended in this state. */
+export function toResult(runId: string, state: RunState, end: LoopEnd): RunResult {
+  const newMessages = closeHistory(state.added, 'The call was not run: the run ended')
+  return {
+    runId,
+    outcome: end.outcome,
+    stopReason: state.stopReason,
+    messages: [...state.given, ...newMessages],
+    newMessages,
+    text: answerText(newMessages),
+    usage: state.usage,
+    turns: state.turn,
+    ...(end.error !== undefined && { error: end.error }),
+    ...(end.committed !== undefined && { unfinished: { turn: state.turn, committed: end.committed } }),
+  }
+}
+
+export function countUsage(state: RunState, usage: Usage): void {
+  state.usage = addUsage(state.usage, usage)
+}

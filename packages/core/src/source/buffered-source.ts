@@ -1,0 +1,86 @@
+import { MillraceError } from '../errors.ts'
+import { isContentBlock } from '../messages.ts'
+import { createMessage, isAssistantMessage, type ModelClient } from '../model-client.ts'
+import { fault, isClientLimit, toFault } from '../recovery/faults.ts'
+import { linkedController } from '../signals.ts'
+import type { Clock } from '../runtime.ts'
+import type { StreamEvent, TurnSource } from './turn-source.ts'
+
+export interface BufferedSourceOptions {
+  readonly client: ModelClient
+  readonly clock: Clock
+  /** Milliseconds for the whole answer. */
+  readonly timeout: number
+}
+
+/** The HTTP client gave up waiting before our own limit: a longer answer must be streamed, shown or not. */
+export function hitClientLimit(error: MillraceError): boolean {
+  return isClientLimit(error.cause)
+}
+
+/** Asks without streaming, and gives the answer as the events that would have streamed it. */
+export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions): TurnSource {
+  return {
+    mode: 'buffered',
+    async *open(request, { signal }) {
+      const link = linkedController(signal)
+      let expire: (error: MillraceError) => void = () => {}
+      // The SDK's timeout ends at the headers, and not every client has one.
+      const late = new Promise<never>((_, reject) => {
+        expire = reject
+      })
+      const cancelTimer = clock.setTimer(() => stop(fault('connect_timeout')), timeout)
+      const stop = (error: MillraceError): void => {
+        expire(error)
+        link.abort(error)
+      }
+      const onAbort = (): void => expire(interruption(link.signal.reason))
+      link.signal.addEventListener('abort', onAbort, { once: true })
+      let answer: unknown
+      try {
+        const { stream: _, ...body } = request
+        const call = Promise.resolve(createMessage(client, body, { maxRetries: 0, timeout, signal: link.signal }))
+        answer = await Promise.race([call, late])
+      } catch (error) {
+        throw link.signal.aborted ? interruption(link.signal.reason) : toFault(error, false, clock.now())
+      } finally {
+        cancelTimer()
+        link.signal.removeEventListener('abort', onAbort)
+        link.dispose()
+        late.catch(() => {})
+      }
+      if (!isAssistantMessage(answer) || !answer.content.every(isContentBlock)) throw fault('garbage')
+      yield replay(answer)
+    },
+  }
+}
+
+/** A stream that is read to its end before anything of it is given: for answers too long for one waiting request. */
+export function collectedSource(stream: TurnSource): TurnSource {
+  return {
+    mode: 'buffered',
+    async *open(request, options) {
+      const events: StreamEvent[] = []
+      for await (const batch of stream.open(request, options)) events.push(...batch)
+      yield events
+    },
+  }
+}
+
+function interruption(reason: unknown): MillraceError {
+  return reason instanceof MillraceError ? reason : new MillraceError('aborted', 'The request was aborted', { cause: reason })
+}
+
+/** A whole answer as stream events: each block stands verbatim in its start event, so that nothing can get lost. */
+function replay(answer: Readonly<Record<string, unknown>> & { readonly content: readonly unknown[] }): StreamEvent[] {
+  const { content, stop_reason, stop_sequence, usage, ...rest } = answer
+  return [
+    { type: 'message_start', message: { ...rest, content: [], stop_reason: null, stop_sequence: null, usage } },
+    ...content.flatMap((block, index) => [
+      { type: 'content_block_start', index, content_block: block },
+      { type: 'content_block_stop', index },
+    ]),
+    { type: 'message_delta', delta: { stop_reason, stop_sequence: stop_sequence ?? null }, usage },
+    { type: 'message_stop' },
+  ]
+}

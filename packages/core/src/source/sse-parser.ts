@@ -1,0 +1,96 @@
+import { MillraceError } from '../errors.ts'
+
+/** The longest line taken, in UTF-16 code units. A block of search results is about 50 kB, a file of a server tool more. */
+const maxLineLength = 64 * 1024 * 1024
+
+/** One server-sent event. */
+export interface SseFrame {
+  /** The `event:` field, empty where there was none. */
+  readonly event: string
+  readonly data: string
+}
+
+export interface SseParser {
+  /**
+   * The frames that `chunk` completes. Throws `garbage` at a line that no event stream has, after yielding what stood
+   * before it, so that a turn can still be salvaged.
+   */
+  push(chunk: Uint8Array): Generator<SseFrame, void, void>
+}
+
+/**
+ * Parses server-sent events from bytes cut anywhere, also inside a UTF-8 sequence or a CRLF. A frame without its final
+ * blank line is never given: it may be half a frame. Linear: a line that arrives in a thousand chunks is joined once.
+ */
+export function createSseParser(): SseParser {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let pieces: string[] = []
+  let pending = 0
+  let afterCarriageReturn = false
+  let event = ''
+  let data: string[] = []
+
+  function decode(chunk: Uint8Array): string {
+    let text: string
+    try {
+      text = decoder.decode(chunk, { stream: true })
+    } catch (cause) {
+      throw new MillraceError('garbage', 'The stream holds bytes that are not UTF-8', { retryable: true, cause })
+    }
+    if (afterCarriageReturn && text.startsWith('\n')) text = text.slice(1)
+    if (text !== '') afterCarriageReturn = text.endsWith('\r')
+    return text.includes('\r') ? text.replaceAll(/\r\n?/g, '\n') : text
+  }
+
+  /** Takes one line; gives a frame where the line was the blank one that ends it. */
+  function take(line: string): SseFrame | undefined {
+    if (line === '') {
+      const frame = data.length > 0 ? { event, data: data.length === 1 ? (data[0] ?? '') : data.join('\n') } : undefined
+      event = ''
+      data = []
+      return frame
+    }
+    const colon = line.indexOf(':')
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const start = line.charAt(colon + 1) === ' ' ? colon + 2 : colon + 1
+    const value = colon === -1 ? '' : line.slice(start)
+    switch (field) {
+      case 'data':
+        data.push(value)
+        break
+      case 'event':
+        event = value
+        break
+      case '':
+      case 'id':
+      case 'retry':
+        break
+      default:
+        throw new MillraceError('garbage', 'The stream holds a line that is no server-sent event', { retryable: true })
+    }
+    return undefined
+  }
+
+  return {
+    *push(chunk) {
+      const text = decode(chunk)
+      let start = 0
+      for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
+        const rest = text.slice(start, end)
+        const line = pieces.length === 0 ? rest : pieces.join('') + rest
+        pieces = []
+        pending = 0
+        start = end + 1
+        const frame = take(line)
+        if (frame !== undefined) yield frame
+      }
+      if (start < text.length) {
+        pieces.push(text.slice(start))
+        pending += text.length - start
+        if (pending > maxLineLength) {
+          throw new MillraceError('buffer_overflow', 'The stream holds a line of more than 64 MiB')
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,212 @@
+import { MillraceError } from '../errors.ts'
+import { isRecord } from '../messages.ts'
+import { createMessage, type ModelClient, type RequestBody } from '../model-client.ts'
+import { fault, faultOfErrorEvent, toFault } from '../recovery/faults.ts'
+import type { Clock } from '../runtime.ts'
+import { linkedController } from '../signals.ts'
+import { createSseParser } from './sse-parser.ts'
+import type { StreamEvent, TurnSource } from './turn-source.ts'
+import { createWatchdog, type Watchdog, type WatchdogLimits } from './watchdog.ts'
+
+/** How long the rest of a body is read after the turn is whole, so that its connection can serve the next request. */
+const drainTime = 1_000
+
+export interface StreamSourceOptions {
+  readonly client: ModelClient
+  readonly clock: Clock
+  readonly limits: WatchdogLimits
+}
+
+/** Asks with `stream: true` and reads the answer as it comes. */
+export function streamSource({ client, clock, limits }: StreamSourceOptions): TurnSource {
+  return {
+    mode: 'stream',
+    async *open(request, { signal, ready }) {
+      const link = linkedController(signal)
+      const rejections = rejectable()
+      const watchdog = createWatchdog(clock, limits, (error) => {
+        rejections.reject(error)
+        link.abort(error)
+      })
+      const onAbort = (): void => rejections.reject(link.signal.reason)
+      link.signal.addEventListener('abort', onAbort, { once: true })
+      let opening: Promise<Opened> | undefined
+      let opened: Opened | undefined
+      let finished = false
+      try {
+        const options = { maxRetries: 0, timeout: limits.connectTimeout, signal: link.signal }
+        opening = connect(client, { ...request, stream: true }, options)
+        opened = await rejections.race(opening)
+        watchdog.connected()
+        while (true) {
+          const waiting = ready()
+          if (waiting !== undefined) {
+            watchdog.pause()
+            await waiting
+            watchdog.resume()
+          }
+          const batch = await rejections.race(opened.read(watchdog))
+          if (batch === undefined) break
+          if (batch.length > 0) yield batch
+        }
+        finished = true
+      } catch (error) {
+        finished = true
+        opening?.then((late) => late.cancel(), ignore)
+        throw link.signal.aborted && link.signal.reason instanceof MillraceError
+          ? link.signal.reason
+          : toFault(error, opened !== undefined, clock.now())
+      } finally {
+        watchdog.stop()
+        link.signal.removeEventListener('abort', onAbort)
+        if (!finished && opened !== undefined && !signal.aborted) {
+          // The reader has left because the turn is whole: what follows is at most a message_stop.
+          drain(opened, clock, () => link.dispose())
+        } else {
+          if (!finished) opened?.cancel()
+          link.dispose()
+        }
+      }
+    },
+  }
+}
+
+interface Opened {
+  /** The events of the next read; undefined at the end of the body. */
+  read(watchdog: Watchdog): Promise<readonly StreamEvent[] | undefined>
+  cancel(): void
+}
+
+async function connect(client: ModelClient, request: RequestBody, options: Parameters<typeof createMessage>[2]): Promise<Opened> {
+  const promise = createMessage(client, request, options)
+  if (hasResponse(promise)) return openResponse(await promise.asResponse())
+  const iterable: unknown = await promise
+  if (!isIterable(iterable)) throw fault('not_a_stream')
+  return openIterable(iterable)
+}
+
+function hasResponse(promise: unknown): promise is { asResponse(): Promise<Response> } {
+  return typeof promise === 'object' && promise !== null && 'asResponse' in promise && typeof promise.asResponse === 'function'
+}
+
+function isIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+/** Reads the raw bytes: pings count as life, and each event is parsed once. */
+function openResponse(response: Response): Opened {
+  const requestId = response.headers.get('request-id') ?? undefined
+  const type = response.headers.get('content-type') ?? ''
+  if (response.body === null || !type.toLowerCase().startsWith('text/event-stream')) {
+    response.body?.cancel().catch(ignore)
+    throw fault('not_a_stream', requestId === undefined ? {} : { requestId })
+  }
+  const reader = response.body.getReader()
+  const parser = createSseParser()
+  let broken: unknown
+
+  return {
+    async read(watchdog) {
+      if (broken !== undefined) throw broken
+      const { done, value } = await reader.read()
+      if (done) return undefined
+      watchdog.alive()
+      const batch: StreamEvent[] = []
+      try {
+        for (const frame of parser.push(value)) {
+          const event = parseEvent(frame.data)
+          if (note(event, watchdog, requestId)) batch.push(event)
+        }
+      } catch (error) {
+        // What came before the fault is given first: its blocks may be whole.
+        if (batch.length === 0) throw error
+        broken = error
+      }
+      return batch
+    },
+    cancel: () => void reader.cancel().catch(ignore),
+  }
+}
+
+/** Iterates what the client has parsed, where it gives no bytes. */
+function openIterable(iterable: AsyncIterable<unknown>): Opened {
+  const iterator = iterable[Symbol.asyncIterator]()
+  return {
+    async read(watchdog) {
+      const { done, value } = await iterator.next()
+      if (done === true) return undefined
+      watchdog.alive()
+      if (!isStreamEvent(value)) throw fault('garbage')
+      return note(value, watchdog, undefined) ? [value] : []
+    },
+    cancel: () => void iterator.return?.().then(ignore, ignore),
+  }
+}
+
+function parseEvent(data: string): StreamEvent {
+  let event: unknown
+  try {
+    event = JSON.parse(data)
+  } catch (cause) {
+    throw fault('garbage', { cause })
+  }
+  if (!isStreamEvent(event)) throw fault('garbage')
+  return event
+}
+
+function isStreamEvent(value: unknown): value is StreamEvent {
+  return isRecord(value) && typeof value['type'] === 'string'
+}
+
+/** Notes the sign of life; false where the event holds nothing for the accumulator. */
+function note(event: StreamEvent, watchdog: Watchdog, requestId: string | undefined): boolean {
+  if (event.type === 'ping') {
+    watchdog.ping()
+    return false
+  }
+  if (event.type === 'error') throw faultOfErrorEvent(event, requestId)
+  watchdog.content()
+  return true
+}
+
+/** Reads on in the background until the body ends or the time is up. */
+function drain(opened: Opened, clock: Clock, done: () => void): void {
+  let over = false
+  const end = (): void => {
+    if (over) return
+    over = true
+    cancelTimer()
+    opened.cancel()
+    done()
+  }
+  const cancelTimer = clock.setTimer(end, drainTime)
+  const silent: Watchdog = { connected: ignore, alive: ignore, ping: ignore, content: ignore, pause: ignore, resume: ignore, stop: ignore }
+  const next = (): void => {
+    opened.read(silent).then((batch) => (batch === undefined || over ? end() : next()), end)
+  }
+  next()
+}
+
+/** Lets a watchdog reject whatever read is waiting, without leaving a listener behind for each read. */
+function rejectable(): { race<T>(promise: Promise<T>): Promise<T>; reject(error: unknown): void } {
+  let rejected: { readonly error: unknown } | undefined
+  let rejectWaiting: ((error: unknown) => void) | undefined
+  return {
+    race: (promise) =>
+      new Promise((resolve, reject) => {
+        if (rejected !== undefined) {
+          promise.then(ignore, ignore)
+          reject(rejected.error)
+          return
+        }
+        rejectWaiting = reject
+        promise.then(resolve, reject)
+      }),
+    reject(error) {
+      rejected ??= { error }
+      rejectWaiting?.(error)
+    },
+  }
+}
+
+function ignore(): void {}

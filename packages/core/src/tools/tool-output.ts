@@ -1,0 +1,30 @@
+import type { ToolResultContent } from '../events.ts'
+import { type ContentBlock, isContentBlock } from '../messages.ts'
+import { ToolError } from './define-tool.ts'
+
+/** The content blocks that a `tool_result` may hold. */
+const resultBlockTypes = new Set(['document', 'image', 'search_result', 'text', 'tool_reference'])
+
+function isResultBlock(value: unknown): value is ContentBlock {
+  return isContentBlock(value) && resultBlockTypes.has(value.type)
+}
+
+/**
+ * What the model is told of a tool's output: text and content blocks as they are, nothing as empty text, anything else
+ * as JSON.
+ *
+ * @throws TypeError where the output is no JSON (a circle, a BigInt)
+ */
+export function toResultContent(output: unknown): ToolResultContent {
+  if (typeof output === 'string') return output
+  if (output === undefined || output === null) return ''
+  if (Array.isArray(output) && output.length > 0 && output.every(isResultBlock)) return output
+  return JSON.stringify(output) ?? ''
+}
+
+/** What the model is told of what a tool threw. */
+export function toErrorContent(error: unknown): ToolResultContent {
+  if (error instanceof ToolError) return error.content
+  if (error instanceof Error) return error.message === '' ? error.name : error.message
+  return typeof error === 'string' && error !== '' ? error : 'The tool failed'
+}

@@ -1,0 +1,205 @@
+import type { AccumulatedBlock } from './accumulator.ts'
+import { type AttemptEnd, runAttempt } from './attempt.ts'
+import { isKilled } from './decision.ts'
+import type { MillraceError } from './errors.ts'
+import type { FallbackReason, Rung, TurnMode } from './events.ts'
+import { type AssistantMessage, isRecord } from './messages.ts'
+import type { TurnEnd, TurnScope } from './middleware.ts'
+import { type Layer, runOnion } from './onion.ts'
+import type { CircuitPermit } from './recovery/circuit-breaker.ts'
+import { isFaultCode, isStreamFault } from './recovery/faults.ts'
+import { nextStep, type NextStep, type Request, type TurnFailures } from './recovery/ladder.ts'
+import { buildRequest } from './request.ts'
+import type { RunContext } from './run-context.ts'
+import { wait } from './runtime.ts'
+import { bufferedSource, collectedSource } from './source/buffered-source.ts'
+import { streamSource } from './source/stream-source.ts'
+import type { TurnSource } from './source/turn-source.ts'
+import type { ToolRunner } from './tools/tool-runner.ts'
+import { createTurnView, type TurnView } from './turn-view.ts'
+
+/** What came of a turn, over all its attempts. */
+export type TurnResult = {
+  readonly attempt: number
+  readonly mode: TurnMode
+  readonly view: TurnView
+  readonly message: AssistantMessage | undefined
+  /** What arrived; of a salvaged or continued turn, what is kept of it. */
+  readonly blocks: readonly AccumulatedBlock[]
+} & (
+  | { readonly status: 'whole'; readonly message: AssistantMessage }
+  | { readonly status: 'salvaged' }
+  | { readonly status: 'continued' }
+  | { readonly status: 'interrupted' }
+  | { readonly status: 'failed'; readonly error: MillraceError }
+)
+
+const sources: Readonly<Record<Request, (run: RunContext) => TurnSource>> = {
+  stream: ({ settings: { client, runtime, recovery } }) =>
+    streamSource({ client, clock: runtime.clock, limits: recovery }),
+  buffered: ({ settings: { client, runtime, recovery } }) =>
+    bufferedSource({ client, clock: runtime.clock, timeout: recovery.bufferedTimeout }),
+  collected: (run) => collectedSource(sources.stream(run)),
+}
+
+const modeOf = (request: Request): TurnMode => (request === 'stream' ? 'stream' : 'buffered')
+
+/** Asks the model for one turn, and again by the recovery ladder until it is there or all rungs are used up. */
+export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner): Promise<TurnResult> {
+  const { handle, settings, state, retraction } = run
+  const { recovery, runtime } = settings
+  const hold = retraction === 'hold'
+  const view = createTurnView({ turn, emit: handle.emit, canRetract: hold || retraction === 'retract', hold })
+  const carried = state.continuation
+  state.continuation = undefined
+
+  let failures: TurnFailures = carried?.failures ?? { streams: 0, buffered: 0 }
+  let request = carried?.request ?? (await firstRequest(run, turn))
+  let reason: FallbackReason = 'connection_lost'
+  let shown: AttemptEnd | undefined
+  if (carried === undefined) recovery.budget.request()
+  else await wait(runtime.clock, carried.delay, handle.signal)
+
+  for (let attempt = 1; ; attempt++) {
+    const permit = request === 'stream' ? recovery.breaker.permit() : undefined
+    if (request === 'stream' && permit === undefined) {
+      request = 'buffered'
+      emitFallback(run, turn, view, 'stream', 'buffered', 'circuit_open')
+    }
+    const mode = modeOf(request)
+    handle.emit({ type: 'turn.started', turn, attempt, mode })
+    view.begin(attempt, reason)
+    const end = await ask(run, { turn, attempt, request, view, tools, reason })
+    tellBreaker(permit, end)
+    // What clients see is this attempt, unless it had only repeated the one before when it ended.
+    if (shown === undefined || !view.repeating) shown = end
+    const result = { attempt, mode, view }
+    if (end.status === 'whole') return { ...end, ...result }
+    const unfinished = { ...result, message: shown.message, blocks: shown.blocks }
+    if (end.status === 'interrupted' || handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
+
+    failures = countFailure(failures, request)
+    if (failures.streams >= 2) state.staysBuffered = true
+    reason = isFaultCode(end.error.code) ? end.error.code : 'internal'
+    const step = decideNext(run, end, request, failures, view)
+    if (step.type === 'fail') return { ...unfinished, status: 'failed', error: step.error }
+    emitFallback(run, turn, view, mode, step.type === 'retry' ? modeOf(step.request) : step.type, reason)
+    handle.report(end.error)
+    if (step.type === 'salvage') return { ...result, status: 'salvaged', message: end.message, blocks: step.blocks }
+    state.extraRequests += 1
+    recovery.budget.take()
+    if (step.type === 'continue') {
+      state.continuation = { failures, request: step.request, delay: step.delay }
+      return { ...result, status: 'continued', message: end.message, blocks: step.blocks }
+    }
+    tools.discard([])
+    request = step.request
+    await wait(runtime.clock, step.delay, handle.signal)
+    if (handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
+  }
+}
+
+function decideNext(
+  { settings: { recovery, runtime }, state, retraction }: RunContext,
+  { error, blocks }: Extract<AttemptEnd, { status: 'broken' }>,
+  request: Request,
+  failures: TurnFailures,
+  view: TurnView,
+): NextStep {
+  const isBound = retraction === 'continue' || retraction === 'fail'
+  const broken = {
+    error,
+    request,
+    blocks,
+    failures,
+    boundByText: isBound && view.hasText,
+    mayContinue: retraction === 'continue',
+    keepPartialText: isBound,
+    extraRequests: Math.min(recovery.extraRequests - state.extraRequests, recovery.budget.left),
+  }
+  return nextStep(broken, recovery, runtime.random)
+}
+
+function emitFallback(
+  { handle }: RunContext,
+  turn: number,
+  view: TurnView,
+  from: TurnMode,
+  to: Rung,
+  reason: FallbackReason,
+): void {
+  const stage = view.hasOutput ? 'after_output' : 'before_output'
+  handle.emit({ type: 'fallback', turn, from, to, reason, stage })
+}
+
+/** How the turn is asked for first. */
+async function firstRequest(run: RunContext, turn: number): Promise<Request> {
+  const { settings, scope, state, flags, flagContext, handle } = run
+  if (scope.decision.mode !== 'stream' || state.staysBuffered) return 'buffered'
+  if (turn === 1) return 'stream'
+  const { clock } = settings.runtime
+  const deadline = settings.limits.flagDeadline
+  if (!(await isKilled({ flags, context: flagContext, clock, deadline, report: handle.report }))) return 'stream'
+  state.staysBuffered = true
+  handle.emit({ type: 'fallback', turn, from: 'stream', to: 'buffered', reason: 'killed', stage: 'before_output' })
+  return 'buffered'
+}
+
+interface Ask {
+  readonly turn: number
+  readonly attempt: number
+  readonly request: Request
+  readonly view: TurnView
+  readonly tools: ToolRunner
+  /** Why the attempt before failed. */
+  readonly reason: FallbackReason
+}
+
+/** Makes one request, inside the middleware. */
+async function ask(run: RunContext, { turn, attempt, request, view, tools, reason }: Ask): Promise<AttemptEnd> {
+  const { settings, scope, handle } = run
+  const definitions = settings.tools()
+  const first: TurnScope = { ...scope, turn, attempt, mode: modeOf(request), request: buildRequest(run, definitions) }
+  let end: AttemptEnd | undefined
+  await runOnion(turnLayers(settings.use), first, {
+    clock: settings.runtime.clock,
+    grace: settings.limits.middlewareGrace,
+    bothSides: true,
+    report: handle.report,
+    accept: (given, called): given is TurnEnd => called && isRecord(given) && typeof given['status'] === 'string',
+    core: async (changed): Promise<TurnEnd> => {
+      end = await runAttempt({
+        source: sources[request](run),
+        request: changed.request,
+        signal: handle.signal,
+        ready: handle.ready,
+        view,
+        onCall: (call) => {
+          if (settings.eagerTools) tools.startEarly(call, attempt)
+        },
+        acceptsInvalidInput: ({ block }) => {
+          const { name } = block
+          const eager = typeof name === 'string' && definitions.get(name)?.definition['eager_input_streaming'] === true
+          return eager || (attempt > 1 && reason === 'invalid_tool_input')
+        },
+      })
+      return end
+    },
+  })
+  if (end === undefined) throw new TypeError('unreachable: the onion runs its core')
+  return end
+}
+
+function turnLayers(use: RunContext['settings']['use']): Layer<TurnScope, TurnEnd>[] {
+  return use.flatMap(({ name, turn: around }) => (around === undefined ? [] : [{ name, around }]))
+}
+
+function tellBreaker(permit: CircuitPermit | undefined, end: AttemptEnd): void {
+  if (end.status === 'whole') permit?.succeeded()
+  else if (end.status === 'broken' && isStreamFault(end.error)) permit?.failed()
+  else permit?.released()
+}
+
+function countFailure({ streams, buffered }: TurnFailures, request: Request): TurnFailures {
+  return request === 'stream' ? { streams: streams + 1, buffered } : { streams, buffered: buffered + 1 }
+}
