@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { parseFaultPlan } from './check-fault-plan.ts'
 import { demoScript } from './demo-script.ts'
 import { invalidOption, isTestingError } from './errors.ts'
+import type { FaultRule } from './fault.ts'
+import { faultKinds } from './fault-kinds.ts'
 import { checkScript, type Script } from './script.ts'
 import { startClaude } from './server.ts'
 import type { Pace, Turn } from './turn.ts'
@@ -17,12 +20,17 @@ export interface CommandHost {
 const help = `millrace-claude: a scripted Claude server on 127.0.0.1
 
 Usage: millrace-claude [options]
+       millrace-claude faults --list
 
   --port <number>    port to listen on (default: any free one)
   --script <script>  "demo" (default), or a JSON file with a list of turns:
                      [{ "content": [{ "type": "text", "text": "Hello" }] }]
   --pace <pace>      "fast" (default) or a number of tokens per second
+  --faults <file>    a JSON file with a fault plan: a list of rules, such as
+                     [{ "kind": "destroy", "at": { "event": 7 }, "turn": 1 }]
   --help             this text
+
+"faults --list" prints the kinds of fault, one a line.
 
 Point a client at it:
   ANTHROPIC_BASE_URL=<url> ANTHROPIC_API_KEY=any <your program>`
@@ -33,6 +41,10 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     const options = readArguments(args)
     if (options.help === true) {
       host.out(help)
+      return 0
+    }
+    if (options.list === true) {
+      for (const { kind, description } of faultKinds) host.out(`${kind.padEnd(22)} ${description}`)
       return 0
     }
     return await serve(options, host)
@@ -48,19 +60,31 @@ interface Arguments {
   readonly port?: string | undefined
   readonly script?: string | undefined
   readonly pace?: string | undefined
+  readonly faults?: string | undefined
   readonly help?: boolean | undefined
+  readonly list?: boolean | undefined
 }
 
 function readArguments(args: readonly string[]): Arguments {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
+      faults: { type: 'string' },
+      list: { type: 'boolean' },
       port: { type: 'string' },
       script: { type: 'string' },
       pace: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   })
+  const [command, ...more] = positionals
+  if (command !== undefined && (command !== 'faults' || more.length > 0)) {
+    throw invalidOption('arguments', `"${positionals.join(' ')}" is no command; expected "faults --list" or none`)
+  }
+  if ((command === 'faults') !== (values.list === true)) {
+    throw invalidOption('arguments', '"faults" and "--list" belong together')
+  }
   return values
 }
 
@@ -70,6 +94,7 @@ async function serve(options: Arguments, host: CommandHost): Promise<number> {
     script: await readScript(options.script ?? 'demo'),
     port: readNumber('--port', options.port ?? '0'),
     pace: readPace(options.pace ?? 'fast'),
+    faults: options.faults === undefined ? [] : await readFaults(options.faults),
   })
   host.out(`Scripted Claude listens on ${claude.url}`)
   host.out(`Point a client at it: ANTHROPIC_BASE_URL=${claude.url} ANTHROPIC_API_KEY=any <your program>`)
@@ -82,7 +107,8 @@ async function serve(options: Arguments, host: CommandHost): Promise<number> {
 
 function readNumber(name: string, value: string): number {
   const number = Number(value)
-  if (value.trim() === '' || !Number.isFinite(number) || number < 0) throw invalidOption(name, `"${value}" is no number`)
+  if (value.trim() === '' || !Number.isFinite(number) || number < 0)
+    throw invalidOption(name, `"${value}" is no number`)
   return number
 }
 
@@ -91,6 +117,10 @@ function readPace(value: string): Pace {
   const tokensPerSecond = readNumber('--pace', value)
   if (tokensPerSecond === 0) throw invalidOption('--pace', 'expected "fast" or more than 0 tokens per second')
   return { tokensPerSecond }
+}
+
+async function readFaults(file: string): Promise<readonly FaultRule[]> {
+  return parseFaultPlan(await readJsonFile('--faults', file), file)
 }
 
 async function readScript(name: string): Promise<Script> {

@@ -32,7 +32,7 @@ export function isGoOn(message: JsonObject | undefined): boolean {
 export function partialTexts(messages: readonly JsonObject[]): readonly string[] {
   const partials: string[] = []
   let text = ''
-  for (let last = messages.length - 1; last >= 1 && isGoOn(messages[last]); ) {
+  for (let last = messages.length - 1; last >= 1 && isGoOn(messages[last]);) {
     let first = last - 1
     while (first >= 0 && messages[first]?.role === 'assistant') first--
     const said = messages.slice(first + 1, last).flatMap((message) => contentBlocks(message))

@@ -24,7 +24,9 @@ export function demoScript(conversation: Conversation): Turn {
   return conversation.continued({ content: [thinking('No tool is needed for this.'), text(smallTalk(conversation))] })
 }
 
-function resultsOfThisQuestion(conversation: Conversation): readonly { name: string; text: string; isError: boolean }[] {
+function resultsOfThisQuestion(
+  conversation: Conversation,
+): readonly { name: string; text: string; isError: boolean }[] {
   const last = conversation.messages.at(-1)
   const content = last?.role === 'user' && Array.isArray(last.content) ? last.content : []
   const ids = content.filter(isObject).map((block) => block.tool_use_id)

@@ -4,11 +4,42 @@
  */
 export type FaultPosition = { readonly event: number } | { readonly byte: number }
 
-/** What goes wrong. */
-export interface Fault {
-  readonly kind: 'destroy'
-  readonly at?: FaultPosition
-}
+/** Faults of the transport: they need not know what the bytes mean. */
+export type TransportFault =
+  | { readonly kind: 'destroy' | 'reset' | 'end' | 'break-chunk' | 'gzip-cut'; readonly at?: FaultPosition }
+  | { readonly kind: 'gzip' | 'no-headers' | 'refused' | 'html' | 'json' }
+  /** Without `pingEvery` (ms) it is silent. */
+  | { readonly kind: 'stall'; readonly at?: FaultPosition; readonly pingEvery?: number }
+  | { readonly kind: 'slow-headers'; readonly ms: number }
+  /** `retryAfter` and `retryAfterMs` are sent as the headers `retry-after` and `retry-after-ms`, as they are. */
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string; readonly retryAfterMs?: string }
+
+/** Faults among the events of a stream; a byte position means the first event. A non-streaming answer has none of them. */
+export type StreamFault =
+  /** `errorType` is any of the API's, or one of Bedrock's such as `throttlingException`. */
+  | { readonly kind: 'error-event'; readonly at?: FaultPosition; readonly errorType: string }
+  | { readonly kind: 'unknown-event'; readonly at?: FaultPosition }
+  | { readonly kind: 'unknown-delta'; readonly at?: FaultPosition }
+  | { readonly kind: 'garbage-line'; readonly at?: FaultPosition; readonly mode: 'add' | 'instead' }
+  /** Without `at`, every event is sent twice. */
+  | { readonly kind: 'duplicate-event'; readonly at?: FaultPosition }
+  | { readonly kind: 'second-message-start'; readonly at?: FaultPosition; readonly id: 'same' | 'other' }
+  | { readonly kind: 'no-message-stop' }
+  | { readonly kind: 'no-final-blank-line' }
+  /** The JSON of the first tool call ends before this 0-based piece; all else is sent as if it were whole. */
+  | { readonly kind: 'tool-json-cut'; readonly piece: number }
+  /** The block of this index (default: 0) gets no `content_block_stop`. */
+  | { readonly kind: 'unstopped-block'; readonly block?: number }
+
+/** Faults of the model: the answer itself is odd, streaming or not. */
+export type AnswerFault =
+  | { readonly kind: 'unknown-block' | 'tool-use-without-tool' }
+  | { readonly kind: 'stop-reason'; readonly stopReason: string }
+
+/** What goes wrong. `faultKinds` describes each kind in a line. */
+export type Fault = TransportFault | StreamFault | AnswerFault
+
+export type FaultKind = Fault['kind']
 
 /** Which requests a fault hits. Every condition that is given must hold. */
 export interface FaultMatch {
@@ -24,9 +55,17 @@ export interface FaultMatch {
 
 export type FaultRule = Fault & FaultMatch
 
+/** Stands in everything that a faulty upstream says, so that a leak of it can be found. */
+export const leakCanary = 'upstream-detail-not-for-clients'
+
+const matchFields: readonly string[] = ['kind', 'at', 'turn', 'attempt', 'stream', 'times']
+
 /** A fault as one short word, such as `destroy@event:7`: used in records and case ids. */
 export function describeFault(fault: Fault): string {
-  const { at } = fault
-  if (at === undefined) return fault.kind
-  return `${fault.kind}@${'event' in at ? `event:${at.event}` : `byte:${at.byte}`}`
+  const details = Object.entries(fault)
+    .filter(([field]) => !matchFields.includes(field))
+    .map(([field, value]) => `${field}=${String(value)}`)
+  const name = [fault.kind, ...details].join(',').replace(/[/*\s]/g, '_')
+  if (!('at' in fault) || fault.at === undefined) return name
+  return `${name}@${'event' in fault.at ? `event:${fault.at.event}` : `byte:${fault.at.byte}`}`
 }

@@ -36,7 +36,8 @@ export function readHistory(messages: unknown): { groups: readonly Group[] } | {
     if (last?.role === role) last.blocks.push(...read.blocks)
     else groups.push({ role, index, blocks: [...read.blocks] })
   }
-  if (groups[0]?.role !== 'user') return { problem: problem('messages.0.role', 'first message must use the "user" role') }
+  if (groups[0]?.role !== 'user')
+    return { problem: problem('messages.0.role', 'first message must use the "user" role') }
   return { groups }
 }
 

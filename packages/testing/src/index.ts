@@ -3,7 +3,20 @@ export { type Clock, systemClock } from './clock.ts'
 export { type Conversation, type OfferedTool, type ToolResult } from './conversation.ts'
 export { demoScript } from './demo-script.ts'
 export { isTestingError, TestingError, type TestingErrorCode } from './errors.ts'
-export { type Fault, type FaultMatch, type FaultPosition, type FaultRule } from './fault.ts'
+export {
+  type AnswerFault,
+  describeFault,
+  type Fault,
+  type FaultKind,
+  type FaultMatch,
+  type FaultPosition,
+  type FaultRule,
+  leakCanary,
+  type StreamFault,
+  type TransportFault,
+} from './fault.ts'
+export { type FaultKindDescription, faultKinds } from './fault-kinds.ts'
+export { parseFaultPlan } from './check-fault-plan.ts'
 export { type FaultPlan } from './fault-plan.ts'
 export { type JsonObject } from './json.ts'
 export { type MessageProblem } from './message-problem.ts'

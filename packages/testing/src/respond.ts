@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { completeTurn } from './answer.ts'
-import { applyFault } from './apply-fault.ts'
+import { faultedAnswer, faultedPlan } from './apply-fault.ts'
 import type { Chunking } from './chunking.ts'
 import { readConversation } from './conversation.ts'
 import { describeFault } from './fault.ts'
@@ -8,10 +8,9 @@ import type { ActiveFaultPlan } from './fault-plan.ts'
 import { isObject, isString, type JsonObject } from './json.ts'
 import { hasKey, readBody } from './request-body.ts'
 import type { OpenRecord } from './request-record.ts'
-import { errorPlan, jsonPlan, type ResponsePlan, streamPlan } from './response-plan.ts'
+import { errorPlan, type ResponsePlan } from './response-plan.ts'
 import { checkTurn, pickTurn, type Script } from './script.ts'
 import type { ServerMemory } from './server-memory.ts'
-import { streamEvents } from './stream-events.ts'
 import type { Pace } from './turn.ts'
 import { validateRequest } from './validate-request.ts'
 
@@ -30,7 +29,11 @@ export interface Responder {
 }
 
 /** Reads a request and decides the whole response; fills in the record on the way. */
-export async function respond(responder: Responder, request: IncomingMessage, record: OpenRecord): Promise<ResponsePlan> {
+export async function respond(
+  responder: Responder,
+  request: IncomingMessage,
+  record: OpenRecord,
+): Promise<ResponsePlan> {
   const requestId = `req_${responder.seed}_${record.index}`
   const refuse = (status: number, message: string): ResponsePlan => {
     record.error = message
@@ -47,10 +50,10 @@ export async function respond(responder: Responder, request: IncomingMessage, re
   record.stream = body.stream === true
   const found = responder.validate ? validateRequest(body, responder.memory) : undefined
   if (found !== undefined) return refuse(400, found.message)
-  return await answer(responder, body, { record, requestId, bytes: text.length })
+  return await answerConversation(responder, body, { record, requestId, bytes: text.length })
 }
 
-async function answer(
+async function answerConversation(
   responder: Responder,
   body: JsonObject,
   request: { record: OpenRecord; requestId: string; bytes: number },
@@ -74,12 +77,9 @@ async function answer(
     nonce: `${responder.seed}.${record.index}`,
     chunking: responder.chunking,
   })
-  responder.memory.remember(completed)
-  const pace = turn.pace ?? responder.pace
-  const plan = conversation.stream
-    ? streamPlan(streamEvents(completed), pace, requestId)
-    : jsonPlan(completed, pace, requestId)
-  return fault === undefined ? plan : applyFault(plan, fault)
+  const answer = faultedAnswer(completed, fault)
+  responder.memory.remember(answer)
+  return faultedPlan(answer, fault, { stream: conversation.stream, pace: turn.pace ?? responder.pace, requestId })
 }
 
 /** A mistake in the script must not look like a fault of the API: it is not to be retried. */

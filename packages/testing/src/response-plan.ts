@@ -1,4 +1,6 @@
+import { constants, gzipSync } from 'node:zlib'
 import { type Answer, countTokens, messageJson } from './answer.ts'
+import type { FaultPosition } from './fault.ts'
 import { isObject, isString } from './json.ts'
 import { type StreamEvent, streamEvents } from './stream-events.ts'
 import type { Pace } from './turn.ts'
@@ -8,7 +10,7 @@ export type Step =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array; readonly event?: StreamEvent }
   | { readonly type: 'wait'; readonly ms: number }
   /** Nothing more comes, or only a ping in each interval; it ends when the client leaves. */
-  | { readonly type: 'hang'; readonly pingEvery?: number }
+  | { readonly type: 'hang'; readonly pingEvery?: number | undefined }
   /** The socket is closed at once: FIN. */
   | { readonly type: 'destroy' }
   /** The connection is reset: RST. */
@@ -90,7 +92,8 @@ function answerDelay(answer: Answer, pace: Pace): number {
     return (tokens / pace.tokensPerSecond) * 1000
   }
   let ms = 0
-  for (const _event of streamEvents(answer)) ms += pace.eventDelay
+  const events = streamEvents(answer)
+  while (events.next().done !== true) ms += pace.eventDelay
   return ms
 }
 
@@ -134,5 +137,66 @@ export function errorPlan(
     headers: { 'content-type': 'application/json', 'request-id': requestId, ...headers },
     beforeHeaders: [],
     steps: [bytesStep(JSON.stringify(body))],
+  }
+}
+
+/** The HTTP status by which the API says an error of this type; 500 for one it does not know. */
+export function statusOfError(type: string): number {
+  return [401, 402, 403, 404, 408, 409, 413, 429, 529, 400].find((status) => errorType(status) === type) ?? 500
+}
+
+/** The steps up to a position, then `instead`. */
+export function* cutSteps(
+  steps: Iterable<Step>,
+  at: FaultPosition | undefined,
+  instead: readonly Step[],
+): Generator<Step> {
+  const list = 'byte' in (at ?? {}) ? steps : [...steps]
+  yield* stepsUpTo(list, resolvePosition(list, at))
+  yield* instead
+}
+
+/** A body without events is cut in its middle. */
+function resolvePosition(steps: Iterable<Step>, at: FaultPosition | undefined): FaultPosition {
+  if (at !== undefined && 'byte' in at) return at
+  let length = 0
+  for (const step of steps) {
+    if (step.type !== 'bytes') continue
+    if (step.event !== undefined) return at ?? { event: 0 }
+    length += step.bytes.length
+  }
+  return { byte: Math.floor(length / 2) }
+}
+
+function* stepsUpTo(steps: Iterable<Step>, at: FaultPosition): Generator<Step> {
+  let index = 0
+  let left = 'byte' in at ? at.byte : Number.POSITIVE_INFINITY
+  for (const step of steps) {
+    if (step.type !== 'bytes') {
+      yield step
+      continue
+    }
+    if ('event' in at && step.event !== undefined && index++ === at.event) return
+    if (step.bytes.length >= left) {
+      yield { type: 'bytes', bytes: step.bytes.subarray(0, left) }
+      return
+    }
+    yield step
+    left -= step.bytes.length
+  }
+}
+
+/** The bytes up to a position. */
+export function cutBytes(steps: Iterable<Step>, at: FaultPosition | undefined): Uint8Array {
+  return Buffer.concat([...cutSteps(steps, at, [])].flatMap((step) => (step.type === 'bytes' ? [step.bytes] : [])))
+}
+
+/** A response whose body is these bytes, compressed; not `whole`, it has no trailer. */
+export function gzipBody(plan: ResponsePlan, bytes: Uint8Array, whole: boolean): ResponsePlan {
+  const compressed = gzipSync(bytes, { finishFlush: whole ? constants.Z_FINISH : constants.Z_SYNC_FLUSH })
+  return {
+    ...plan,
+    headers: { ...plan.headers, 'content-encoding': 'gzip' },
+    steps: [{ type: 'bytes', bytes: compressed }],
   }
 }

@@ -68,7 +68,8 @@ export function checkTurn(turn: unknown, path: string): void {
     if (block.type === 'text' && !isString(block.text) && !isIterable(block.text)) {
       throw invalidOption(`${blockPath}.text`, 'expected a string or an iterable of strings')
     }
-    if (block.type === 'tool_use' && !isString(block.name)) throw invalidOption(`${blockPath}.name`, 'expected a string')
+    if (block.type === 'tool_use' && !isString(block.name))
+      throw invalidOption(`${blockPath}.name`, 'expected a string')
   }
 }
 

@@ -1,13 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parseFaultPlan } from './check-fault-plan.ts'
 import type { Chunking } from './chunking.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { invalidOption, TestingError } from './errors.ts'
-import { sendPlan } from './exchange.ts'
+import { invalidOption } from './errors.ts'
+import { type Meter, sendPlan } from './exchange.ts'
 import { activateFaultPlan, type FaultPlan } from './fault-plan.ts'
 import type { FaultRule } from './fault.ts'
+import { openListener } from './listener.ts'
 import { redactedHeaders } from './request-body.ts'
-import { createRequestLog, type OpenRecord, type RequestRecord } from './request-record.ts'
+import { createRequestLog, type OpenRecord, type RequestLog, type RequestRecord } from './request-record.ts'
 import { type Responder, respond } from './respond.ts'
 import { checkScript, type Script } from './script.ts'
 import { createServerMemory } from './server-memory.ts'
@@ -68,6 +69,10 @@ export interface ScriptedClaude {
   waitFor(predicate: (record: RequestRecord) => boolean, signal?: AbortSignal): Promise<RequestRecord>
   /** The record of the next request to arrive; its body and turn may not be known yet. */
   nextRequest(signal?: AbortSignal): Promise<RequestRecord>
+  /** Destroys all connections and stops listening, so that the system refuses connections. */
+  refuseConnections(): Promise<void>
+  /** Listens again after `refuseConnections`, on the same port. */
+  acceptConnections(): Promise<void>
   /** Destroys all connections and stops listening. May be called again. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -76,16 +81,16 @@ export interface ScriptedClaude {
 /**
  * Starts a server on 127.0.0.1 that speaks the Messages API and answers from a script, streaming and not.
  *
- * Rejects with a `TestingError`: `invalid_option` for a script of the wrong shape, `listen_failed` for a port in use.
+ * Rejects with a `TestingError`: `invalid_option` for a script or fault plan of the wrong shape, `listen_failed` for a
+ * port in use.
  */
 export async function startClaude(options: ClaudeOptions): Promise<ScriptedClaude> {
-  const { clock = systemClock, recordLimit = 10_000, port = 0, pace = 'fast', chunking = 'words' } = options
+  const { clock = systemClock, recordLimit = 10_000, port = 0 } = options
   checkScript(options.script, 'script')
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalidOption('port', 'expected 0 to 65535')
-  let script = options.script
-  let faults = activateFaultPlan(options.faults ?? [])
+  let { script } = options
+  let faults = activateFaultPlan(checkedPlan(options.faults ?? []))
   const log = createRequestLog(clock, recordLimit)
-  const sockets = new Set<Socket>()
   const totals = { requests: 0, openRequests: 0, bytesSent: 0, blocked: 0, blockedCount: 0 }
   const responder: Responder = {
     get script() {
@@ -96,84 +101,34 @@ export async function startClaude(options: ClaudeOptions): Promise<ScriptedClaud
     },
     memory: createServerMemory(recordLimit),
     validate: options.validate ?? true,
-    pace,
-    chunking,
+    pace: options.pace ?? 'fast',
+    chunking: options.chunking ?? 'words',
     seed: options.seed ?? 1,
   }
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    const record = log.open({ method: request.method ?? '', path, headers: redactedHeaders(request) })
-    const gone = new AbortController()
-    totals.requests++
-    totals.openRequests++
-    response.on('close', () => {
-      finishRecord(record, response, clock)
-      totals.openRequests--
-      gone.abort()
-      log.changed()
-    })
-    const plan = await respond(responder, request, record)
-    const meter = {
-      started(status: number): void {
-        record.status = status
-        log.changed()
-      },
-      sent(bytes: number): void {
-        record.bytesSent += bytes
-        totals.bytesSent += bytes
-      },
-      blocked(isBlocked: boolean): void {
-        totals.blocked += isBlocked ? 1 : -1
-        if (isBlocked) totals.blockedCount++
-        log.changed()
-      },
-      cut(): void {
-        record.closedBy = 'server'
-      },
-    }
-    await sendPlan(plan, { response, clock, meter, signal: gone.signal })
-  }
-
-  const server = createServer((request, response) => {
+  const exchanges: Exchanges = { responder, log, clock, totals }
+  const listener = await openListener({
+    port,
     // A request that is cut off while its body is read rejects here; its record says that the client left.
-    handle(request, response).catch(() => response.destroy())
+    handle: (request, response) => void handle(exchanges, request, response).catch(() => response.destroy()),
+    changed: () => log.changed(),
   })
-  // Timeouts of the server itself would look like faults that nobody asked for.
-  server.requestTimeout = 0
-  server.headersTimeout = 0
-  server.keepAliveTimeout = 60_000
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('close', () => {
-      sockets.delete(socket)
-      log.changed()
-    })
-  })
-  const openPort = await listen(server, port)
-
-  let closing: Promise<void> | undefined
-  const close = (): Promise<void> => {
-    closing ??= new Promise((resolve) => {
-      server.close(() => resolve())
-      for (const socket of sockets) socket.destroy()
-      log.close()
-    })
-    return closing
+  const close = async (): Promise<void> => {
+    await listener.close()
+    log.close()
   }
 
   return {
-    url: `http://127.0.0.1:${openPort}`,
-    port: openPort,
+    url: `http://127.0.0.1:${listener.port}`,
+    port: listener.port,
     requests: log.records,
     get openSockets() {
-      return sockets.size
+      return listener.openSockets
     },
     get stats() {
       return { ...totals }
     },
     setFaults(plan) {
-      faults = activateFaultPlan(plan)
+      faults = activateFaultPlan(checkedPlan(plan))
     },
     setScript(replacement) {
       checkScript(replacement, 'script')
@@ -184,25 +139,60 @@ export async function startClaude(options: ClaudeOptions): Promise<ScriptedClaud
     },
     waitFor: (predicate, signal) => log.waitFor(predicate, signal),
     nextRequest: (signal) => log.next(signal),
+    refuseConnections: () => listener.refuse(),
+    acceptConnections: () => listener.accept(),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
-function finishRecord(record: OpenRecord, response: ServerResponse, clock: Clock): void {
-  record.endedAt = clock.now()
-  record.closedBy ??= response.writableFinished ? 'server' : 'client'
+function checkedPlan(plan: FaultPlan): FaultPlan {
+  return typeof plan === 'function' ? plan : parseFaultPlan(plan)
 }
 
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(new TestingError('listen_failed', `cannot listen on 127.0.0.1:${port}`, { path: 'port', cause }))
-    })
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address()
-      if (address === null || typeof address === 'string') reject(new TestingError('listen_failed', 'no address'))
-      else resolve(address.port)
-    })
+interface Exchanges {
+  readonly responder: Responder
+  readonly log: RequestLog
+  readonly clock: Clock
+  readonly totals: { -readonly [Field in keyof ClaudeStats]: ClaudeStats[Field] }
+}
+
+async function handle(exchanges: Exchanges, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { responder, log, clock, totals } = exchanges
+  const path = new URL(request.url ?? '/', 'http://localhost').pathname
+  const record = log.open({ method: request.method ?? '', path, headers: redactedHeaders(request) })
+  const gone = new AbortController()
+  totals.requests++
+  totals.openRequests++
+  response.on('close', () => {
+    record.endedAt = clock.now()
+    record.closedBy ??= response.writableFinished ? 'server' : 'client'
+    totals.openRequests--
+    gone.abort()
+    log.changed()
   })
+  const plan = await respond(responder, request, record)
+  log.changed()
+  await sendPlan(plan, { response, clock, meter: createMeter(exchanges, record), signal: gone.signal })
+}
+
+function createMeter({ log, totals }: Exchanges, record: OpenRecord): Meter {
+  return {
+    started(status) {
+      record.status = status
+      log.changed()
+    },
+    sent(bytes) {
+      record.bytesSent += bytes
+      totals.bytesSent += bytes
+    },
+    blocked(isBlocked) {
+      totals.blocked += isBlocked ? 1 : -1
+      if (isBlocked) totals.blockedCount++
+      log.changed()
+    },
+    cut() {
+      record.closedBy = 'server'
+    },
+  }
 }

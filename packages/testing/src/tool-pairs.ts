@@ -64,7 +64,8 @@ function resultsProblem(group: Group, previous: Group | undefined): MessageProbl
           'Each `tool_result` block must have a corresponding `tool_use` block in the previous message.',
       )
     }
-    if (answered.has(id)) return problem(block.path, `each tool_use must have a single result. Found multiple: ${String(id)}`)
+    if (answered.has(id))
+      return problem(block.path, `each tool_use must have a single result. Found multiple: ${String(id)}`)
     answered.add(id)
     const found = resultProblem(block, call)
     if (found !== undefined) return found
@@ -82,7 +83,10 @@ function resultsProblem(group: Group, previous: Group | undefined): MessageProbl
 function resultProblem(block: PlacedBlock, call: PlacedBlock): MessageProblem | undefined {
   const toolset = call.fields.toolset_name
   if (isString(toolset) && block.fields.toolset_name !== toolset) {
-    return problem(`${block.path}.tool_result.toolset_name`, `Field required: the call belongs to the toolset "${toolset}"`)
+    return problem(
+      `${block.path}.tool_result.toolset_name`,
+      `Field required: the call belongs to the toolset "${toolset}"`,
+    )
   }
   const { content } = block.fields
   if (content === undefined || isString(content)) return undefined

@@ -106,7 +106,10 @@ function serverToolProblem(groups: readonly Group[]): MessageProblem | undefined
         everCalled.add(block.fields.id)
       } else if (isString(block.fields.tool_use_id)) {
         if (!everCalled.has(block.fields.tool_use_id)) {
-          return problem(block.path, `unexpected \`tool_use_id\` found in \`${block.type}\` blocks: ${block.fields.tool_use_id}`)
+          return problem(
+            block.path,
+            `unexpected \`tool_use_id\` found in \`${block.type}\` blocks: ${block.fields.tool_use_id}`,
+          )
         }
         pending.delete(block.fields.tool_use_id)
       }

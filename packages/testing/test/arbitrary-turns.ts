@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { ContentBlock, Turn } from '../src/index.ts'
 
 /** Any text, white space, astral characters and lone combining marks included, but no half surrogate pairs. */

@@ -1,5 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { completeTurn, messageJson } from '../src/answer.ts'
 import { type ScriptedClaude, startClaude, type Turn } from '../src/index.ts'

@@ -1,8 +1,15 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
-  type ClaudeOptions, type Clock, largeText, type ScriptedClaude, startClaude, text, thinking, toolUse,
+  type ClaudeOptions,
+  largeText,
+  type ScriptedClaude,
+  startClaude,
+  text,
+  thinking,
+  toolUse,
 } from '../src/index.ts'
+import { manualClock } from './manual-clock.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 
 let claude: ScriptedClaude | undefined
@@ -30,25 +37,6 @@ async function answerText(url: string, messages: unknown[], more: object = {}): 
   return message.content.map((block: { text?: string }) => block.text ?? '').join('')
 }
 
-/** A clock that stands still until told. */
-function manualClock(): Clock & { advance(ms: number): void; pending(): number } {
-  let now = 0
-  const timers = new Set<{ at: number; fire: () => void }>()
-  return {
-    now: () => now,
-    setTimer(fire, ms) {
-      const timer = { at: now + ms, fire }
-      timers.add(timer)
-      return () => timers.delete(timer)
-    },
-    pending: () => timers.size,
-    advance(ms) {
-      now += ms
-      for (const timer of timers) if (timer.at <= now) (timers.delete(timer), timer.fire())
-    },
-  }
-}
-
 describe('scripts', () => {
   const script = [{ content: [toolUse('look_up', { q: 1 })] }, { content: [text('It is blue.')] }]
 
@@ -56,7 +44,11 @@ describe('scripts', () => {
     const { url, requests } = await start({ script })
     const first = await (await ask(url, [user('go')])).json()
     expect(first.stop_reason).toBe('tool_use')
-    const history = [user('go'), assistant(first.content), user([{ type: 'tool_result', tool_use_id: first.content[0].id }])]
+    const history = [
+      user('go'),
+      assistant(first.content),
+      user([{ type: 'tool_result', tool_use_id: first.content[0].id }]),
+    ]
     expect(await answerText(url, history)).toBe('It is blue.')
     expect(await answerText(url, history)).toBe('It is blue.')
     expect(requests.map(({ turn, attempt, status }) => ({ turn, attempt, status }))).toEqual([
@@ -115,23 +107,43 @@ describe('scripts', () => {
       { system: 'be kind', tools: [{ name: 'look_up', input_schema: { type: 'object' } }] },
     )
     expect(JSON.parse(said)).toEqual({
-      turn: 2, system: 'be kind', tools: ['look_up'], results: [['a', '42', true]], said: 'hi',
+      turn: 2,
+      system: 'be kind',
+      tools: ['look_up'],
+      results: [['a', '42', true]],
+      said: 'hi',
     })
   })
 
   test('a script that throws, or returns no turn, is a 400 that names it', async () => {
-    const server = await start({ script: () => { throw new Error('my bug') } })
+    const server = await start({
+      script: () => {
+        throw new Error('my bug')
+      },
+    })
     const response = await ask(server.url, [user('go')])
     expect([response.status, (await response.json()).error.message]).toEqual([400, 'The script failed: Error: my bug'])
     expect(server.requests[0]?.error).toMatch(/my bug/)
-    expect(() => server.setScript([{ content: [{ type: 'text', text: 'x' }, { type: 'text', text: '' }] }])).not.toThrow()
+    expect(() =>
+      server.setScript([
+        {
+          content: [
+            { type: 'text', text: 'x' },
+            { type: 'text', text: '' },
+          ],
+        },
+      ]),
+    ).not.toThrow()
   })
 
   test('options of the wrong shape are refused with their path', async () => {
     const broken: unknown = JSON.parse('[{"content":[{"type":"text"}]}]')
     const isScript = (value: unknown): value is [] => Array.isArray(value)
     if (!isScript(broken)) throw new Error('unreachable')
-    await expect(startClaude({ script: broken })).rejects.toMatchObject({ code: 'invalid_option', path: 'script[0].content[0].text' })
+    await expect(startClaude({ script: broken })).rejects.toMatchObject({
+      code: 'invalid_option',
+      path: 'script[0].content[0].text',
+    })
     await expect(startClaude({ script: [], port: -1 })).rejects.toMatchObject({ code: 'invalid_option', path: 'port' })
     const { port } = await start({ script: [] })
     await expect(startClaude({ script: [], port })).rejects.toMatchObject({ code: 'listen_failed' })
@@ -160,7 +172,17 @@ describe('as the API', () => {
 
   test('thinking: signed by the server, accepted back, refused when altered', async () => {
     const { url } = await start({
-      script: [{ content: [thinking('hm'), { type: 'redacted_thinking' }, { type: 'thinking', thinking: 'own', signature: 'recorded' }, text('x')] }, { content: [text('y')] }],
+      script: [
+        {
+          content: [
+            thinking('hm'),
+            { type: 'redacted_thinking' },
+            { type: 'thinking', thinking: 'own', signature: 'recorded' },
+            text('x'),
+          ],
+        },
+        { content: [text('y')] },
+      ],
     })
     const { content } = await (await ask(url, [user('go')])).json()
     expect((await ask(url, [user('go'), assistant(content), user('and?')])).status).toBe(200)
@@ -192,15 +214,17 @@ describe('time and load', () => {
       const clock = manualClock()
       const { url } = await start({ script: [{ content: [text('one two three')] }], pace: { eventDelay: 100 }, clock })
       const response = ask(url, [user('go')], { stream }).then((it) => it.text())
-      let done = false
-      response.then(() => (done = true), () => undefined)
-      let ms = 0
-      while (!done) {
-        if (clock.pending() > 0) (clock.advance(100), (ms += 100))
+      const state = { done: false, ms: 0 }
+      void response.finally(() => (state.done = true))
+      while (!state.done) {
+        if (clock.pending() > 0) {
+          clock.advance(100)
+          state.ms += 100
+        }
         await new Promise((resolve) => setImmediate(resolve))
       }
       // message_start, ping, block start, three words, block stop, message_delta, message_stop
-      expect(ms).toBe(900)
+      expect(state.ms).toBe(900)
       await claude?.close()
     }
   })
@@ -208,7 +232,9 @@ describe('time and load', () => {
   test('tokens per second', async () => {
     const clock = manualClock()
     const { url } = await start({
-      script: [{ content: [text('x'.repeat(400))], chunking: 'whole' }], pace: { tokensPerSecond: 10 }, clock,
+      script: [{ content: [text('x'.repeat(400))], chunking: 'whole' }],
+      pace: { tokensPerSecond: 10 },
+      clock,
     })
     const response = ask(url, [user('go')], { stream: true }).then((it) => it.text())
     while (clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -223,7 +249,9 @@ describe('time and load', () => {
     const server = await start({ script: [{ content: [text(largeText({ bytes }))], chunking: 'whole' }] })
     const body = JSON.stringify({ model: 'm', max_tokens: 1, stream: true, messages: [user('go')] })
     const socket = connect(server.port, '127.0.0.1')
-    socket.write(`POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: k\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+    socket.write(
+      `POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: k\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
     // The system's own buffers fill first; then nothing moves while nobody reads.
     let bytesSent = -1
     while (bytesSent !== server.stats.bytesSent || server.stats.blocked === 0) {
@@ -264,7 +292,7 @@ describe('counting', () => {
     expect(ended.closedBy).toBe('client')
     expect(ended.status).toBe(200)
     await server.close()
-    await server.waitFor(() => false).catch((error: unknown) => expect(error).toMatchObject({ code: 'server_closed' }))
+    await expect(server.waitFor(() => false)).rejects.toMatchObject({ code: 'server_closed' })
     expect([server.openSockets, server.stats.openRequests]).toEqual([0, 0])
   })
 

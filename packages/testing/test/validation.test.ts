@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { redactedData, sign, validateMessages, validateRequest } from '../src/index.ts'
 
@@ -20,18 +20,30 @@ describe('histories that the API accepts', () => {
   test.each<[string, unknown[]]>([
     ['a question', [{ role: 'user', content: 'hi' }]],
     ['a tool answered', [go, assistant(thought, redacted, call('a')), user(result('a'))]],
-    ['two tools answered in either order, then text', [go, assistant(call('a'), call('b')), user(result('b'), result('a'), say('and?'))]],
+    [
+      'two tools answered in either order, then text',
+      [go, assistant(call('a'), call('b')), user(result('b'), result('a'), say('and?'))],
+    ],
     ['results over two user messages', [go, assistant(call('a'), call('b')), user(result('a')), user(result('b'))]],
     ['consecutive assistant messages', [go, assistant(search), assistant(found, say('done')), go]],
     ['a system message in between', [go, assistant(say('yes')), { role: 'system', content: 'be brief' }, go]],
     ['a server tool with its result', [go, assistant(search, found, say('done')), go]],
     ['a paused server tool at the end', [go, assistant(search)]],
     ['a call by code, its result alone', [go, assistant(code, call('a', byCode)), user(result('a'))]],
-    ['that code finished later', [
-      go, assistant(code, call('a', byCode)), user(result('a')),
-      assistant({ type: 'code_execution_tool_result', tool_use_id: 'c1', content: {} }, say('done')), go,
-    ]],
-    ['a toolset call', [go, assistant(call('a', { toolset_name: 'browser' })), user(result('a', { toolset_name: 'browser' }))]],
+    [
+      'that code finished later',
+      [
+        go,
+        assistant(code, call('a', byCode)),
+        user(result('a')),
+        assistant({ type: 'code_execution_tool_result', tool_use_id: 'c1', content: {} }, say('done')),
+        go,
+      ],
+    ],
+    [
+      'a toolset call',
+      [go, assistant(call('a', { toolset_name: 'browser' })), user(result('a', { toolset_name: 'browser' }))],
+    ],
     ['a block of tomorrow', [go, assistant({ type: 'hologram' }, say('look')), go]],
     ['a result without content', [go, assistant(call('a')), user({ type: 'tool_result', tool_use_id: 'a' })]],
   ])('%s', (_name, messages) => {
@@ -57,28 +69,98 @@ describe('histories that the API refuses', () => {
     ['a call at the very end', [go, assistant(call('a'))], 'messages.1', /without `tool_result`/],
     ['one of two unanswered', [go, assistant(call('a'), call('b')), user(result('a'))], 'messages.1', /: b\./],
     ['text before the result', [go, assistant(call('a')), user(say('x'), result('a'))], 'messages.1', /without/],
-    ['a result one message late', [go, assistant(call('a')), go, assistant(say('x')), user(result('a'))], 'messages.1', /without/],
-    ['an unknown result', [go, assistant(say('x')), user(result('a'))], 'messages.2.content.0', /unexpected `tool_use_id`/],
+    [
+      'a result one message late',
+      [go, assistant(call('a')), go, assistant(say('x')), user(result('a'))],
+      'messages.1',
+      /without/,
+    ],
+    [
+      'an unknown result',
+      [go, assistant(say('x')), user(result('a'))],
+      'messages.2.content.0',
+      /unexpected `tool_use_id`/,
+    ],
     ['a result at the start', [user(result('a'))], 'messages.0.content.0', /unexpected/],
-    ['a repeated result', [go, assistant(call('a')), user(result('a'), result('a'))], 'messages.2.content.1', /single result/],
-    ['a repeated call id', [go, assistant(call('a')), user(result('a')), assistant(call('a')), user(result('a'))], 'messages.3.content.0', /unique/],
-    ['input that is no object', [go, assistant(call('a', { input: 'x' })), user(result('a'))], 'messages.1.content.0.tool_use.input', /dictionary/],
-    ['an id of odd characters', [go, assistant(call('a b')), user(result('a b'))], 'messages.1.content.0.tool_use.id', /pattern/],
-    ['a toolset forgotten', [go, assistant(call('a', { toolset_name: 'browser' })), user(result('a'))], 'messages.2.content.0.tool_result.toolset_name', /browser/],
-    ['text beside a result for code', [go, assistant(code, call('a', byCode)), user(result('a'), say('x'))], 'messages.2', /only `tool_result`/],
-    ['empty text in a result', [go, assistant(call('a')), user(result('a', { content: [say('')] }))], 'messages.2.content.0.tool_result.content.0', /non-empty/],
-    ['altered thinking', [go, assistant({ ...thought, thinking: 'ha' }, say('x')), go], 'messages.1.content.0', /Invalid `signature`/],
-    ['unsigned thinking', [go, assistant({ type: 'thinking', thinking: 'hm' }, say('x')), go], 'messages.1.content.0.thinking.signature', /required/],
-    ['altered redacted thinking', [go, assistant({ ...redacted, data: `${redacted.data}x` }, say('x')), go], 'messages.1.content.0', /Invalid `data`/],
+    [
+      'a repeated result',
+      [go, assistant(call('a')), user(result('a'), result('a'))],
+      'messages.2.content.1',
+      /single result/,
+    ],
+    [
+      'a repeated call id',
+      [go, assistant(call('a')), user(result('a')), assistant(call('a')), user(result('a'))],
+      'messages.3.content.0',
+      /unique/,
+    ],
+    [
+      'input that is no object',
+      [go, assistant(call('a', { input: 'x' })), user(result('a'))],
+      'messages.1.content.0.tool_use.input',
+      /dictionary/,
+    ],
+    [
+      'an id of odd characters',
+      [go, assistant(call('a b')), user(result('a b'))],
+      'messages.1.content.0.tool_use.id',
+      /pattern/,
+    ],
+    [
+      'a toolset forgotten',
+      [go, assistant(call('a', { toolset_name: 'browser' })), user(result('a'))],
+      'messages.2.content.0.tool_result.toolset_name',
+      /browser/,
+    ],
+    [
+      'text beside a result for code',
+      [go, assistant(code, call('a', byCode)), user(result('a'), say('x'))],
+      'messages.2',
+      /only `tool_result`/,
+    ],
+    [
+      'empty text in a result',
+      [go, assistant(call('a')), user(result('a', { content: [say('')] }))],
+      'messages.2.content.0.tool_result.content.0',
+      /non-empty/,
+    ],
+    [
+      'altered thinking',
+      [go, assistant({ ...thought, thinking: 'ha' }, say('x')), go],
+      'messages.1.content.0',
+      /Invalid `signature`/,
+    ],
+    [
+      'unsigned thinking',
+      [go, assistant({ type: 'thinking', thinking: 'hm' }, say('x')), go],
+      'messages.1.content.0.thinking.signature',
+      /required/,
+    ],
+    [
+      'altered redacted thinking',
+      [go, assistant({ ...redacted, data: `${redacted.data}x` }, say('x')), go],
+      'messages.1.content.0',
+      /Invalid `data`/,
+    ],
     ['thinking last', [go, assistant(say('x'), thought), go], 'messages.1.content.1', /final block/],
     ['thinking in a user message', [user(thought)], 'messages.0.content.0', /assistant/],
     ['a call in a user message', [user(call('a'))], 'messages.0.content.0', /assistant/],
     ['a result in an assistant message', [go, assistant(result('a')), go], 'messages.1.content.0', /user/],
-    ['a server tool without result', [go, assistant(search, say('x')), go], 'messages.1.content.0', /web_search|server_tool_use/],
+    [
+      'a server tool without result',
+      [go, assistant(search, say('x')), go],
+      'messages.1.content.0',
+      /web_search|server_tool_use/,
+    ],
     ['an MCP call without result', [go, assistant(mcp, say('x')), go], 'messages.1.content.0', /mcp_tool_use/],
     ['a server result without call', [go, assistant(found, say('x')), go], 'messages.1.content.0', /unexpected/],
     ['a prefill', [go, assistant(say('The answer is'))], 'messages.1', /prefill/],
-    ['a system message between call and result', [go, assistant(call('a')), { role: 'system', content: 'x' }, user(result('a'))], 'messages.1', /without/],
+    [
+      'a system message between call and result',
+      [go, assistant(call('a')), { role: 'system', content: 'x' }, user(result('a'))],
+      'messages.1',
+      /without/,
+    ],
   ])('%s', (_name, messages, path, message) => {
     const problem = validateMessages(messages)
     expect(problem?.path).toBe(path)
@@ -128,7 +210,7 @@ describe('requests', () => {
   test('nothing makes validation throw', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        validateRequest(value)
+        expect(validateRequest(value)).toBeDefined()
         validateRequest({ ...valid, messages: value, tools: value, tool_choice: value })
         validateMessages([{ role: 'user', content: value }, { role: 'assistant', content: [value] }, value])
       }),

@@ -1,0 +1,130 @@
+import { type FaultPosition, leakCanary, type StreamFault } from './fault.ts'
+import { isObject } from './json.ts'
+import { bytesStep, frame, type Step } from './response-plan.ts'
+import type { StreamEvent } from './stream-events.ts'
+
+type EventStep = Step & { readonly type: 'bytes'; readonly event: StreamEvent }
+
+const garbage = 'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"del\n\n'
+
+/** The steps of a stream with a fault among its events. */
+export function* faultedSteps(steps: Iterable<Step>, fault: StreamFault, requestId: string): Generator<Step> {
+  const track = createTracker()
+  let index = 0
+  for (const step of steps) {
+    if (!isEventStep(step)) {
+      yield step
+      continue
+    }
+    const isHere = index === eventIndex('at' in fault ? fault.at : undefined)
+    index++
+    yield* faultedEvent(step, fault, { isHere, track, requestId })
+    track.see(step.event)
+    if (isHere && fault.kind === 'error-event') return
+  }
+}
+
+function isEventStep(step: Step): step is EventStep {
+  return step.type === 'bytes' && step.event !== undefined
+}
+
+/** These faults lie between events: a byte position means the first event. */
+function eventIndex(at: FaultPosition | undefined): number {
+  return at !== undefined && 'event' in at ? at.event : 0
+}
+
+interface Context {
+  readonly isHere: boolean
+  readonly track: Tracker
+  readonly requestId: string
+}
+
+function* faultedEvent(step: EventStep, fault: StreamFault, context: Context): Generator<Step> {
+  const { isHere, track } = context
+  const { event } = step
+  switch (fault.kind) {
+    case 'error-event': {
+      const error = { type: fault.errorType, message: `Something failed: ${leakCanary}` }
+      yield isHere ? bytesStep(frame({ type: 'error', error, request_id: context.requestId })) : step
+      return
+    }
+    case 'garbage-line':
+      if (isHere) yield bytesStep(garbage)
+      if (!isHere || fault.mode === 'add') yield step
+      return
+    case 'duplicate-event':
+      yield step
+      if (isHere || fault.at === undefined) yield step
+      return
+    case 'second-message-start':
+      if (isHere && track.messageStart !== undefined) yield secondStart(track.messageStart, fault.id)
+      yield step
+      return
+    case 'no-message-stop':
+      if (event.type !== 'message_stop') yield step
+      return
+    case 'no-final-blank-line':
+      yield event.type === 'message_stop' ? { ...step, bytes: step.bytes.subarray(0, -1) } : step
+      return
+    case 'unknown-event':
+      if (isHere) yield bytesStep(frame({ type: 'aurora', colour: 'green' }))
+      yield step
+      return
+    case 'unknown-delta':
+      if (isHere) {
+        const delta = { type: 'aurora_delta', colour: 'green' }
+        yield bytesStep(frame({ type: 'content_block_delta', index: track.openBlock ?? 0, delta }))
+      }
+      yield step
+      return
+    case 'tool-json-cut':
+      if (!track.isToolJsonBeyond(event, fault.piece)) yield step
+      return
+    case 'unstopped-block':
+      if (!(event.type === 'content_block_stop' && event.index === (fault.block ?? 0))) yield step
+      return
+    default:
+      fault satisfies never
+  }
+}
+
+function secondStart(first: StreamEvent, id: 'same' | 'other'): Step {
+  const message = isObject(first.message) ? first.message : {}
+  const again = id === 'same' ? first : { ...first, message: { ...message, id: 'msg_01anotherMessageAltogether' } }
+  return bytesStep(frame(again))
+}
+
+interface Tracker {
+  readonly messageStart: StreamEvent | undefined
+  readonly openBlock: number | undefined
+  see(event: StreamEvent): void
+  /** Whether this is a fragment of the first tool call's JSON from this piece on. The empty first one is no piece. */
+  isToolJsonBeyond(event: StreamEvent, piece: number): boolean
+}
+
+function createTracker(): Tracker {
+  let messageStart: StreamEvent | undefined
+  let openBlock: number | undefined
+  let toolBlock: unknown
+  let pieces = 0
+  return {
+    get messageStart() {
+      return messageStart
+    },
+    get openBlock() {
+      return openBlock
+    },
+    see(event) {
+      if (event.type === 'message_start') messageStart = event
+      if (event.type === 'content_block_stop') openBlock = undefined
+      if (event.type !== 'content_block_start' || typeof event.index !== 'number') return
+      openBlock = event.index
+      if (isObject(event.content_block) && event.content_block.type === 'tool_use') toolBlock ??= event.index
+    },
+    isToolJsonBeyond(event, piece) {
+      if (event.type !== 'content_block_delta' || event.index !== toolBlock || !isObject(event.delta)) return false
+      if (event.delta.partial_json === '') return false
+      return pieces++ >= piece
+    },
+  }
+}
