@@ -1,0 +1,102 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+import { compiledLanguages } from './data-blocks.ts'
+import type { CodeBlock } from './markdown.ts'
+
+/** A problem of a block or of a file that a block shows. */
+export interface CompileProblem {
+  page: string
+  line: number
+  message: string
+}
+
+/** A source file made of a block, or shown by one. */
+interface Unit {
+  block: CodeBlock
+  /** Its absolute path; the file of a block that shows none does not exist. */
+  path: string
+  text?: string
+  /** Lines of the preamble. */
+  hidden: number
+}
+
+/**
+ * Compiles every TypeScript block, strictly, against the source of the packages. A block that shows a file is compiled
+ * as that file. Any other is a module of its own in the folder of its page.
+ */
+export function compileBlocks(root: string, blocks: CodeBlock[]): CompileProblem[] {
+  const units = blocks.filter(({ language }) => compiledLanguages.has(language)).map((block) => unitOf(root, block))
+  if (units.length === 0) return []
+  const byPath = new Map(units.map((unit) => [unit.path, unit]))
+  const options = compilerOptions(root)
+  const program = ts.createProgram([...byPath.keys()], options, hostWith(root, byPath, options))
+  return [...byPath.values()].flatMap((unit) => {
+    const source = program.getSourceFile(unit.path)
+    // A file that does not exist is reported where the block is compared with it.
+    if (source === undefined) return []
+    const diagnostics = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+    return diagnostics.map(({ file, start, messageText }) => {
+      const line = file === undefined || start === undefined ? 0 : file.getLineAndCharacterOfPosition(start).line
+      const message = ts.flattenDiagnosticMessageText(messageText, '\n')
+      if (unit.text === undefined) {
+        return {
+          page: unit.block.page,
+          line: unit.block.line,
+          message: `${unit.block.file}, line ${line + 1}: ${message}`,
+        }
+      }
+      // Line 0 of the text is the one after the opening fence.
+      return { page: unit.block.page, line: unit.block.line + 1 + line - unit.hidden, message }
+    })
+  })
+}
+
+function unitOf(root: string, block: CodeBlock): Unit {
+  if (block.file !== undefined) return { block, path: join(root, block.file.split('#')[0] ?? ''), hidden: 0 }
+  const path = join(
+    root,
+    dirname(block.page),
+    `__block-${block.page.replaceAll('/', '-')}-${block.line}.${block.language}`,
+  )
+  return { block, path, text: `${block.preamble}${block.text}\n`, hidden: block.preamble.split('\n').length - 1 }
+}
+
+function compilerOptions(root: string): ts.CompilerOptions {
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), (path) => ts.sys.readFile(path))
+  const { options, errors } = ts.convertCompilerOptionsFromJson(config?.compilerOptions, root)
+  if (errors[0] !== undefined) throw new Error(ts.flattenDiagnosticMessageText(errors[0].messageText, '\n'))
+  return {
+    ...options,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+    isolatedDeclarations: false,
+    declaration: false,
+    // A block without an import is a module too: two blocks may use the same name.
+    moduleDetection: ts.ModuleDetectionKind.Force,
+    jsx: ts.JsxEmit.ReactJSX,
+  }
+}
+
+/** Serves the blocks as files, and finds modules for pages that belong to no package in the packages. */
+function hostWith(root: string, units: Map<string, Unit>, options: ts.CompilerOptions): ts.CompilerHost {
+  const host = ts.createCompilerHost(options)
+  const packages = ['packages', 'apps'].flatMap((group) =>
+    existsSync(join(root, group)) ? readdirSync(join(root, group)).map((folder) => join(root, group, folder)) : [],
+  )
+  const resolve = (name: string, from: string) => ts.resolveModuleName(name, from, options, host).resolvedModule
+  return {
+    ...host,
+    fileExists: (path) => units.get(path)?.text !== undefined || host.fileExists(path),
+    readFile: (path) => units.get(path)?.text ?? host.readFile(path),
+    getSourceFile: (path, ...rest) => {
+      const text = units.get(path)?.text
+      return text === undefined ? host.getSourceFile(path, ...rest) : ts.createSourceFile(path, text, rest[0])
+    },
+    resolveModuleNameLiterals: (literals, from) =>
+      literals.map(({ text }) => {
+        const places = units.has(from) ? [from, ...packages.map((folder) => join(folder, 'index.ts'))] : [from]
+        return { resolvedModule: places.map((place) => resolve(text, place)).find((found) => found !== undefined) }
+      }),
+  }
+}
