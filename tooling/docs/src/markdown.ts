@@ -60,7 +60,7 @@ function findMarkdown(root: string, folder: string): string[] {
 }
 
 /** Takes one page apart. */
-export function readPage(path: string, source: string): Page {
+function readPage(path: string, source: string): Page {
   const page: Page = { path, source, blocks: [], links: [], anchors: new Set() }
   const slugger = new GithubSlugger()
   visit(fromMarkdown(source), undefined, (node, before) => {

@@ -5,7 +5,7 @@ const opening = '<!-- packages: written by "pnpm run docs --fix" -->'
 const closing = '<!-- /packages -->'
 
 /** The table of the published packages, lowest layer first, each described as its `package.json` does. */
-export function packageTable(root: string, layers: Layers = readLayers()): string {
+function packageTable(root: string, layers: Layers = readLayers()): string {
   const depth = (folder: string) => layers[folder]?.layer ?? Number.POSITIVE_INFINITY
   const rows = listPackages(root)
     .filter(({ group, manifest }) => group === 'packages' && manifest.private !== true)

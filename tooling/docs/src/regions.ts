@@ -8,7 +8,7 @@ import type { CodeBlock } from './markdown.ts'
  *
  * Throws where the file or the region does not exist.
  */
-export function readShown(root: string, file: string): string {
+function readShown(root: string, file: string): string {
   const [path = '', region] = file.split('#')
   if (!existsSync(join(root, path))) throw new Error(`${path} does not exist`)
   const lines = readFileSync(join(root, path), 'utf8').trimEnd().split('\n')

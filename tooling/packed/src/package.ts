@@ -65,7 +65,7 @@ export async function packAll(into: string, only: string[] = []): Promise<Packed
 }
 
 /** Unpacks a tarball into `into` and reads its manifest. Throws where it holds none. */
-export async function unpack(given: {
+async function unpack(given: {
   folder: string
   tarball: string
   into: string
