@@ -1,0 +1,99 @@
+import { type InputMessage, MillraceError } from '@millrace/core'
+import type { CancelBody, ProblemBody, StartRunBody } from './http.ts'
+import { isBlock, isRecord } from './json-guards.ts'
+
+const runIdPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+
+/** A session id, a metadata key and a cancel reason are kept and compared: none needs to be long. */
+const maxIdChars = 256
+
+/**
+ * The body of `POST /runs`. Fields that it does not know are left out.
+ *
+ * @throws MillraceError `invalid_input`, with the `path` of what is wrong
+ */
+export function parseStartRun(body: unknown): StartRunBody {
+  if (!isRecord(body)) throw invalid('', 'the body must be a JSON object')
+  const messages = own(body, 'messages')
+  const input = own(body, 'input')
+  if ((messages === undefined) === (input === undefined)) {
+    throw invalid('messages', 'give either `messages` or `input`')
+  }
+  const mode = own(body, 'mode')
+  if (mode !== undefined && mode !== 'auto' && mode !== 'stream' && mode !== 'buffered') {
+    throw invalid('mode', '`mode` must be "auto", "stream" or "buffered"')
+  }
+  const metadata = own(body, 'metadata')
+  if (metadata !== undefined && !isRecord(metadata)) throw invalid('metadata', '`metadata` must be a JSON object')
+  const runId = own(body, 'runId')
+  if (runId !== undefined && !(typeof runId === 'string' && runIdPattern.test(runId))) {
+    throw invalid('runId', '`runId` must be a UUID')
+  }
+  const sessionId = parseShortText(body, 'sessionId')
+  return {
+    ...(messages !== undefined && { messages: parseMessages(messages) }),
+    ...(input !== undefined && { input: parseInput(input) }),
+    ...(sessionId !== undefined && { sessionId }),
+    ...(mode !== undefined && { mode }),
+    ...(metadata !== undefined && { metadata }),
+    ...(runId !== undefined && { runId }),
+  }
+}
+
+/** The body of a cancel; none at all is fine. @throws MillraceError `invalid_input` */
+export function parseCancel(body: unknown): CancelBody {
+  if (body === undefined) return {}
+  if (!isRecord(body)) throw invalid('', 'the body must be a JSON object')
+  const reason = parseShortText(body, 'reason')
+  return reason === undefined ? {} : { reason }
+}
+
+/** The cursor in `?after=` or `Last-Event-ID`; 0 where there is none. @throws MillraceError `invalid_input` */
+export function parseCursor(cursor: string | null | undefined): number {
+  if (cursor === null || cursor === undefined || cursor === '') return 0
+  if (!/^\d{1,15}$/.test(cursor)) throw invalid('after', 'the cursor must be the seq of an event')
+  return Number(cursor)
+}
+
+export function isProblem(body: unknown): body is ProblemBody {
+  return isRecord(body) && typeof body['title'] === 'string' && typeof body['code'] === 'string'
+}
+
+function parseMessages(messages: unknown): readonly InputMessage[] {
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw invalid('messages', '`messages` must be a list, not empty')
+  const wrong = messages.findIndex((message) => !isMessage(message))
+  if (wrong >= 0) {
+    throw invalid(`messages[${wrong}]`, 'a message has a `role`, "user" or "assistant", and a text or a list of blocks')
+  }
+  return messages
+}
+
+function isMessage(message: unknown): message is InputMessage {
+  if (!isRecord(message)) return false
+  const { role, content } = message
+  if (role !== 'user' && role !== 'assistant') return false
+  return typeof content === 'string' || (Array.isArray(content) && content.every(isBlock))
+}
+
+function parseInput(input: unknown): string {
+  if (typeof input !== 'string' || input.trim() === '') throw invalid('input', '`input` must be a text, not empty')
+  return input
+}
+
+function parseShortText(body: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = own(body, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || value === '' || value.length > maxIdChars) {
+    throw invalid(name, `\`${name}\` must be a text of 1 to ${maxIdChars} characters`)
+  }
+  return value
+}
+
+function own(body: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(body, name) ? body[name] : undefined
+}
+
+function invalid(path: string, message: string): MillraceError {
+  return new MillraceError('invalid_input', message, path === '' ? {} : { path })
+}

@@ -1,0 +1,21 @@
+import type { AgentEvent } from '@millrace/core'
+
+/** From events to the text of one response. Each response needs its own. */
+export interface StreamEncoder {
+  /** Headers of the response, `content-type` among them. */
+  readonly headers: Readonly<Record<string, string>>
+  /** What stands before the first event; may be empty. */
+  open(): string
+  /** Events that arrived together, as one text; empty where the format has nothing to say about them. */
+  encode(events: readonly AgentEvent[]): string
+  /** What shows a quiet client, and the proxies before it, that the stream lives. */
+  heartbeat(): string
+  /** What stands after the last event; may be empty. */
+  close(): string
+}
+
+/** No cache, no proxy and no compression may hold events back. */
+export const streamHeaders: Readonly<Record<string, string>> = {
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+}
