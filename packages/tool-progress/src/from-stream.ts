@@ -1,0 +1,46 @@
+import { abortable } from './abortable.ts'
+import type { ProgressSink } from './nested.ts'
+import { createTail } from './tail.ts'
+
+export interface FromStreamOptions {
+  readonly progress: ProgressSink
+  /** Cancels the stream; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** How many bytes will come, such as a `content-length`. Default: unknown. */
+  readonly total?: number
+  /** How much of the end is kept, in UTF-16 code units. Default: 100,000. */
+  readonly maxTail?: number
+}
+
+/** What came through a stream. */
+export interface StreamSummary {
+  /** The end of the text. */
+  readonly tail: string
+  /** Whether `tail` is less than everything. */
+  readonly truncated: boolean
+  readonly bytes: number
+}
+
+/**
+ * Reads a stream of bytes (UTF-8) or text to its end. `progress` hears the number of bytes; memory stays bounded by
+ * `maxTail`, however much comes.
+ *
+ * @throws the signal's reason, and whatever the stream fails with
+ */
+export async function fromStream(
+  stream: ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
+  { progress, signal, total, maxTail = 100_000 }: FromStreamOptions,
+): Promise<StreamSummary> {
+  const tail = createTail(maxTail)
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  const encoder = new TextEncoder()
+  const of = total === undefined ? {} : { total }
+  let bytes = 0
+  for await (const chunk of abortable(stream, signal)) {
+    bytes += typeof chunk === 'string' ? encoder.encode(chunk).length : chunk.length
+    tail.push(typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true }))
+    progress({ progress: bytes, ...of })
+  }
+  tail.push(decoder.decode())
+  return { tail: tail.text(), truncated: tail.truncated, bytes }
+}

@@ -1,0 +1,5 @@
+export { estimateOf, type ProgressEstimate } from './estimate.ts'
+export { fromIterable, type FromIterableOptions } from './from-iterable.ts'
+export { fromStream, type FromStreamOptions, type StreamSummary } from './from-stream.ts'
+export { nested, type ProgressSink, type ProgressStep } from './nested.ts'
+export { toolProgress, type ToolProgressOptions } from './tool-progress.ts'

@@ -1,0 +1,38 @@
+/** The end of a text that may be of any length. */
+export interface Tail {
+  push(text: string): void
+  /** The last `max` UTF-16 code units, or fewer by one where they would begin inside a surrogate pair. */
+  text(max?: number): string
+  readonly truncated: boolean
+}
+
+/** Keeps the last `max` code units of what is pushed, and holds at most that and one piece more. */
+export function createTail(max: number): Tail {
+  const pieces: string[] = []
+  let kept = 0
+  let pushed = 0
+  return {
+    push(text) {
+      if (text === '') return
+      pieces.push(text)
+      kept += text.length
+      pushed += text.length
+      for (let first = pieces[0]; first !== undefined && kept - first.length >= max; first = pieces[0]) {
+        pieces.shift()
+        kept -= first.length
+      }
+      // Many small pieces cost more than their text, and shift() on them is slow: keep few.
+      if (pieces.length > 256) pieces.splice(0, pieces.length, pieces.join(''))
+    },
+    text(wanted = max) {
+      const size = Math.min(wanted, max)
+      let all = ''
+      for (let index = pieces.length - 1; index >= 0 && all.length < size; index -= 1) all = (pieces[index] ?? '') + all
+      const end = size === 0 ? '' : all.slice(-size)
+      return /^[\uDC00-\uDFFF]/.test(end) && end.length < pushed ? end.slice(1) : end
+    },
+    get truncated() {
+      return pushed > max
+    },
+  }
+}

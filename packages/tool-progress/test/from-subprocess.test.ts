@@ -1,0 +1,216 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { isRecord } from '../src/report.ts'
+import { systemClock, type ToolProgress } from '@millrace/core'
+import { afterAll, expect, test } from 'vitest'
+import { fromSubprocess, isSubprocessError } from '../src/node/index.ts'
+import { isRunning, pidIn } from './process-state.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-subprocess-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const node = (script: string): [string, string[]] => [process.execPath, ['-e', script]]
+
+test('output of both streams is the result, and progress on its way', async () => {
+  const seen: ToolProgress[] = []
+  const result = await fromSubprocess('sh', ['-c', 'echo one; echo two >&2; exit 3'], {
+    progress: (report) => seen.push(report),
+  })
+  expect(result).toMatchObject({ end: 'exited', exitCode: 3, signal: null, truncated: false, bytes: 8 })
+  expect(result.output.split('\n').sort()).toEqual(['', 'one', 'two'])
+  expect(seen.at(-1)?.data).toMatchObject({ bytes: 8, tail: result.output })
+})
+
+test('input is written, and without it there is none', async () => {
+  expect((await fromSubprocess('cat', [], { input: 'hello' })).output).toBe('hello')
+  expect((await fromSubprocess('cat', [])).output).toBe('')
+})
+
+test('a program that does not read its input ends as it likes', async () => {
+  const result = await fromSubprocess('true', [], { input: 'x'.repeat(1_000_000) })
+  expect(result).toMatchObject({ end: 'exited', exitCode: 0 })
+})
+
+test('folder and environment are those that were given', async () => {
+  const result = await fromSubprocess('/bin/sh', ['-c', 'pwd; echo $ONLY; echo ${HOME:-none}'], {
+    cwd: folder,
+    env: { ONLY: 'this' },
+  })
+  expect(result.output).toBe(`${folder}\nthis\nnone\n`)
+})
+
+test('what cannot start says why', async () => {
+  const plain = join(folder, 'plain')
+  writeFileSync(plain, 'text')
+  chmodSync(plain, 0o644)
+  const cases = [
+    [fromSubprocess('no-such-command', []), 'command_not_found'],
+    [fromSubprocess(plain, []), 'not_executable'],
+    [fromSubprocess('true', [], { cwd: join(folder, 'missing') }), 'bad_folder'],
+    [fromSubprocess('tr\0ue', []), 'spawn_failed'],
+  ] as const
+  for (const [started, code] of cases) {
+    const error: unknown = await started.catch((cause: unknown) => cause)
+    expect(isSubprocessError(error)).toBe(true)
+    expect(error).toMatchObject({ code })
+  }
+})
+
+test('a program that is killed by somebody else says so', async () => {
+  expect(await fromSubprocess('sh', ['-c', 'kill -9 $$'])).toMatchObject({
+    end: 'signalled',
+    exitCode: null,
+    signal: 'SIGKILL',
+  })
+})
+
+test('the timeout ends it, and what it wrote is there', async () => {
+  const result = await fromSubprocess('sh', ['-c', 'echo started; sleep 1000'], { timeout: 300 })
+  expect(result).toMatchObject({ end: 'timeout', exitCode: null, output: 'started\n' })
+})
+
+test('an abort kills grandchildren too', async () => {
+  const controller = new AbortController()
+  let pid = 0
+  const result = await fromSubprocess('sh', ['-c', 'sh -c "sleep 1000 & echo \\$!; wait"; echo not reached'], {
+    signal: controller.signal,
+    progress: ({ message = '' }) => {
+      pid = pidIn(message)
+      expect(isRunning(pid)).toBe(true)
+      controller.abort()
+    },
+  })
+  expect(result.end).toBe('aborted')
+  expect(isRunning(pid)).toBe(false)
+})
+
+test('one that ignores SIGTERM is killed after the grace', async () => {
+  const controller = new AbortController()
+  let pid = 0
+  const result = await fromSubprocess(
+    'sh',
+    ['-c', 'trap "" TERM; sh -c "trap \\"\\" TERM; echo \\$\\$; while :; do sleep 1; done"'],
+    {
+      signal: controller.signal,
+      killGrace: 100,
+      progress: ({ message = '' }) => {
+        pid = pidIn(message)
+        controller.abort()
+      },
+    },
+  )
+  expect(result).toMatchObject({ end: 'aborted', signal: 'SIGKILL' })
+  expect(isRunning(pid)).toBe(false)
+})
+
+test.each([
+  ['holding its pipes', 'sleep 1000 & echo $!'],
+  ['without its pipes', 'sleep 1000 >/dev/null 2>&1 & echo $!'],
+])('what a program leaves in the background, %s, ends with it', async (_name, script) => {
+  const result = await fromSubprocess('sh', ['-c', script])
+  expect(result).toMatchObject({ end: 'exited', exitCode: 0 })
+  expect(isRunning(pidIn(result.output))).toBe(false)
+})
+
+test('a process that left the group does not hold the call', async () => {
+  const result = await fromSubprocess('sh', ['-c', 'setsid sh -c "echo \\$\\$; exec sleep 1000" & sleep 0.2'])
+  const pid = pidIn(result.output)
+  try {
+    expect(result.end).toBe('exited')
+    // Out of reach, as documented.
+    expect(isRunning(pid)).toBe(true)
+  } finally {
+    process.kill(pid, 'SIGKILL')
+  }
+})
+
+test('nothing starts once the signal has aborted', async () => {
+  const marker = join(folder, 'marker')
+  const result = await fromSubprocess('touch', [marker], { signal: AbortSignal.abort() })
+  expect(result).toMatchObject({ end: 'aborted', exitCode: null, output: '', bytes: 0 })
+  expect((await fromSubprocess('ls', [folder])).output).not.toContain('marker')
+})
+
+test('100 MB neither fill memory nor block', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  const used = (): number => {
+    if (typeof collect === 'function') collect()
+    const { heapUsed, arrayBuffers } = process.memoryUsage()
+    return heapUsed + arrayBuffers
+  }
+  const before = used()
+  let during: number | undefined
+  const script = `const line = 'x'.repeat(99) + '\\n'; const chunk = line.repeat(10_000)
+    let left = 100; const write = () => { while (left-- > 0) if (!process.stdout.write(chunk)) return void process.stdout.once('drain', write) }; write()`
+  const result = await fromSubprocess(...node(script), {
+    progress: ({ data }) => {
+      const bytes = isRecord(data) ? Number(data['bytes']) : 0
+      if (bytes > 90_000_000) during ??= used()
+    },
+  })
+  expect(result).toMatchObject({ end: 'exited', exitCode: 0, bytes: 100_000_000, truncated: true })
+  expect(result.output).toHaveLength(100_000)
+  expect((during ?? Infinity) - before).toBeLessThan(20_000_000)
+})
+
+test('find over a large folder streams what it finds', async () => {
+  const root = fileURLToPath(new URL('../../../node_modules', import.meta.url))
+  let reports = 0
+  let listed = 0
+  const result = await fromSubprocess('find', [root, '-name', '*.js'], {
+    progress: () => (reports += 1),
+    parse: () => {
+      listed += 1
+      return listed % 100 === 0 ? { progress: listed } : undefined
+    },
+  })
+  expect(result).toMatchObject({ end: 'exited', exitCode: 0 })
+  expect(listed).toBeGreaterThan(1000)
+  expect(reports).toBe(Math.floor(listed / 100))
+})
+
+test('every timer and listener is released', async () => {
+  const controller = new AbortController()
+  let open = 0
+  let listeners = 0
+  const { signal } = controller
+  const add = signal.addEventListener.bind(signal)
+  const remove = signal.removeEventListener.bind(signal)
+  signal.addEventListener = (...args: Parameters<typeof add>): void => {
+    listeners += 1
+    add(...args)
+  }
+  signal.removeEventListener = (...args: Parameters<typeof remove>): void => {
+    listeners -= 1
+    remove(...args)
+  }
+  await fromSubprocess('true', [], {
+    signal,
+    timeout: 1_000_000,
+    clock: {
+      now: () => systemClock.now(),
+      setTimer(fire, ms) {
+        open += 1
+        let settled = false
+        const settle = (): void => {
+          if (!settled) open -= 1
+          settled = true
+        }
+        const cancel = systemClock.setTimer(() => {
+          settle()
+          fire()
+        }, ms)
+        return () => {
+          settle()
+          cancel()
+        }
+      },
+    },
+  })
+  expect([open, listeners]).toEqual([0, 0])
+})

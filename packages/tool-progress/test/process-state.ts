@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+
+/** Whether a process runs: one that has ended but that nobody has collected does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** The first number in `text`. */
+export function pidIn(text: string): number {
+  const pid = Number(/\d+/.exec(text)?.[0])
+  if (!(pid > 1)) throw new Error(`no pid in ${JSON.stringify(text)}`)
+  return pid
+}
