@@ -75,7 +75,9 @@ test('an abort ends the iteration at once, with its reason, though the source ha
 
 test('a loop that is left stops its source', async () => {
   const { source, stopped } = hanging()
-  for await (const _item of fromIterable(source, { progress: () => {} })) break
+  const items = fromIterable(source, { progress: () => {} })
+  await items.next()
+  await items.return()
   expect(stopped()).toBe(true)
 })
 
