@@ -79,6 +79,7 @@ export type ProblemCode =
   | 'method_not_allowed'
   | 'not_acceptable'
   | 'not_found'
+  | 'request_timeout'
   | 'session_busy'
   | 'shutting_down'
   | 'store_unavailable'
@@ -96,6 +97,7 @@ export const problemStatus: Readonly<Record<ProblemCode, number>> = {
   method_not_allowed: 405,
   not_acceptable: 406,
   not_found: 404,
+  request_timeout: 408,
   session_busy: 409,
   shutting_down: 503,
   store_unavailable: 503,
