@@ -1,9 +1,22 @@
 import type { AgentEvent, EventBody } from '@millrace/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 
 /** Strings that break framings: line ends of every kind, NUL, field names, half of a surrogate pair, emoji. */
 export const nastyText: fc.Arbitrary<string> = fc.oneof(
-  fc.constantFrom('\n', '\r\n', '\r', '\n\n', '\u0000', '\u2028', '\u2029', '\u0085', '\uD800', '\u{1f600}', ':', 'data: x'),
+  fc.constantFrom(
+    '\n',
+    '\r\n',
+    '\r',
+    '\n\n',
+    '\u0000',
+    '\u2028',
+    '\u2029',
+    '\u0085',
+    '\uD800',
+    '\u{1f600}',
+    ':',
+    'data: x',
+  ),
   fc.constantFrom('id: 9\n\n', '\ndata: {"type":"run.finished"}\n\n', '"', '\\', '\ufeff', 'é', '__proto__', ''),
   fc.string({ unit: 'binary', maxLength: 20 }),
 )
@@ -11,13 +24,18 @@ export const nastyText: fc.Arbitrary<string> = fc.oneof(
 const count = fc.nat({ max: 50 })
 const place = { turn: count, attempt: count, block: count }
 const mode = fc.constantFrom('stream', 'buffered', 'legacy')
-const json = fc.oneof(fc.jsonValue({ maxDepth: 2 }), nastyText).map((value): unknown => JSON.parse(JSON.stringify(value)))
+const json = fc
+  .oneof(fc.jsonValue({ maxDepth: 2 }), nastyText)
+  .map((value): unknown => JSON.parse(JSON.stringify(value)))
 const usage = fc.record({ input_tokens: count, output_tokens: count, cache_read_input_tokens: count })
 const block = fc.record({ type: fc.constant('text'), text: nastyText })
 const stopReason = fc.option(nastyText, { nil: null })
 const call = { toolUseId: fc.constantFrom('toolu_1', 'toolu_2', '\n'), name: nastyText, turn: count }
 
-function typed<Type extends string, Fields extends object>(type: Type, fields: fc.Arbitrary<Fields>): fc.Arbitrary<Fields & { type: Type }> {
+function typed<Type extends string, Fields extends object>(
+  type: Type,
+  fields: fc.Arbitrary<Fields>,
+): fc.Arbitrary<Fields & { type: Type }> {
   return fields.map((values) => ({ type, ...values }))
 }
 
@@ -35,9 +53,18 @@ const body: fc.Arbitrary<EventBody> = fc.oneof(
   typed('block.finished', fc.record({ ...place, kind: nastyText, length: count, checksum: nastyText })),
   typed('text.delta', fc.record({ ...place, text: nastyText })),
   typed('thinking.delta', fc.record({ ...place, text: nastyText })),
-  typed('tool.input', fc.record({ ...place, ...call, json: fc.constantFrom('{"a":', '1}', '{}', '{"a":1}', '\n', '') })),
+  typed(
+    'tool.input',
+    fc.record({ ...place, ...call, json: fc.constantFrom('{"a":', '1}', '{}', '{"a":1}', '\n', '') }),
+  ),
   typed('tool.started', fc.record({ ...call, input: fc.oneof(json, fc.constant({ a: 1 })), attempt: count })),
-  typed('tool.progress', fc.record({ ...call, elapsedMs: count, ...optionalProgress() }, { requiredKeys: ['toolUseId', 'name', 'turn', 'elapsedMs'] })),
+  typed(
+    'tool.progress',
+    fc.record(
+      { ...call, elapsedMs: count, ...optionalProgress() },
+      { requiredKeys: ['toolUseId', 'name', 'turn', 'elapsedMs'] },
+    ),
+  ),
   typed(
     'tool.finished',
     fc.record(
@@ -54,7 +81,13 @@ const body: fc.Arbitrary<EventBody> = fc.oneof(
   ),
   typed(
     'turn.retracted',
-    fc.record({ turn: count, attempt: count, fromBlock: count, fromOffset: count, reason: fc.constantFrom('truncated', 'refusal') }),
+    fc.record({
+      turn: count,
+      attempt: count,
+      fromBlock: count,
+      fromOffset: count,
+      reason: fc.constantFrom('truncated', 'refusal'),
+    }),
   ),
   typed(
     'turn.finished',

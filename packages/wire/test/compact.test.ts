@@ -9,7 +9,12 @@ const usage = { input_tokens: 10, output_tokens: 5 }
 const call = { toolUseId: 'toolu_01', name: 'lookUp', turn: 1 }
 
 function events(...bodies: EventBody[]): AgentEvent[] {
-  return bodies.map((body, index) => ({ ...body, seq: index + 1, runId: 'run-secretid', at: 1_780_000_000_000 + index }))
+  return bodies.map((body, index) => ({
+    ...body,
+    seq: index + 1,
+    runId: 'run-secretid',
+    at: 1_780_000_000_000 + index,
+  }))
 }
 
 function lines(list: readonly AgentEvent[], rawContent = false): Record<string, unknown>[] {
@@ -77,17 +82,31 @@ describe('what travels', () => {
   })
 
   it('sends a tool input again where it is not what the fragments say', () => {
-    const changed = turn.map((event): AgentEvent => (event.type === 'tool.started' ? { ...event, input: { order: 'B-2' } } : event))
+    const changed = turn.map((event): AgentEvent =>
+      event.type === 'tool.started' ? { ...event, input: { order: 'B-2' } } : event,
+    )
     const text = sseEncoder().encode(changed)
     expect(text).toContain('B-2')
     expect(decodeAll(text)).toEqual(asReceived(changed))
   })
 
   it('sends a tool input again after a retraction, and where it is too large to remember', () => {
-    const retraction: EventBody = { type: 'turn.retracted', turn: 1, attempt: 1, fromBlock: 1, fromOffset: 0, reason: 'truncated' }
+    const retraction: EventBody = {
+      type: 'turn.retracted',
+      turn: 1,
+      attempt: 1,
+      fromBlock: 1,
+      fromOffset: 0,
+      reason: 'truncated',
+    }
     const large = 'x'.repeat(1_100_000)
     for (const list of [
-      events({ type: 'tool.input', ...place, ...call, json: '{"a":1}' }, retraction, { type: 'tool.started', ...call, input: { a: 1 }, attempt: 1 }),
+      events({ type: 'tool.input', ...place, ...call, json: '{"a":1}' }, retraction, {
+        type: 'tool.started',
+        ...call,
+        input: { a: 1 },
+        attempt: 1,
+      }),
       events(
         { type: 'tool.input', ...place, ...call, json: `{"a":"${large}` },
         { type: 'tool.input', ...place, ...call, json: '"}' },
@@ -101,9 +120,14 @@ describe('what travels', () => {
   })
 
   it('spends no more bytes on a text delta than its place and its frame need', () => {
-    const delta = events({ type: 'text.delta', ...place, text: '' }, { type: 'text.delta', ...place, text: 'ab' }).slice(1)
+    const delta = events(
+      { type: 'text.delta', ...place, text: '' },
+      { type: 'text.delta', ...place, text: 'ab' },
+    ).slice(1)
     const writer = sseEncoder()
     writer.encode(turn.slice(0, 1))
-    expect(writer.encode(delta)).toBe('id: 2\ndata: {"type":"text.delta","turn":1,"attempt":1,"block":0,"text":"ab"}\n\n')
+    expect(writer.encode(delta)).toBe(
+      'id: 2\ndata: {"type":"text.delta","turn":1,"attempt":1,"block":0,"text":"ab"}\n\n',
+    )
   })
 })

@@ -1,0 +1,234 @@
+import type { AgentEvent } from '@millrace/core'
+import { manualClock } from '@millrace/core/conformance'
+import { describe, expect, it } from 'vitest'
+import { batchEvents, encodeStream, sseEncoder } from '../src/index.ts'
+import { withHeartbeat } from '../src/with-heartbeat.ts'
+
+function deltas(count: number): AgentEvent[] {
+  return Array.from({ length: count }, (_, index) => ({
+    type: 'text.delta',
+    seq: index + 1,
+    runId: 'run',
+    at: 1,
+    turn: 1,
+    attempt: 1,
+    block: 0,
+    text: 'ab',
+  }))
+}
+
+/** A source that is fed by hand, as a socket is: what is pushed together arrives together. */
+function handFed<Item>() {
+  const items: Item[] = []
+  const end: { isReached: boolean; failure: Error | undefined } = { isReached: false, failure: undefined }
+  let wake: () => void = () => undefined
+  const seen = { pulls: 0, returned: 0 }
+  const source: AsyncIterable<Item> = {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        seen.pulls++
+        while (items.length === 0 && !end.isReached) await new Promise<void>((resolve) => (wake = resolve))
+        const value = items.shift()
+        if (value !== undefined) return { done: false, value }
+        if (end.failure) throw end.failure
+        return { done: true, value: undefined }
+      },
+      async return() {
+        seen.returned++
+        return { done: true, value: undefined }
+      },
+    }),
+  }
+  return {
+    source,
+    seen,
+    push(...more: Item[]) {
+      items.push(...more)
+      wake()
+    },
+    end(error?: Error) {
+      end.failure = error
+      end.isReached = true
+      wake()
+    },
+  }
+}
+
+/** Until everything that needs no timer has happened. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+async function collect<Item>(source: AsyncIterable<Item>): Promise<Item[]> {
+  const items: Item[] = []
+  for await (const item of source) items.push(item)
+  return items
+}
+
+describe('batchEvents', () => {
+  it('makes one batch of what arrives together', async () => {
+    const fed = handFed<number>()
+    const batches = collect(batchEvents(fed.source))
+    fed.push(1, 2, 3)
+    await settle()
+    fed.push(4)
+    await settle()
+    fed.push(5, 6)
+    fed.end()
+    expect(await batches).toEqual([[1, 2, 3], [4], [5, 6]])
+  })
+
+  it('holds nothing back', async () => {
+    const fed = handFed<number>()
+    const iterator = batchEvents(fed.source)[Symbol.asyncIterator]()
+    fed.push(1)
+    expect(await iterator.next()).toEqual({ done: false, value: [1] })
+  })
+
+  it('keeps to its limit, and asks for one item ahead at most', async () => {
+    const fed = handFed<number>()
+    fed.push(...Array.from({ length: 1000 }, (_, index) => index))
+    const iterator = batchEvents(fed.source, 10)[Symbol.asyncIterator]()
+    expect((await iterator.next()).value).toHaveLength(10)
+    await settle()
+    expect(fed.seen.pulls).toBe(11)
+  })
+
+  it('gives what came before a failure, and then the failure', async () => {
+    const fed = handFed<number>()
+    fed.push(1, 2)
+    fed.end(new Error('cut'))
+    const iterator = batchEvents(fed.source)[Symbol.asyncIterator]()
+    expect(await iterator.next()).toEqual({ done: false, value: [1, 2] })
+    await expect(iterator.next()).rejects.toThrow('cut')
+    expect(fed.seen.returned).toBe(0)
+  })
+
+  it('lets go of its source when the reader leaves', async () => {
+    const fed = handFed<number>()
+    fed.push(1)
+    for await (const batch of batchEvents(fed.source)) {
+      expect(batch).toEqual([1])
+      break
+    }
+    expect(fed.seen.returned).toBe(1)
+  })
+
+  it('is empty for an empty source', async () => {
+    const fed = handFed<number>()
+    fed.end()
+    expect(await collect(batchEvents(fed.source))).toEqual([])
+  })
+})
+
+describe('withHeartbeat', () => {
+  it('beats while it is quiet, and only then, with one timer however much passes', async () => {
+    const clock = manualClock()
+    let timers = 0
+    const counting = {
+      now: () => clock.now(),
+      setTimer(fire: () => void, ms: number) {
+        timers++
+        return clock.setTimer(fire, ms)
+      },
+    }
+    const fed = handFed<number>()
+    const beats = collect(withHeartbeat(fed.source, { clock: counting, everyMs: 100, signal: undefined }))
+    for (let value = 1; value <= 50; value++) {
+      fed.push(value)
+      await settle()
+      clock.advance(1)
+    }
+    clock.advance(99)
+    await settle()
+    clock.advance(1)
+    await settle()
+    clock.advance(100)
+    await settle()
+    fed.push(51)
+    fed.end()
+    const quiet = (await beats).map((beat, index) => (beat.quiet ? index : -1)).filter((index) => index >= 0)
+    expect(quiet).toEqual([50, 51])
+    expect(timers).toBeLessThanOrEqual(5)
+    expect(clock.timers).toBe(0)
+  })
+
+  it('ends at once when its signal aborts, and leaves no timer, even where the source is stuck', async () => {
+    const clock = manualClock()
+    const fed = handFed<number>()
+    const leaving = new AbortController()
+    const beats = collect(withHeartbeat(fed.source, { clock, everyMs: 100, signal: leaving.signal }))
+    await settle()
+    leaving.abort()
+    expect(await beats).toEqual([])
+    expect([fed.seen.returned, clock.timers]).toEqual([1, 0])
+  })
+
+  it('leaves no timer when the reader leaves, or the source fails', async () => {
+    const clock = manualClock()
+    const fed = handFed<number>()
+    fed.push(1)
+    for await (const beat of withHeartbeat(fed.source, { clock, everyMs: 100, signal: undefined })) {
+      expect(beat.quiet).toBe(false)
+      break
+    }
+    const broken = handFed<number>()
+    broken.end(new Error('cut'))
+    await expect(collect(withHeartbeat(broken.source, { clock, everyMs: 100, signal: undefined }))).rejects.toThrow(
+      'cut',
+    )
+    expect([fed.seen.returned, clock.timers]).toEqual([1, 0])
+  })
+})
+
+describe('encodeStream', () => {
+  it('writes once for each batch, after the opening', async () => {
+    const fed = handFed<readonly AgentEvent[]>()
+    const all = deltas(300)
+    fed.push(all.slice(0, 100), all.slice(100, 300))
+    fed.end()
+    const chunks = await collect(encodeStream(sseEncoder(), fed.source))
+    expect(chunks).toHaveLength(3)
+  })
+
+  it('writes once for what arrives together from a run', async () => {
+    const fed = handFed<AgentEvent>()
+    const chunks = collect(encodeStream(sseEncoder(), batchEvents(fed.source)))
+    for (let read = 0; read < 10; read++) {
+      fed.push(...deltas(5))
+      await settle()
+    }
+    fed.end()
+    expect(await chunks).toHaveLength(1 + 10)
+  })
+
+  it('reads no further than its own reader', async () => {
+    const fed = handFed<readonly AgentEvent[]>()
+    fed.push(...Array.from({ length: 100 }, () => deltas(1)))
+    const iterator = encodeStream(sseEncoder(), fed.source)[Symbol.asyncIterator]()
+    await iterator.next()
+    await iterator.next()
+    await settle()
+    expect(fed.seen.pulls).toBe(1)
+  })
+
+  it('writes a heartbeat as a comment, and nothing after an abort', async () => {
+    const clock = manualClock()
+    const fed = handFed<readonly AgentEvent[]>()
+    const leaving = new AbortController()
+    const options = { clock, heartbeatMs: 100, signal: leaving.signal }
+    const encoder = { ...sseEncoder(), close: () => 'the end' }
+    const chunks = collect(encodeStream(encoder, fed.source, options))
+    await settle()
+    clock.advance(100)
+    await settle()
+    leaving.abort()
+    const texts = (await chunks).map((chunk) => new TextDecoder().decode(chunk))
+    expect(texts).toEqual(['retry: 1000\n\n', ':\n\n'])
+  })
+
+  it('writes what stands after the last event', async () => {
+    const fed = handFed<readonly AgentEvent[]>()
+    fed.end()
+    const encoder = { ...sseEncoder(), open: () => '', close: () => 'the end' }
+    expect(await collect(encodeStream(encoder, fed.source))).toEqual([new TextEncoder().encode('the end')])
+  })
+})
