@@ -25,7 +25,8 @@ export function defineTests(test: TestOptions = {}): ViteUserConfig {
     ssr: { resolve: { conditions } },
     test: {
       include: ['test/**/*.test.ts'],
-      testTimeout: 30_000,
+      // For what hangs, not for what is slow: a loaded machine of two cores must not fail a test.
+      testTimeout: 120_000,
       typecheck: { enabled: false },
       ...test,
       allowOnly: false,
