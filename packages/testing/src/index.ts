@@ -27,3 +27,27 @@ export { isRedactedData, isSigned, redactedData, sign } from './signature.ts'
 export { type ContentBlock, largeText, type Pace, text, thinking, toolUse, type Turn } from './turn.ts'
 export { validateMessages, type ValidateMessagesOptions } from './validate-messages.ts'
 export { validateRequest } from './validate-request.ts'
+export { type CaseResult } from './grade-case.ts'
+export { type Column, columns, type Findings } from './columns.ts'
+export { type Expected, expectedFrom, type ExpectedRule, parseExpectedTable } from './expected-table.ts'
+export { type FaultCase, type FaultFrequency, faultMatrix, type FaultMatrixOptions } from './fault-matrix.ts'
+export { gradeLoop, type GradeOptions, type LoopGrades } from './grade-loop.ts'
+export { type Job, type JobTool, type LoopOutcome, type LoopReport, type LoopUnderTest } from './job.ts'
+export { type Layout, type LayoutStep, type LayoutTool } from './layout.ts'
+export { layouts } from './layouts.ts'
+export { bufferedLoop } from './loops/buffered.ts'
+export { eagerSideEffectsLoop } from './loops/eager-side-effects.ts'
+export { endOfStreamIsSuccessLoop } from './loops/end-of-stream-is-success.ts'
+export { hangLoop } from './loops/hang.ts'
+export { lostTailLoop } from './loops/lost-tail.ts'
+export { naiveLoop } from './loops/naive.ts'
+export { noRetractionLoop } from './loops/no-retraction.ts'
+export { rerunEverythingLoop } from './loops/rerun-everything.ts'
+export {
+  formatProgress,
+  formatReport,
+  isAsItShould,
+  type ReportOptions,
+  type ReportSummary,
+  summarize,
+} from './report.ts'

@@ -1,0 +1,44 @@
+import { type Answer, completeTurn } from './answer.ts'
+import { readConversation } from './conversation.ts'
+import { type Layout, playLayout } from './layout.ts'
+import { frame } from './response-plan.ts'
+import { type StreamEvent, streamEvents } from './stream-events.ts'
+
+/** One turn of a layout's run without faults, as it is streamed. */
+export interface LayoutTurn {
+  /** 1-based, as the server counts turns. */
+  readonly turn: number
+  readonly events: readonly StreamEvent[]
+  /** The length of its body in bytes. */
+  readonly bytes: number
+}
+
+/** More turns than any layout has: a layout that never ends is a mistake in it. */
+const turnLimit = 10
+
+/** Plays a layout without a server and without faults. */
+export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
+  const { script, productions } = playLayout(layout)
+  const messages: unknown[] = [{ role: 'user', content: layout.question }]
+  const turns: LayoutTurn[] = []
+  while (productions.at(-1)?.isFinal !== true && turns.length < turnLimit) {
+    const turn = script(readConversation({ model: 'm', messages }, 1))
+    const answer = completeTurn(turn, { model: 'm', inputTokens: 100, nonce: `${turns.length}`, chunking: 'words' })
+    const events = [...streamEvents(answer)]
+    const bytes = events.reduce((sum, event) => sum + Buffer.byteLength(frame(event)), 0)
+    turns.push({ turn: turns.length + 1, events, bytes })
+    messages.push({ role: 'assistant', content: answer.content })
+    const results = toolResults(layout, answer)
+    if (results.length > 0) messages.push({ role: 'user', content: results })
+  }
+  return turns
+}
+
+function toolResults(layout: Layout, answer: Answer): readonly unknown[] {
+  return answer.content
+    .filter((block) => block.type === 'tool_use')
+    .map((block) => {
+      const tool = layout.tools.find(({ name }) => name === block.name)
+      return { type: 'tool_result', tool_use_id: block.id, content: tool?.result ?? '' }
+    })
+}

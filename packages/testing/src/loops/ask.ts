@@ -1,0 +1,104 @@
+import { isObject, isString } from '../json.ts'
+import type { Job } from '../job.ts'
+import type { ContentBlock } from '../turn.ts'
+
+/** A whole answer of the model. */
+export interface TurnAnswer {
+  readonly content: readonly ContentBlock[]
+  readonly stopReason: string
+}
+
+/** Why an answer did not arrive. Its message is fit for a client. */
+export class AskError extends Error {
+  override readonly name = 'AskError'
+  readonly code: string
+  readonly retryable: boolean
+
+  constructor(code: string, retryable: boolean) {
+    super(`The model could not be asked (${code}).`)
+    this.code = code
+    this.retryable = retryable
+  }
+}
+
+export function isAskError(value: unknown): value is AskError {
+  return value instanceof AskError
+}
+
+/** How long an answer, or the next bytes of one, may take, on the job's clock. */
+const patience = 120_000
+
+/** Sends a request and reads its body with `read`; both under a watchdog that `read` keeps awake with `alive`. */
+export async function ask<Answer>(
+  job: Job,
+  messages: readonly unknown[],
+  stream: boolean,
+  read: (response: Response, alive: () => void) => Promise<Answer>,
+): Promise<Answer> {
+  const watchdog = new AbortController()
+  const expire = (): void => watchdog.abort(new AskError('timeout', true))
+  let cancel = job.clock.setTimer(expire, patience)
+  const alive = (): void => {
+    cancel()
+    cancel = job.clock.setTimer(expire, patience)
+  }
+  const tools = job.tools.map(({ name, description, inputSchema }) => ({
+    name,
+    description,
+    input_schema: inputSchema,
+  }))
+  try {
+    const response = await fetch(`${job.baseURL}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': job.apiKey },
+      body: JSON.stringify({ model: job.model, max_tokens: 1024, messages, tools, stream }),
+      signal: AbortSignal.any([watchdog.signal, job.signal]),
+    })
+    if (!response.ok) {
+      await response.body?.cancel()
+      throw new AskError(`http_${response.status}`, [408, 409, 429].includes(response.status) || response.status >= 500)
+    }
+    return await read(response, alive)
+  } catch (error) {
+    if (isAskError(error)) throw error
+    throw new AskError(watchdog.signal.aborted ? 'timeout' : 'connection', true)
+  } finally {
+    cancel()
+    // A body that is not read to its end would keep its connection.
+    watchdog.abort()
+  }
+}
+
+/** Asks without streaming. */
+export async function askWhole(job: Job, messages: readonly unknown[]): Promise<TurnAnswer> {
+  return await ask(job, messages, false, async (response) => {
+    const body: unknown = await response.json()
+    const content = isObject(body) ? readContent(body.content) : undefined
+    if (!isObject(body) || content === undefined) throw new AskError('no_message', true)
+    return checkAnswer({ content, stopReason: isString(body.stop_reason) ? body.stop_reason : 'end_turn' })
+  })
+}
+
+/** Asks without streaming, up to three times, with a pause in between. */
+export async function askWholePatiently(job: Job, messages: readonly unknown[]): Promise<TurnAnswer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await askWhole(job, messages)
+    } catch (error) {
+      if (!isAskError(error) || !error.retryable || attempt === 3 || job.signal.aborted) throw error
+      await new Promise<void>((resolve) => job.clock.setTimer(resolve, 1000 * attempt))
+    }
+  }
+}
+
+/** An answer that says it calls a tool and does not is a broken one. */
+export function checkAnswer(answer: TurnAnswer): TurnAnswer {
+  const calls = answer.content.some((block) => block.type === 'tool_use')
+  if (answer.stopReason === 'tool_use' && !calls) throw new AskError('tool_use_without_tool', true)
+  return answer
+}
+
+function readContent(content: unknown): readonly ContentBlock[] | undefined {
+  if (!Array.isArray(content)) return undefined
+  return content.flatMap((block) => (isObject(block) && isString(block.type) ? [{ ...block, type: block.type }] : []))
+}

@@ -1,0 +1,18 @@
+import type { LoopUnderTest } from '../job.ts'
+import { askWholePatiently } from './ask.ts'
+import { converse, reportTalk, runJobTool, startTalk } from './converse.ts'
+
+/** The reference: never streams, asks each turn up to three times, and so has nothing to double or to take back. */
+export const bufferedLoop: LoopUnderTest = async (job) => {
+  const talk = startTalk(job)
+  try {
+    const outcome = await converse(
+      talk,
+      (messages) => askWholePatiently(job, messages),
+      (call) => runJobTool(job, call),
+    )
+    return reportTalk(job, talk, { outcome })
+  } catch (error) {
+    return reportTalk(job, talk, { outcome: 'failed', error })
+  }
+}

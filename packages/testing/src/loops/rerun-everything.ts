@@ -1,0 +1,17 @@
+import type { LoopUnderTest } from '../job.ts'
+import { reportTalk, startTalk } from './converse.ts'
+import { type Screen, streamTalk } from './streaming.ts'
+
+/** A mutant: after a broken stream it clears the screen and starts over from the question, tools and all. */
+export const rerunEverythingLoop: LoopUnderTest = async (job) => {
+  const askAgain = (): Promise<never> => Promise.reject(new Error('the stream broke'))
+  for (let attempt = 1; ; attempt++) {
+    const talk = startTalk(job)
+    const screen: Screen = { text: '' }
+    try {
+      return await streamTalk(job, talk, screen, { askAgain })
+    } catch (error) {
+      if (attempt === 3) return reportTalk(job, startTalk(job), { outcome: 'failed', error })
+    }
+  }
+}
