@@ -128,7 +128,12 @@ export function createAccumulator(): Accumulator {
     }
   }
 
-  function append(block: OpenBlock, index: number, type: 'text' | 'thinking' | 'input', text: unknown): Addition | undefined {
+  function append(
+    block: OpenBlock,
+    index: number,
+    type: 'text' | 'thinking' | 'input',
+    text: unknown,
+  ): Addition | undefined {
     if (typeof text !== 'string') throw fault('protocol_error')
     block.text += text
     return text === '' ? undefined : { type, index, text }
@@ -277,4 +282,3 @@ function addFields(
   }
   return added
 }
-

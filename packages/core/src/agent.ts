@@ -18,7 +18,10 @@ import { initialState, type LoopEnd, type RunContext, type RunState, toResult } 
  */
 export function createAgent(options: AgentOptions): Agent {
   const settings = readAgentOptions(options)
-  return { run: (input) => startRun(settings, input, readRunInput(input)) }
+  return {
+    run: (input) => startRun(settings, input, readRunInput(input)),
+    toolNames: () => [...settings.tools().keys()],
+  }
 }
 
 function startRun(settings: AgentSettings, input: RunInput, messages: readonly Message[]): AgentRun {
@@ -28,10 +31,11 @@ function startRun(settings: AgentSettings, input: RunInput, messages: readonly M
   return createRun({
     runId,
     runtime,
-    callbacks: input.callbacks,
-    signal: input.signal,
     onWarning,
-    drive: (handle) => drive(settings, input, state, handle),
+    drive(handle) {
+      handle.attach(input.callbacks, input.signal)
+      return drive(settings, input, state, handle)
+    },
     crashed: (error) => toResult(runId, state, { outcome: 'failed', error }),
   })
 }

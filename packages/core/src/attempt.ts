@@ -82,9 +82,12 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   const { blocks } = accumulator
   const message = accumulator.message()
   if (signal.aborted && !accumulator.whole) return { status: 'interrupted', message, blocks }
-  if (!accumulator.whole || message === undefined) return { status: 'broken', error: fault('truncated'), message, blocks }
+  if (!accumulator.whole || message === undefined)
+    return { status: 'broken', error: fault('truncated'), message, blocks }
   const wrong = judge(message, blocks, acceptsInvalidInput)
-  return wrong === undefined ? { status: 'whole', message, blocks } : { status: 'broken', error: wrong, message, blocks }
+  return wrong === undefined
+    ? { status: 'whole', message, blocks }
+    : { status: 'broken', error: wrong, message, blocks }
 }
 
 /** What is wrong with an answer that has arrived whole, if anything is. */
@@ -99,4 +102,3 @@ function judge(
   const invalid = calls.some((call) => !call.validInput && !acceptsInvalidInput(call))
   return invalid ? fault('invalid_tool_input') : undefined
 }
-

@@ -9,8 +9,6 @@ import type { Runtime } from './runtime.ts'
 export interface RunDriver {
   readonly runId: string
   readonly runtime: Runtime
-  readonly callbacks?: AgentCallbacks | undefined
-  readonly signal?: AbortSignal | undefined
   /** Told of everything that was recovered from. */
   readonly onWarning?: ((error: MillraceError) => void) | undefined
   /** The `seq` of the last event that another instance has sent already. Default: 0. */
@@ -28,19 +26,21 @@ export interface RunHandle {
   readonly runId: string
   /** Aborts when the run is interrupted; its reason is a MillraceError `aborted`. */
   readonly signal: AbortSignal
+  /** Calls `callbacks` with what is emitted from now on, and interrupts the run when `signal` aborts. */
+  readonly attach: (callbacks: AgentCallbacks | undefined, signal: AbortSignal | undefined) => void
   /** Numbers, dates and sends an event. */
-  emit(body: EventBody): void
+  readonly emit: (body: EventBody) => void
   /** Undefined where readers keep up, else a promise to wait for before reading on. */
-  ready(): Promise<void> | undefined
+  readonly ready: () => Promise<void> | undefined
   /** Calls `observer` with each later event. */
-  observe(observer: (event: AgentEvent) => void): void
+  readonly observe: (observer: (event: AgentEvent) => void) => void
   /** Reports what was recovered from: a fault, or a bystander that failed. */
-  report(error: MillraceError): void
+  readonly report: (error: MillraceError) => void
 }
 
 /** Starts a run: its numbering, its readers, its callbacks, its end. */
 export function createRun(driver: RunDriver): AgentRun {
-  const { runId, runtime, callbacks = {}, signal, onWarning } = driver
+  const { runId, runtime, onWarning } = driver
   const channel = createEventChannel()
   const controller = new AbortController()
   const observers: ((event: AgentEvent) => void)[] = []
@@ -54,7 +54,8 @@ export function createRun(driver: RunDriver): AgentRun {
       // Whoever is told of failures has failed: there is nobody left to tell.
     }
   }
-  const dispatcher = createCallbackDispatcher(callbacks, runId, warn)
+  let dispatcher = createCallbackDispatcher({}, runId, warn)
+  let detach = (): void => {}
 
   function emit(body: EventBody): AgentEvent | undefined {
     // A tool that outlived the run may still report; nothing follows the last event.
@@ -73,21 +74,28 @@ export function createRun(driver: RunDriver): AgentRun {
     return event
   }
 
+  const interrupt = (reason = 'interrupted'): void => {
+    controller.abort(new MillraceError('aborted', reason))
+  }
+
+  function attach(callbacks: AgentCallbacks = {}, signal?: AbortSignal): void {
+    dispatcher = createCallbackDispatcher(callbacks, runId, warn)
+    detach()
+    const onAbort = (): void => interrupt('aborted by signal')
+    if (signal?.aborted === true) onAbort()
+    else signal?.addEventListener('abort', onAbort, { once: true })
+    detach = () => signal?.removeEventListener('abort', onAbort)
+  }
+
   const handle: RunHandle = {
     runId,
     signal: controller.signal,
+    attach,
     emit: (body) => void emit(body),
     ready: () => channel.ready(controller.signal),
     observe: (observer) => void observers.push(observer),
     report: (error) => dispatcher.report(error),
   }
-
-  const interrupt = (reason = 'interrupted'): void => {
-    controller.abort(new MillraceError('aborted', reason))
-  }
-  const onAbort = (): void => interrupt('aborted by signal')
-  if (signal?.aborted === true) onAbort()
-  else signal?.addEventListener('abort', onAbort, { once: true })
 
   async function drive(): Promise<RunResult> {
     let result: RunResult
@@ -107,7 +115,7 @@ export function createRun(driver: RunDriver): AgentRun {
       ...(error !== undefined && { error: clientError(error) }),
     })
     if (last !== undefined) await driver.finish?.(last).catch((cause: unknown) => dispatcher.report(storeFailed(cause)))
-    signal?.removeEventListener('abort', onAbort)
+    detach()
     channel.close()
     return result
   }

@@ -42,14 +42,17 @@ export async function decide(options: DecideOptions): Promise<RunDecision> {
 
   const tools = Object.fromEntries(toolNames.map((name, index) => [name, isOn(perTool[index])]))
   if (explicit !== undefined) return decision(explicit, 'explicit', otherwise, tools)
-  const reason = streaming?.status === 'value' ? 'flag' : streaming?.status === 'timeout' ? 'flag_timeout' : 'flag_error'
+  const reason =
+    streaming?.status === 'value' ? 'flag' : streaming?.status === 'timeout' ? 'flag_timeout' : 'flag_error'
   const on = isOn(streaming)
   const variant = streaming?.status === 'value' ? streaming.details.variant : undefined
   return decision(on, reason, otherwise, on ? tools : allTools(toolNames, false), flagKeys.streaming, variant)
 }
 
 /** Whether the kill switch is on now. A source that cannot say has not pulled it. */
-export async function isKilled(options: Pick<DecideOptions, 'flags' | 'context' | 'clock' | 'deadline' | 'report'>): Promise<boolean> {
+export async function isKilled(
+  options: Pick<DecideOptions, 'flags' | 'context' | 'clock' | 'deadline' | 'report'>,
+): Promise<boolean> {
   if (options.flags === undefined) return false
   const [kill] = await evaluateAll(options.flags, [flagKeys.kill], options)
   return isOn(kill)

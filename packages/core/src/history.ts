@@ -118,7 +118,9 @@ function asWhole(block: ContentBlock, index: number): AccumulatedBlock {
 
 /** The text of the answer: of all assistant messages after the last tool result. */
 export function answerText(messages: readonly Message[]): string {
-  const lastResult = messages.findLastIndex((message) => blocksOf(message).some((block) => block.type === 'tool_result'))
+  const lastResult = messages.findLastIndex((message) =>
+    blocksOf(message).some((block) => block.type === 'tool_result'),
+  )
   return messages
     .slice(lastResult + 1)
     .filter((message) => message.role === 'assistant')

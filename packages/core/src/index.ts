@@ -1,3 +1,8 @@
+export { adaptLoop, type AdaptedLoop, type AdaptLoopOptions } from './adapt/adapt-loop.ts'
+export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
+export { type ChatLoopArgs, chatLoopPreset, type ChatLoopPresetOptions } from './adapt/chat-preset.ts'
+export type { HandedOver, Handover } from './adapt/legacy-run.ts'
+export { type LegacyToolOptions, wrapLegacyTool } from './adapt/legacy-tool.ts'
 export { createAgent } from './agent.ts'
 export type { AgentCallbacks, CallbackMeta } from './callbacks.ts'
 export {
@@ -106,4 +111,11 @@ export {
   type ToolProgress,
 } from './tools/define-tool.ts'
 export { createToolLedger, type LedgerEntry, type ToolLedger } from './tools/ledger.ts'
-export type { InputIssue, InputOf, InputResult, PlainToolSchema, StandardToolSchema, ToolSchema } from './tools/schema.ts'
+export type {
+  InputIssue,
+  InputOf,
+  InputResult,
+  PlainToolSchema,
+  StandardToolSchema,
+  ToolSchema,
+} from './tools/schema.ts'

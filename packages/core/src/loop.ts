@@ -24,35 +24,59 @@ export async function runLoop(run: RunContext): Promise<LoopEnd> {
 }
 
 /** Makes a turn part of history and does what it asks for. Undefined where the loop goes on. */
-async function commit(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<LoopEnd | undefined> {
-  const committed = run.state.added.length
+async function commit(
+  run: RunContext,
+  turn: number,
+  result: TurnResult,
+  tools: ToolRunner,
+): Promise<LoopEnd | undefined> {
   switch (result.status) {
     case 'whole':
       return commitWhole(run, turn, result, tools)
     case 'salvaged':
       await addTurn(run, turn, result, result.blocks, null)
       return runCalls(run, result, result.blocks, tools)
-    case 'continued': {
-      await addTurn(run, turn, result, result.blocks, null)
-      const answers = tools.refuse(callsOf(result.blocks), 'The call was not run: the connection failed before it was whole')
-      const prompt = { type: 'text', text: run.settings.recovery.continuePrompt }
-      run.state.added.push(userMessage([...toResults(answers), prompt]))
-      return undefined
-    }
     case 'interrupted':
-    case 'failed': {
-      const kept = keptOfPartial(result.blocks)
-      tools.discard(callsOf(kept))
-      await addTurn(run, turn, result, kept, null)
-      const answers =
-        result.status === 'interrupted'
-          ? await tools.run(callsOf(kept), result.attempt)
-          : tools.refuse(callsOf(kept), 'The call was not run: the connection failed before the turn was whole')
-      addResults(run, answers)
-      if (result.status === 'interrupted') return { outcome: 'interrupted' }
-      return { outcome: 'failed', error: result.error, committed }
-    }
+    case 'failed':
+      return commitPartial(run, turn, result, tools)
+    case 'continued':
+      return commitContinued(run, turn, result, tools)
   }
+}
+
+/** Keeps what was shown of a broken answer, and asks the model to go on where it stopped. */
+async function commitContinued(
+  run: RunContext,
+  turn: number,
+  result: TurnResult,
+  tools: ToolRunner,
+): Promise<undefined> {
+  const calls = callsOf(result.blocks)
+  tools.discard([])
+  await addTurn(run, turn, result, result.blocks, null)
+  const answers = tools.refuse(calls, 'The call was not run: the connection failed before its turn was whole')
+  const prompt = { type: 'text', text: run.settings.recovery.continuePrompt }
+  run.state.added.push(userMessage([...toResults(answers), prompt]))
+}
+
+/** Keeps what an interrupt or a failure leaves of a turn. */
+async function commitPartial(
+  run: RunContext,
+  turn: number,
+  result: Extract<TurnResult, { status: 'interrupted' | 'failed' }>,
+  tools: ToolRunner,
+): Promise<LoopEnd> {
+  const committed = run.state.added.length
+  const kept = keptOfPartial(result.blocks)
+  const calls = callsOf(kept)
+  tools.discard(calls)
+  await addTurn(run, turn, result, kept, null)
+  if (result.status === 'interrupted') {
+    addResults(run, await tools.run(calls, result.attempt))
+    return { outcome: 'interrupted' }
+  }
+  addResults(run, tools.refuse(calls, 'The call was not run: the connection failed before the turn was whole'))
+  return { outcome: 'failed', error: result.error, committed }
 }
 
 /** What a whole turn leads to, by its stop reason. */
@@ -76,7 +100,10 @@ async function commitWhole(
 
   // Any other end starts no tool: of a call that `max_tokens` cut, nobody knows what was still to come.
   tools.discard([])
-  addResults(run, tools.refuse(callsOf(usable), `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`))
+  addResults(
+    run,
+    tools.refuse(callsOf(usable), `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`),
+  )
   const limited = stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded'
   return { outcome: limited ? 'limit' : 'completed' }
 }

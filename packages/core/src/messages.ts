@@ -102,7 +102,9 @@ export function isToolUse(block: ContentBlock): block is ToolUseBlock {
 }
 
 /** A call that Anthropic executes: a server tool or a tool of the MCP connector. */
-export function isServerToolUse(block: ContentBlock): block is ContentBlock & { readonly id: string; readonly name: string } {
+export function isServerToolUse(
+  block: ContentBlock,
+): block is ContentBlock & { readonly id: string; readonly name: string } {
   const isCall = block.type === 'server_tool_use' || block.type === 'mcp_tool_use'
   return isCall && typeof block['id'] === 'string' && typeof block['name'] === 'string'
 }

@@ -27,7 +27,9 @@ export interface ModelClient {
 
 /** Calls `create` with a body that the caller's options have typed. */
 export function createMessage(client: ModelClient, body: RequestBody, options: RequestOptions): unknown {
-  return Reflect.apply(client.messages.create, client.messages, [body, options])
+  const { messages }: { readonly messages: object } = client
+  const create: unknown = Reflect.get(messages, 'create')
+  return typeof create === 'function' ? Reflect.apply(create, messages, [body, options]) : undefined
 }
 
 /** Recognises a whole answer by its shape. */

@@ -23,7 +23,11 @@ export interface Layer<In, Out> {
  * Runs `core` inside `layers`, the first outermost. A layer that throws, hangs or gives no answer is reported and left
  * out: what it wraps runs exactly once all the same. Rejects only where `core` does.
  */
-export function runOnion<In, Out>(layers: readonly Layer<In, Out>[], input: In, options: OnionOptions<In, Out>): Promise<Out> {
+export function runOnion<In, Out>(
+  layers: readonly Layer<In, Out>[],
+  input: In,
+  options: OnionOptions<In, Out>,
+): Promise<Out> {
   const [layer, ...inner] = layers
   if (layer === undefined) return options.core(input)
   return runLayer(layer, input, (changed) => runOnion(inner, changed, options), options)

@@ -79,4 +79,6 @@ export interface AgentRun extends AsyncIterable<AgentEvent> {
 export interface Agent {
   /** @throws MillraceError `invalid_input`, `invalid_messages`, `unknown_option`, at once */
   run(input: RunInput): AgentRun
+  /** The client tools it has now, so that a decision can be taken for each. */
+  toolNames?(): readonly string[]
 }

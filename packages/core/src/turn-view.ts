@@ -94,7 +94,9 @@ export function createTurnView({ turn, emit, canRetract, hold }: TurnViewOptions
 
   /** The first block shown at or after `from` and before `to` that must not stay there. */
   function stale(from: number, to: number, keepThinking: boolean): ShownBlock | undefined {
-    return shown.slice(from, to).find((block) => block !== undefined && !(keepThinking && block.kind.endsWith('thinking')))
+    return shown
+      .slice(from, to)
+      .find((block) => block !== undefined && !(keepThinking && block.kind.endsWith('thinking')))
   }
 
   function open(identity: BlockIdentity, keepThinking = false): void {

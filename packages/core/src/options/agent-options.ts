@@ -10,7 +10,17 @@ import { recoveryDefaults, type RecoveryOptions, type RecoveryPolicy } from '../
 import { createRetryBudget } from '../recovery/retry-budget.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
 import type { Tool } from '../tools/define-tool.ts'
-import { checkBoolean, checkCount, checkDelay, checkFunction, checkKeys, checkMethods, checkOneOf, refuse, withDefaults } from './check.ts'
+import {
+  checkBoolean,
+  checkCount,
+  checkDelay,
+  checkFunction,
+  checkKeys,
+  checkMethods,
+  checkOneOf,
+  refuse,
+  withDefaults,
+} from './check.ts'
 import { type Limits, readLimits } from './limits.ts'
 
 /** Messages API parameters, sent untouched; `messages` and `stream` are ours. */
@@ -131,7 +141,10 @@ function checkServerTools(tools: unknown): void {
   for (const [index, tool] of tools.entries()) {
     const type: unknown = isRecord(tool) ? tool['type'] : undefined
     if (typeof type !== 'string' || type === 'custom') {
-      refuse(`request.tools[${index}]`, 'must be a tool that Anthropic executes; give client tools in tools, by defineTool')
+      refuse(
+        `request.tools[${index}]`,
+        'must be a tool that Anthropic executes; give client tools in tools, by defineTool',
+      )
     }
   }
 }
@@ -152,19 +165,31 @@ function byName(tools: unknown): ReadonlyMap<string, Tool> {
   for (const [index, tool] of tools.entries()) {
     const path = `tools[${index}]`
     if (!isTool(tool)) refuse(path, 'must be a tool made by defineTool')
-    if (map.has(tool.name)) refuse(`${path}.name`, `is "${tool.name}", which another tool has already`, 'duplicate_tool')
+    if (map.has(tool.name))
+      refuse(`${path}.name`, `is "${tool.name}", which another tool has already`, 'duplicate_tool')
     map.set(tool.name, tool)
   }
   return map
 }
 
 function isTool(value: unknown): value is Tool {
-  return isRecord(value) && typeof value['name'] === 'string' && isRecord(value['definition']) && typeof value['validate'] === 'function'
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    isRecord(value['definition']) &&
+    typeof value['validate'] === 'function'
+  )
 }
 
 function readRecovery(given: RecoveryOptions = {}, { clock }: Runtime): RecoveryPolicy {
   checkKeys(given, 'recovery', [...Object.keys(recoveryDefaults), 'budget', 'breaker'])
-  for (const name of ['connectTimeout', 'idleTimeout', 'idleTimeoutWithoutPings', 'contentTimeout', 'bufferedTimeout'] as const) {
+  for (const name of [
+    'connectTimeout',
+    'idleTimeout',
+    'idleTimeoutWithoutPings',
+    'contentTimeout',
+    'bufferedTimeout',
+  ] as const) {
     checkDelay(given[name], `recovery.${name}`)
   }
   for (const name of ['backoff', 'maxBackoff', 'retryAfterCap'] as const) checkDelay(given[name], `recovery.${name}`, 0)
@@ -182,4 +207,3 @@ function readRecovery(given: RecoveryOptions = {}, { clock }: Runtime): Recovery
   const own = { budget: createRetryBudget({ clock }), breaker: createCircuitBreaker({ clock }) }
   return withDefaults<RecoveryPolicy>({ ...recoveryDefaults, ...own }, given)
 }
-

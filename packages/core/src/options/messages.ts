@@ -11,7 +11,8 @@ export function readMessages(given: unknown, path = 'messages'): readonly Messag
   if (!Array.isArray(given) || given.length === 0) fail(path, 'must be an array of at least one message')
   const messages = given.map((message: unknown, index) => readMessage(message, `${path}[${index}]`))
   const first = messages.findIndex(({ role }) => role !== 'system')
-  if (messages[first]?.role !== 'user') fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
+  if (messages[first]?.role !== 'user')
+    fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
   checkCalls(messages, path)
   if (!areMessages(given)) fail(path, 'must be messages')
   return given
@@ -64,7 +65,8 @@ function checkCalls(messages: readonly ReadMessage[], path: string): void {
     for (const [position, block] of blocks.entries()) {
       if (block.type !== 'tool_result') continue
       const answered = open.delete(block['tool_use_id'])
-      if (!answered) fail(`${at}.content[${position}].tool_use_id`, 'must name a tool_use of the assistant message before it')
+      if (!answered)
+        fail(`${at}.content[${position}].tool_use_id`, 'must name a tool_use of the assistant message before it')
     }
     const goesOn = messages[index + 1]?.role === 'user'
     if (open.size > 0 && !goesOn) fail(at, `must answer the tool_use ${list(open)} of the message before it`)

@@ -43,14 +43,16 @@ export function readRunInput(input: RunInput): readonly Message[] {
   checkMethods(input.ledger, 'ledger', ['record', 'take'])
   for (const name of ['runId', 'sessionId', 'owner'] as const) {
     const value: unknown = input[name]
-    if (value !== undefined && (typeof value !== 'string' || value === '')) refuse(name, 'must be a string that is not empty')
+    if (value !== undefined && (typeof value !== 'string' || value === ''))
+      refuse(name, 'must be a string that is not empty')
   }
   const { request, callbacks, user } = input
   if (request !== undefined && !isRecord(request)) refuse('request', 'must be an object of Messages API parameters')
   for (const name of ['messages', 'stream', 'tools']) {
     if (request !== undefined && name in request) refuse(`request.${name}`, 'cannot be changed for one run')
   }
-  if (user !== undefined && typeof user !== 'string' && !isRecord(user)) refuse('user', 'must be a string or a flag context')
+  if (user !== undefined && typeof user !== 'string' && !isRecord(user))
+    refuse('user', 'must be a string or a flag context')
   if (callbacks !== undefined) {
     checkKeys(callbacks, 'callbacks', callbackNames)
     for (const name of callbackNames) checkFunction(callbacks[name], `callbacks.${name}`)

@@ -25,7 +25,11 @@ export interface FlagClient {
 }
 
 /** The flag keys that Millrace reads. */
-export const flagKeys: { readonly streaming: string; readonly kill: string; tool(name: string): string } = {
+export const flagKeys: {
+  readonly streaming: string
+  readonly kill: string
+  readonly tool: (name: string) => string
+} = {
   streaming: 'use_streaming',
   kill: 'use_streaming.kill',
   tool: (name) => `use_streaming.tool.${name}`,

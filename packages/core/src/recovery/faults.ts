@@ -133,7 +133,14 @@ function* causes(error: unknown): Generator<Readonly<Record<string, unknown>>> {
   }
 }
 
-const connectionCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ConnectionRefused'])
+const connectionCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ConnectionRefused',
+])
 
 const lostCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'ConnectionClosed'])
 
@@ -164,7 +171,8 @@ export function toFault(error: unknown, open: boolean, now: number): MillraceErr
     if (name === 'APIConnectionTimeoutError') return fault('connect_timeout', details)
     if (isClientLimit(error)) return fault(open ? 'idle_timeout' : 'connect_timeout', details)
     if (typeof code === 'string' && connectionCodes.has(code)) return fault('connection_failed', details)
-    if (typeof code === 'string' && lostCodes.has(code)) return fault(open ? 'connection_lost' : 'connection_failed', details)
+    if (typeof code === 'string' && lostCodes.has(code))
+      return fault(open ? 'connection_lost' : 'connection_failed', details)
   }
   const [outermost] = causes(error)
   const name = outermost?.['name']

@@ -38,7 +38,12 @@ export type NextStep =
   /** Commit `blocks` as the turn and answer its calls. */
   | { readonly type: 'salvage'; readonly blocks: readonly AccumulatedBlock[] }
   /** Commit `blocks` as what was said so far, and ask to go on. */
-  | { readonly type: 'continue'; readonly blocks: readonly AccumulatedBlock[]; readonly request: Request; readonly delay: number }
+  | {
+      readonly type: 'continue'
+      readonly blocks: readonly AccumulatedBlock[]
+      readonly request: Request
+      readonly delay: number
+    }
   /** Ask the same again. */
   | { readonly type: 'retry'; readonly request: Request; readonly delay: number }
   | { readonly type: 'fail'; readonly error: MillraceError }
@@ -80,7 +85,12 @@ function nextRequest({ request, failures, error }: BrokenAttempt, policy: Recove
 }
 
 /** What the API asks for, within the cap; else exponential backoff with jitter. */
-function retryDelay(error: MillraceError, failures: TurnFailures, policy: RecoveryPolicy, random: () => number): number {
+function retryDelay(
+  error: MillraceError,
+  failures: TurnFailures,
+  policy: RecoveryPolicy,
+  random: () => number,
+): number {
   if (error.retryAfterMs !== undefined) return Math.min(error.retryAfterMs, policy.retryAfterCap)
   const exponent = failures.streams + failures.buffered - 1
   return Math.min(policy.backoff * 2 ** exponent, policy.maxBackoff) * (1 - 0.25 * random())
@@ -95,5 +105,7 @@ function outcomeUnknown(cause: MillraceError): MillraceError {
 }
 
 function cannotRetract(cause: MillraceError): MillraceError {
-  return new MillraceError('cannot_retract', 'The stream broke after text was shown that cannot be withdrawn', { cause })
+  return new MillraceError('cannot_retract', 'The stream broke after text was shown that cannot be withdrawn', {
+    cause,
+  })
 }

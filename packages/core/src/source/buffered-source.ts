@@ -68,7 +68,9 @@ export function collectedSource(stream: TurnSource): TurnSource {
 }
 
 function interruption(reason: unknown): MillraceError {
-  return reason instanceof MillraceError ? reason : new MillraceError('aborted', 'The request was aborted', { cause: reason })
+  return reason instanceof MillraceError
+    ? reason
+    : new MillraceError('aborted', 'The request was aborted', { cause: reason })
 }
 
 /** A whole answer as stream events: each block stands verbatim in its start event, so that nothing can get lost. */

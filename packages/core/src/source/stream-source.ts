@@ -77,7 +77,11 @@ interface Opened {
   cancel(): void
 }
 
-async function connect(client: ModelClient, request: RequestBody, options: Parameters<typeof createMessage>[2]): Promise<Opened> {
+async function connect(
+  client: ModelClient,
+  request: RequestBody,
+  options: Parameters<typeof createMessage>[2],
+): Promise<Opened> {
   const promise = createMessage(client, request, options)
   if (hasResponse(promise)) return openResponse(await promise.asResponse())
   const iterable: unknown = await promise
@@ -86,7 +90,12 @@ async function connect(client: ModelClient, request: RequestBody, options: Param
 }
 
 function hasResponse(promise: unknown): promise is { asResponse(): Promise<Response> } {
-  return typeof promise === 'object' && promise !== null && 'asResponse' in promise && typeof promise.asResponse === 'function'
+  return (
+    typeof promise === 'object' &&
+    promise !== null &&
+    'asResponse' in promise &&
+    typeof promise.asResponse === 'function'
+  )
 }
 
 function isIterable(value: unknown): value is AsyncIterable<unknown> {
@@ -103,7 +112,7 @@ function openResponse(response: Response): Opened {
   }
   const reader = response.body.getReader()
   const parser = createSseParser()
-  let broken: unknown
+  let broken: Error | undefined
 
   return {
     async read(watchdog) {
@@ -119,7 +128,7 @@ function openResponse(response: Response): Opened {
         }
       } catch (error) {
         // What came before the fault is given first: its blocks may be whole.
-        if (batch.length === 0) throw error
+        if (batch.length === 0 || !(error instanceof Error)) throw error
         broken = error
       }
       return batch
@@ -180,11 +189,22 @@ function drain(opened: Opened, clock: Clock, done: () => void): void {
     done()
   }
   const cancelTimer = clock.setTimer(end, drainTime)
-  const silent: Watchdog = { connected: ignore, alive: ignore, ping: ignore, content: ignore, pause: ignore, resume: ignore, stop: ignore }
-  const next = (): void => {
-    opened.read(silent).then((batch) => (batch === undefined || over ? end() : next()), end)
+  const silent: Watchdog = {
+    connected: ignore,
+    alive: ignore,
+    ping: ignore,
+    content: ignore,
+    pause: ignore,
+    resume: ignore,
+    stop: ignore,
   }
-  next()
+  const readOn = async (): Promise<void> => {
+    while (true) {
+      const batch = await opened.read(silent)
+      if (batch === undefined || over) return
+    }
+  }
+  readOn().then(end, end)
 }
 
 /** Lets a watchdog reject whatever read is waiting, without leaving a listener behind for each read. */

@@ -50,14 +50,10 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
   cancelTimeout()
   link.dispose()
 
-  switch (settled.status) {
-    case 'returned':
-      return describeOutput(settled.output)
-    case 'threw':
-      return describeThrow(settled.error, link.signal, timeout)
-    case 'deaf':
-      return reconcile(tool, call, valid.value, { clock, deadline: abortGrace, timedOut: isTimeout(link.signal), timeout })
-  }
+  if (settled.status === 'returned') return describeOutput(settled.output)
+  if (settled.status === 'threw') return describeThrow(settled.error, link.signal, timeout)
+  const timedOut = isTimeout(link.signal)
+  return reconcile(tool, call, valid.value, { clock, deadline: abortGrace, timedOut, timeout })
 }
 
 async function validate(tool: Tool, input: unknown): Promise<Awaited<ReturnType<Tool['validate']>>> {
@@ -78,7 +74,9 @@ async function run(tool: Tool, input: unknown, context: Parameters<Tool['run']>[
 }
 
 function isGenerator(value: unknown): value is AsyncGenerator<unknown, unknown, void> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value && 'next' in value && 'return' in value
+  return (
+    typeof value === 'object' && value !== null && Symbol.asyncIterator in value && 'next' in value && 'return' in value
+  )
 }
 
 /** What a generator yields is progress, what it returns its output. An aborted one is asked to clean up. */

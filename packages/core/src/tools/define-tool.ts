@@ -111,7 +111,11 @@ function check(options: unknown): void {
   if (!isRecord(options)) fail('options', 'must be an object')
   for (const key of Object.keys(options)) {
     if (!knownOptions.has(key)) {
-      throw new MillraceError('unknown_option', `defineTool: "${key}" is no option; known are ${[...knownOptions].join(', ')}`, { path: key })
+      throw new MillraceError(
+        'unknown_option',
+        `defineTool: "${key}" is no option; known are ${[...knownOptions].join(', ')}`,
+        { path: key },
+      )
     }
   }
   const { name, description, readOnly, idempotent, timeout, reconcile, definition, run } = options
@@ -147,7 +151,9 @@ export function defineTool(options: ToolOptions<ToolSchema>): Tool {
     readOnly,
     idempotent,
     timeout,
-    definition: builtIn ? { ...definition, name } : { ...definition, name, description, input_schema: schema.jsonSchema },
+    definition: builtIn
+      ? { ...definition, name }
+      : { ...definition, name, description, input_schema: schema.jsonSchema },
     validate: schema.validate,
     run,
     reconcile,

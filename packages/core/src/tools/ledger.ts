@@ -33,7 +33,9 @@ export function createToolLedger(): ToolLedger {
     record: (entry) => void entries.push(entry),
     take(name, input) {
       const wanted = canonicalJson(input)
-      const entry = entries.find((each) => !taken.has(each) && each.name === name && canonicalJson(each.input) === wanted)
+      const entry = entries.find(
+        (each) => !taken.has(each) && each.name === name && canonicalJson(each.input) === wanted,
+      )
       if (entry !== undefined) taken.add(entry)
       return entry
     },

@@ -42,7 +42,7 @@ export type InputOf<Schema> =
 /** Both kinds of schema, as the loop uses them. */
 export interface CompiledSchema {
   readonly jsonSchema: Readonly<Record<string, unknown>>
-  validate(value: unknown): InputResult<unknown> | Promise<InputResult<unknown>>
+  readonly validate: (value: unknown) => InputResult<unknown> | Promise<InputResult<unknown>>
 }
 
 function isStandard(schema: unknown): schema is StandardToolSchema {
@@ -105,7 +105,9 @@ function objectOnly(value: unknown): InputResult<unknown> {
 async function readResult(given: unknown): Promise<InputResult<unknown>> {
   const result: unknown = await given
   if (isRecord(result) && Array.isArray(result['issues'])) {
-    const issues = result['issues'].filter(isRecord).map((issue) => ({ message: String(issue['message']), path: readPath(issue['path']) }))
+    const issues = result['issues']
+      .filter(isRecord)
+      .map((issue) => ({ message: String(issue['message']), path: readPath(issue['path']) }))
     return { issues: issues.length > 0 ? issues : [{ message: 'is not valid' }] }
   }
   return isRecord(result) && 'value' in result
@@ -123,7 +125,10 @@ export function describeIssues(issues: readonly InputIssue[]): string {
   return issues
     .map(({ message, path = [] }) => {
       const keys = path.map((part) => (typeof part === 'object' ? part.key : part))
-      const where = keys.reduce<string>((at, key) => (typeof key === 'number' ? `${at}[${key}]` : at === '' ? String(key) : `${at}.${String(key)}`), '')
+      const where = keys.reduce<string>(
+        (at, key) => (typeof key === 'number' ? `${at}[${key}]` : at === '' ? String(key) : `${at}.${String(key)}`),
+        '',
+      )
       return where === '' ? message : `${where}: ${message}`
     })
     .join('\n')

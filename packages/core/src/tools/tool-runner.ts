@@ -94,7 +94,9 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
     try {
       await barrier()
     } catch (error) {
-      storeError ??= isMillraceError(error) ? error : new MillraceError('store_unavailable', 'The store failed', { cause: error })
+      storeError ??= isMillraceError(error)
+        ? error
+        : new MillraceError('store_unavailable', 'The store failed', { cause: error })
     }
     return storeError === undefined
   }
@@ -184,7 +186,8 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
     if (storeError !== undefined) return refuseOne(call, 'cancelled', notStored)
     const tool = tools.get(call.name)
     if (tool === undefined) return refuseOne(call, 'error', `There is no tool named "${call.name}"`)
-    if (isInvalid || !isRecord(call.input)) return refuseOne(call, 'error', 'The input was no JSON object. Call the tool again')
+    if (isInvalid || !isRecord(call.input))
+      return refuseOne(call, 'error', 'The input was no JSON object. Call the tool again')
     return { call, end: await perform({ tool, call, attempt, signal: scope.signal, startedAt: clock.now() }) }
   }
 
@@ -204,7 +207,11 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
         end: released,
         discard() {
           discarded = true
-          finish(call, { outcome: 'discarded', result: 'The attempt that asked for this call was discarded' }, startedAt)
+          finish(
+            call,
+            { outcome: 'discarded', result: 'The attempt that asked for this call was discarded' },
+            startedAt,
+          )
           link.abort(new MillraceError('aborted', 'The attempt that asked for this call was discarded'))
         },
       })
@@ -223,7 +230,8 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       const queue = groups.entries()
       const worker = async (): Promise<void> => {
         for (const [, group] of queue) {
-          for (const { call, position } of group) answered[position] = await answer(call, attempt, invalid.includes(call))
+          for (const { call, position } of group)
+            answered[position] = await answer(call, attempt, invalid.includes(call))
         }
       }
       const workers = Array.from({ length: Math.min(limits.parallelTools, groups.length) }, worker)

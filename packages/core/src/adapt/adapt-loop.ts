@@ -1,0 +1,254 @@
+import { createRun, type RunHandle } from '../create-run.ts'
+import { decide } from '../decision.ts'
+import { isMillraceError, MillraceError } from '../errors.ts'
+import type { AgentEvent, EventBody } from '../events.ts'
+import type { FlagClient, FlagContext, RunDecision } from '../ports/flag-client.ts'
+import { readRetraction } from '../options/run-input.ts'
+import type { Agent, AgentRun, RunInput, RunResult } from '../run.ts'
+import { type Runtime, systemRuntime } from '../runtime.ts'
+import { createToolLedger } from '../tools/ledger.ts'
+import { checkAdaptOptions } from './adapt-options.ts'
+import type { AsyncScope } from './async-scope.ts'
+import { handOver } from './hand-over.ts'
+import {
+  completedResult,
+  type Driven,
+  emitLegacyText,
+  failedResult,
+  type Handover,
+  legacyText,
+  type LoopEnd,
+  type Relayed,
+} from './legacy-run.ts'
+
+export interface AdaptLoopOptions<This, Args extends unknown[], R> {
+  /** The loop that runs in production. Not overloaded: TypeScript sees the last overload only. */
+  readonly legacy: (this: This, ...args: Args) => Promise<R>
+  readonly agent: Agent
+  /** How the caller's arguments become a run. Where it throws, the legacy loop is called. */
+  readonly toInput: (this: This, ...args: Args) => RunInput
+  /** How a run's result becomes the caller's return value. */
+  readonly fromResult: (this: This, result: RunResult, ...args: Args) => R | Promise<R>
+  /**
+   * How the rest of a half-done run is given to the legacy loop. `restart`: it starts over with the caller's arguments,
+   * and its tools, wrapped by `wrapLegacyTool` with the same `scope`, answer the calls already made. Default: none; a
+   * run that fails after a committed turn then ends in its error.
+   */
+  readonly handover?: Handover<This, Args, R> | 'restart'
+  /** Decides who streams. Default: none, and nobody does but who asks for it. */
+  readonly flags?: FlagClient
+  readonly context?: (this: This, ...args: Args) => FlagContext
+  /** The caller's own wish, which wins over flags but not over the kill switch. Undefined: ask the flags. */
+  readonly useStreaming?: (this: This, ...args: Args) => boolean | undefined
+  /** An `AsyncLocalStorage`, for `handover: 'restart'`. */
+  readonly scope?: AsyncScope
+  /** Whether the legacy loop itself calls the callbacks among its arguments; ours are then silent for its text. Default: false. */
+  readonly legacyReports?: boolean
+  /** Called with every event of every run, in whichever mode. A throw is reported and ignored. */
+  readonly onEvent?: (event: AgentEvent) => void
+  readonly onWarning?: (error: MillraceError) => void
+  /** Milliseconds that the flag source may take. Default: 50. */
+  readonly flagDeadline?: number
+  readonly runtime?: Partial<Runtime>
+}
+
+/** Stands wherever the legacy function stood, and also gives events. */
+export interface AdaptedLoop<This, Args extends unknown[], R> {
+  (this: This, ...args: Args): Promise<R>
+  /** The same as a run with events. For a method, `loop.run.call(instance, ...args)`. Its `result` never rejects. */
+  run(...args: Args): AgentRun
+}
+
+/**
+ * Wraps a loop that runs in production, without a change for its callers. By flag, runs go through `agent` and stream; a
+ * run that fails there for any reason but an abort, an interrupt, a limit or a refusal is finished by `legacy`.
+ *
+ * @throws MillraceError `invalid_option`, `unknown_option`
+ */
+export function adaptLoop<This, Args extends unknown[], R>(
+  options: AdaptLoopOptions<This, Args, R>,
+): AdaptedLoop<This, Args, R> {
+  checkAdaptOptions(options)
+  const runtime = { ...systemRuntime, ...options.runtime }
+  const loop = function (this: This, ...args: Args): Promise<R> {
+    return start(options, runtime, this, args).value
+  }
+  const run = function (this: This | typeof loop, ...args: Args): AgentRun {
+    return start(options, runtime, thisOf(this), args).run
+  }
+  /** Called as `loop.run(…)`, `this` is the function itself, which the legacy loop must not see. */
+  function thisOf(given: This | typeof loop): This {
+    return Reflect.apply((self: This) => self, undefined, [given === loop ? undefined : given])
+  }
+  return Object.assign(loop, { run })
+}
+
+interface Started<R> {
+  readonly run: AgentRun
+  /** Rejects with what the legacy loop threw, or with the run's error. */
+  readonly value: Promise<R>
+}
+
+function start<This, Args extends unknown[], R>(
+  options: AdaptLoopOptions<This, Args, R>,
+  runtime: Runtime,
+  self: This,
+  args: Args,
+): Started<R> {
+  const runId = runtime.newId()
+  let settle: (end: LoopEnd<R>) => void = () => {}
+  const value = new Promise<R>((resolve, reject) => {
+    settle = (end) => ('error' in end ? reject(end.error) : resolve(end.value))
+  })
+  // Who only looks at the run is told by its result.
+  value.catch(() => {})
+  const run = createRun({
+    runId,
+    runtime,
+    onWarning: options.onWarning,
+    async drive(handle) {
+      if (options.onEvent !== undefined) handle.observe(options.onEvent)
+      const driven = await drive(options, runtime, self, args, handle)
+      settle(driven.end)
+      return driven.result
+    },
+    crashed(error) {
+      settle({ error })
+      return failedResult(runId, error)
+    },
+  })
+  return { run, value }
+}
+
+async function drive<This, Args extends unknown[], R>(
+  options: AdaptLoopOptions<This, Args, R>,
+  runtime: Runtime,
+  self: This,
+  args: Args,
+  handle: RunHandle,
+): Promise<Driven<R>> {
+  const { decision, context } = await takeDecision(options, runtime, self, args, handle)
+  if (decision.mode !== 'stream') {
+    handle.emit({ type: 'run.started', decision })
+    return driveLegacy(options, self, args, handle)
+  }
+
+  const ledger = createToolLedger()
+  const { agent, toInput } = options
+  let input: RunInput
+  let inner: AgentRun
+  try {
+    input = toInput.apply(self, args)
+    handle.attach(input.callbacks, input.signal)
+    const { callbacks: _, ...rest } = input
+    inner = agent.run({
+      ...rest,
+      signal: handle.signal,
+      user: context,
+      mode: 'stream',
+      decision,
+      ledger,
+      runId: handle.runId,
+      retraction: readRetraction(input, 'auto'),
+      ...(options.flags !== undefined && { flags: options.flags }),
+    })
+  } catch (cause) {
+    handle.report(asError(cause))
+    handle.emit({ type: 'run.started', decision })
+    handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
+    return driveLegacy(options, self, args, handle)
+  }
+  handle.emit({ type: 'run.started', ...(input.sessionId !== undefined && { sessionId: input.sessionId }), decision })
+  const relayed = await relay(inner, handle)
+  const result = await inner.result
+  if (result.outcome !== 'failed') return { result, end: await fromResult(options, self, args, result) }
+  return handOver({ options, self, args, handle, input, result, ledger, relayed })
+}
+
+/** Passes the events of the inner run on, all but its own beginning and end. */
+async function relay(inner: AgentRun, handle: RunHandle): Promise<Relayed> {
+  const shown = new Map<number, string>()
+  let lastMode: Relayed['lastMode'] = 'stream'
+  for await (const event of inner) {
+    if (event.type === 'run.started' || event.type === 'run.finished') continue
+    if (event.type === 'turn.started') lastMode = event.mode
+    if (event.type === 'block.started') shown.set(event.turn, shown.get(event.turn) ?? '')
+    if (event.type === 'text.delta') shown.set(event.turn, (shown.get(event.turn) ?? '') + event.text)
+    if (event.type === 'turn.retracted' && event.fromBlock === 0 && event.fromOffset === 0) shown.delete(event.turn)
+    handle.emit(bodyOf(event))
+    await handle.ready()
+  }
+  return { shown, lastMode }
+}
+
+function bodyOf(event: AgentEvent): EventBody {
+  const { seq: _, runId: __, at: ___, ...body } = event
+  return body
+}
+
+async function takeDecision<This, Args extends unknown[], R>(
+  options: AdaptLoopOptions<This, Args, R>,
+  { clock }: Runtime,
+  self: This,
+  args: Args,
+  handle: RunHandle,
+): Promise<{ readonly decision: RunDecision; readonly context: FlagContext }> {
+  const { flags, agent, flagDeadline = 50 } = options
+  const common = {
+    clock,
+    deadline: flagDeadline,
+    otherwise: 'legacy',
+    withoutFlags: false,
+    report: handle.report,
+  } as const
+  let context: FlagContext = {}
+  let explicit: boolean | undefined
+  let toolNames: readonly string[] = []
+  try {
+    context = options.context?.apply(self, args) ?? {}
+    explicit = options.useStreaming?.apply(self, args)
+    toolNames = agent.toolNames?.() ?? []
+  } catch (cause) {
+    handle.report(new MillraceError('flag_failed', 'The context of the decision could not be read', { cause }))
+    const decision = await decide({ ...common, flags: undefined, context, explicit: false, toolNames })
+    return { decision: { ...decision, reason: 'flag_error' }, context }
+  }
+  return { decision: await decide({ ...common, flags, context, explicit, toolNames }), context }
+}
+
+/** The legacy loop alone, with the caller's arguments and its own result, both untouched. */
+async function driveLegacy<This, Args extends unknown[], R>(
+  { legacy, handover }: AdaptLoopOptions<This, Args, R>,
+  self: This,
+  args: Args,
+  handle: RunHandle,
+): Promise<Driven<R>> {
+  handle.emit({ type: 'turn.started', turn: 1, attempt: 1, mode: 'legacy' })
+  try {
+    const value = await legacy.apply(self, args)
+    const handed = { runId: handle.runId, messages: [], newMessages: [], ledger: createToolLedger(), error: undefined }
+    const text = legacyText(handover, self, args, value, handed, handle)
+    emitLegacyText(handle, 1, text)
+    return { result: completedResult(handle.runId, [], [], text), end: { value } }
+  } catch (error) {
+    const failed = new MillraceError('legacy_failed', 'The legacy loop failed', { cause: error })
+    return { result: failedResult(handle.runId, failed), end: { error } }
+  }
+}
+
+async function fromResult<This, Args extends unknown[], R>(
+  options: AdaptLoopOptions<This, Args, R>,
+  self: This,
+  args: Args,
+  result: RunResult,
+): Promise<LoopEnd<R>> {
+  try {
+    return { value: await options.fromResult.apply(self, [result, ...args]) }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function asError(cause: unknown): MillraceError {
+  return isMillraceError(cause) ? cause : new MillraceError('internal', 'The run could not be started', { cause })
+}

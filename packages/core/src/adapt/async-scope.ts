@@ -1,0 +1,15 @@
+import type { ToolLedger } from '../tools/ledger.ts'
+
+/** What a legacy loop that starts over is surrounded by. */
+export interface LegacyScope {
+  readonly ledger: ToolLedger
+}
+
+/**
+ * Carries a value along asynchronous calls. Node's, Bun's, Deno's and workers' `AsyncLocalStorage` is one; core has no
+ * such thing of its own, since it imports nothing of a runtime.
+ */
+export interface AsyncScope {
+  run<T>(value: LegacyScope, body: () => T): T
+  getStore(): LegacyScope | undefined
+}

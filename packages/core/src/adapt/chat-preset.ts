@@ -1,0 +1,59 @@
+import type { AgentCallbacks } from '../callbacks.ts'
+import type { InputMessage } from '../messages.ts'
+import type { FlagContext } from '../ports/flag-client.ts'
+import type { RunInput, RunResult } from '../run.ts'
+import type { AdaptLoopOptions } from './adapt-loop.ts'
+
+/** The common shape of a chat loop's arguments. */
+export interface ChatLoopArgs {
+  readonly userInput: string
+  readonly conversationHistory: readonly InputMessage[]
+  readonly callbacks?: AgentCallbacks
+  readonly useStreaming?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ChatLoopPresetOptions<A extends ChatLoopArgs, R> {
+  /** How a run's result becomes what the loop returns. */
+  readonly fromResult: (result: RunResult, args: A) => R | Promise<R>
+  /** The text of the answer in what the legacy loop returns. */
+  readonly textOf: (result: R) => string
+  /** The whole conversation in what the legacy loop returns, its history argument included. */
+  readonly historyOf: (result: R) => readonly InputMessage[]
+  /** Who asks, for the flags. */
+  readonly context?: (args: A) => FlagContext
+}
+
+type PresetKeys = 'context' | 'fromResult' | 'handover' | 'legacyReports' | 'toInput' | 'useStreaming'
+
+/**
+ * The options of `adaptLoop` for a loop that takes `{ userInput, conversationHistory, callbacks, useStreaming }`, calls
+ * those callbacks itself, and appends `userInput` to the history as a user message. Spread it into them.
+ */
+export function chatLoopPreset<A extends ChatLoopArgs, R>(
+  options: ChatLoopPresetOptions<A, R>,
+): Pick<AdaptLoopOptions<unknown, [A], R>, PresetKeys> {
+  const { fromResult, textOf, historyOf, context } = options
+  return {
+    useStreaming: ({ useStreaming }) => useStreaming,
+    context: (args) => context?.(args) ?? {},
+    toInput: ({ userInput, conversationHistory, callbacks, signal }): RunInput => ({
+      messages: [...conversationHistory, { role: 'user', content: userInput }],
+      ...(callbacks !== undefined && { callbacks }),
+      ...(signal !== undefined && { signal }),
+    }),
+    fromResult: (result, args) => fromResult(result, args),
+    // The legacy loop calls the callbacks that it finds in its arguments.
+    legacyReports: true,
+    handover: {
+      toArgs: ({ messages }, args) => [{ ...args, userInput: goOn, conversationHistory: messages }],
+      fromLegacy: (result, { messages }) => {
+        const history = historyOf(result)
+        return { messages: history.slice(messages.length), text: textOf(result) }
+      },
+    },
+  }
+}
+
+/** The loop appends a user message of its own, so it is given one that changes nothing. */
+const goOn = 'Go on.'

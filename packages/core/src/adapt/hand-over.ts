@@ -1,0 +1,178 @@
+import type { RunHandle } from '../create-run.ts'
+import { MillraceError } from '../errors.ts'
+import type { FallbackReason } from '../events.ts'
+import { blocksOf, closeHistory, userMessage } from '../history.ts'
+import type { Message } from '../messages.ts'
+import { readRetraction } from '../options/run-input.ts'
+import { isFaultCode } from '../recovery/faults.ts'
+import { recoveryDefaults } from '../recovery/policy.ts'
+import { mayAskAgain } from '../recovery/server-tools.ts'
+import type { RunInput, RunResult } from '../run.ts'
+import type { ToolLedger } from '../tools/ledger.ts'
+import type { AdaptLoopOptions } from './adapt-loop.ts'
+import {
+  completedResult,
+  type Driven,
+  emitLegacyText,
+  type HandedOver,
+  legacyText,
+  readLegacy,
+  type Relayed,
+} from './legacy-run.ts'
+
+interface HandOver<This, Args extends unknown[], R> {
+  readonly options: AdaptLoopOptions<This, Args, R>
+  readonly self: This
+  readonly args: Args
+  readonly handle: RunHandle
+  readonly input: RunInput
+  /** How the run failed. */
+  readonly result: RunResult
+  readonly ledger: ToolLedger
+  readonly relayed: Relayed
+}
+
+/** Where the legacy loop begins, or why it may not. */
+type Plan =
+  /** As if nothing had happened: with the caller's arguments. `retract`: the turns to withdraw first. */
+  | { readonly type: 'call'; readonly retract: readonly number[] }
+  /** From the history so far. */
+  | { readonly type: 'goOn'; readonly newMessages: readonly Message[]; readonly retract: readonly number[] }
+  | { readonly type: 'none'; readonly error: MillraceError }
+
+/** Gives a failed run to the legacy loop, as far as that neither repeats a call nor a word. */
+export async function handOver<This, Args extends unknown[], R>(given: HandOver<This, Args, R>): Promise<Driven<R>> {
+  const { options, handle, input, result, ledger, relayed } = given
+  const error = result.error ?? new MillraceError('internal', 'The run failed')
+  const plan = makePlan(given, error)
+  if (plan.type === 'none') {
+    return { result: { ...result, error: plan.error }, end: { error: plan.error } }
+  }
+  const reason: FallbackReason = isFaultCode(error.code) ? error.code : 'internal'
+  const turn = Math.max(result.turns, 1)
+  const stage = relayed.shown.has(turn) ? 'after_output' : 'before_output'
+  handle.report(error)
+  handle.emit({ type: 'fallback', turn, from: relayed.lastMode, to: 'legacy', reason, stage })
+  for (const withdrawn of plan.retract) {
+    handle.emit({ type: 'turn.retracted', turn: withdrawn, attempt: 1, fromBlock: 0, fromOffset: 0, reason })
+  }
+  if (options.legacyReports === true) handle.attach({}, input.signal)
+  handle.emit({ type: 'turn.started', turn: turn + 1, attempt: 1, mode: 'legacy' })
+
+  const handed: HandedOver = {
+    runId: handle.runId,
+    messages: [...givenMessages(result), ...(plan.type === 'goOn' ? plan.newMessages : [])],
+    newMessages: plan.type === 'goOn' ? plan.newMessages : [],
+    ledger,
+    error,
+  }
+  try {
+    return plan.type === 'call'
+      ? await callAnew(given, handed, turn + 1)
+      : await letGoOn(given, handed, plan.retract.includes(turn) ? '' : (relayed.shown.get(turn) ?? ''), turn + 1)
+  } catch (cause) {
+    const failed = new MillraceError('legacy_failed', 'The run failed, and so did the loop it was handed over to', {
+      cause,
+    })
+    return { result: { ...result, error: failed }, end: { error: cause } }
+  }
+}
+
+function givenMessages({ messages, newMessages }: RunResult): readonly Message[] {
+  return messages.slice(0, messages.length - newMessages.length)
+}
+
+/** The legacy loop from its start: its result is the caller's, untouched. */
+async function callAnew<This, Args extends unknown[], R>(
+  { options, self, args, handle, ledger, result }: HandOver<This, Args, R>,
+  handed: HandedOver,
+  turns: number,
+): Promise<Driven<R>> {
+  const { legacy, handover, scope } = options
+  const call = (): Promise<R> => legacy.apply(self, args)
+  const value = await (handover === 'restart' && scope !== undefined ? scope.run({ ledger }, call) : call())
+  const text = legacyText(handover, self, args, value, handed, handle)
+  emitLegacyText(handle, turns, text)
+  const completed = completedResult(handle.runId, givenMessages(result), [], text)
+  return { result: { ...completed, usage: result.usage, turns }, end: { value } }
+}
+
+/** The legacy loop from the history so far: what it adds is merged with what the run had. */
+async function letGoOn<This, Args extends unknown[], R>(
+  { options, self, args, handle, result }: HandOver<This, Args, R>,
+  handed: HandedOver,
+  shownBefore: string,
+  turns: number,
+): Promise<Driven<R>> {
+  const { legacy, handover, fromResult } = options
+  if (typeof handover !== 'object') throw new TypeError('unreachable: planned with a handover')
+  const value = await legacy.apply(self, handover.toArgs.apply(self, [handed, ...args]))
+  const added = readLegacy(handover, self, args, value, handed)
+  emitLegacyText(handle, turns, added.text)
+  const newMessages = [...handed.newMessages, ...added.messages]
+  const completed = completedResult(handle.runId, givenMessages(result), newMessages, shownBefore + added.text)
+  const merged = { ...completed, usage: result.usage, turns }
+  return { result: merged, end: { value: await fromResult.apply(self, [merged, ...args]) } }
+}
+
+function makePlan<This, Args extends unknown[], R>(
+  { options, input, result, ledger, relayed }: HandOver<This, Args, R>,
+  error: MillraceError,
+): Plan {
+  // Asking from the start would repeat what a server tool may have done.
+  if (error.code === 'server_tool_outcome_unknown') return { type: 'none', error }
+  const retraction = readRetraction(input, 'auto')
+  const canRetract = retraction === 'retract' || retraction === 'hold'
+  const { unfinished, newMessages, turns } = result
+  const committed = newMessages.slice(0, unfinished?.committed ?? newMessages.length)
+  const shownTurns = [...relayed.shown.keys()]
+  const { handover } = options
+
+  const executed = ledger.entries.some(({ readOnly }) => !readOnly)
+  if (committed.length === 0 && !executed) {
+    if (canRetract || shownTurns.length === 0) return { type: 'call', retract: shownTurns }
+    if (typeof handover !== 'object' || retraction === 'fail') return { type: 'none', error: cannotRetract(error) }
+    return goOnFromPartial(newMessages)
+  }
+  if (handover === 'restart') {
+    return canRetract || shownTurns.length === 0
+      ? { type: 'call', retract: shownTurns }
+      : { type: 'none', error: cannotRetract(error) }
+  }
+  if (handover === undefined) return { type: 'none', error }
+  if (!canRetract && relayed.shown.has(turns) && unfinished !== undefined) {
+    return retraction === 'fail' ? { type: 'none', error: cannotRetract(error) } : goOnFromPartial(newMessages)
+  }
+  return goOnFromCommitted(committed, error, canRetract, relayed, turns)
+}
+
+/** The partial answer stays, and the legacy loop is asked to go on where it stopped. */
+function goOnFromPartial(newMessages: readonly Message[]): Plan {
+  const prompt = userMessage([{ type: 'text', text: recoveryDefaults.continuePrompt }])
+  return { type: 'goOn', newMessages: [...closeHistory(newMessages, 'The call was not run'), prompt], retract: [] }
+}
+
+/**
+ * From the last message that a request may end with. A paused answer is none: it is left out, and withdrawn, where its
+ * server tools may run again.
+ */
+function goOnFromCommitted(
+  committed: readonly Message[],
+  error: MillraceError,
+  canRetract: boolean,
+  relayed: Relayed,
+  turns: number,
+): Plan {
+  const end = committed.findLastIndex(({ role }) => role === 'user') + 1
+  const paused = committed.slice(end)
+  const repeatable = mayAskAgain('reads', paused.flatMap(blocksOf))
+  const firstWithdrawn = turns - paused.length
+  const retract = [...relayed.shown.keys()].filter((turn) => turn >= firstWithdrawn)
+  if (!repeatable) return { type: 'none', error }
+  if (retract.length > 0 && !canRetract) return { type: 'none', error: cannotRetract(error) }
+  return { type: 'goOn', newMessages: committed.slice(0, end), retract }
+}
+
+function cannotRetract(cause: MillraceError): MillraceError {
+  return new MillraceError('cannot_retract', 'The run failed after text was shown that cannot be withdrawn', { cause })
+}

@@ -1,0 +1,115 @@
+import { noUsage } from '../accumulator.ts'
+import type { RunHandle } from '../create-run.ts'
+import { MillraceError } from '../errors.ts'
+import { checksum, type TurnMode } from '../events.ts'
+import type { InputMessage, Message } from '../messages.ts'
+import { readMessages } from '../options/messages.ts'
+import type { RunResult } from '../run.ts'
+import type { ToolLedger } from '../tools/ledger.ts'
+import { isBlank } from '../turn-view.ts'
+
+/** A half-done run, as the legacy loop is given it. */
+export interface HandedOver {
+  readonly runId: string
+  /** The history so far, tool results included; it ends with a user message. */
+  readonly messages: readonly Message[]
+  /** Those of them that the run has added to its input. */
+  readonly newMessages: readonly Message[]
+  /** The calls that were executed. */
+  readonly ledger: ToolLedger
+  /** Why the run could not go on by itself; undefined where it never began to stream. */
+  readonly error: MillraceError | undefined
+}
+
+/** How a half-done run goes to the legacy loop, and what it makes of it comes back. */
+export interface Handover<This, Args extends unknown[], R> {
+  /** The legacy loop's arguments, so that it goes on from `h.messages`. */
+  readonly toArgs: (this: This, h: HandedOver, ...args: Args) => Args
+  /** What the legacy loop added to `h.messages`, and the text of its answer. */
+  readonly fromLegacy: (
+    this: This,
+    result: R,
+    h: HandedOver,
+    ...args: Args
+  ) => { readonly messages: readonly InputMessage[]; readonly text: string }
+}
+
+/** What the adapted function's promise settles with. */
+export type LoopEnd<R> = { readonly value: R } | { readonly error: unknown }
+
+export interface Driven<R> {
+  readonly result: RunResult
+  readonly end: LoopEnd<R>
+}
+
+/** What a hand-over needs to know of the events that were passed on. */
+export interface Relayed {
+  /** The text that is shown, by turn; a turn of which nothing is shown has no entry. */
+  readonly shown: ReadonlyMap<number, string>
+  readonly lastMode: TurnMode
+}
+
+/** The legacy loop's answer as one turn with one text block. */
+export function emitLegacyText(handle: RunHandle, turn: number, text: string): void {
+  const place = { turn, attempt: 1, block: 0 }
+  if (!isBlank(text)) {
+    handle.emit({ type: 'block.started', ...place, kind: 'text' })
+    handle.emit({ type: 'text.delta', ...place, text })
+    handle.emit({ type: 'block.finished', ...place, kind: 'text', length: text.length, checksum: checksum(text) })
+  }
+  const content = isBlank(text) ? [] : [{ type: 'text', text }]
+  handle.emit({ type: 'turn.finished', turn, attempt: 1, mode: 'legacy', stopReason: null, usage: noUsage, content })
+}
+
+/** What the legacy loop added to the history it was handed, checked as its end. */
+export function readLegacy<This, Args extends unknown[], R>(
+  handover: Handover<This, Args, R>,
+  self: This,
+  args: Args,
+  value: R,
+  handed: HandedOver,
+): { readonly messages: readonly Message[]; readonly text: string } {
+  const { messages, text } = handover.fromLegacy.apply(self, [value, handed, ...args])
+  const whole = readMessages([...handed.messages, ...messages], 'fromLegacy().messages')
+  return { messages: whole.slice(handed.messages.length), text }
+}
+
+/** The text of what the legacy loop gave, as far as the caller's options can say. Never throws. */
+export function legacyText<This, Args extends unknown[], R>(
+  handover: Handover<This, Args, R> | 'restart' | undefined,
+  self: This,
+  args: Args,
+  value: R,
+  handed: HandedOver,
+  handle: RunHandle,
+): string {
+  if (typeof handover !== 'object') return typeof value === 'string' ? value : ''
+  try {
+    return handover.fromLegacy.apply(self, [value, handed, ...args]).text
+  } catch (cause) {
+    handle.report(new MillraceError('callback_failed', 'fromLegacy failed', { cause }))
+    return ''
+  }
+}
+
+export function completedResult(
+  runId: string,
+  given: readonly Message[],
+  added: readonly Message[],
+  text: string,
+): RunResult {
+  return {
+    runId,
+    outcome: 'completed',
+    stopReason: null,
+    messages: [...given, ...added],
+    newMessages: added,
+    text,
+    usage: noUsage,
+    turns: 1,
+  }
+}
+
+export function failedResult(runId: string, error: MillraceError): RunResult {
+  return { ...completedResult(runId, [], [], ''), outcome: 'failed', error }
+}
