@@ -1,0 +1,77 @@
+import { flagKeys, MillraceError } from '@millrace/core'
+import { hasTargeting } from './compile.ts'
+import type { FlagDefinition, FlagDocument, FlagRollout, FlagSegment } from './document.ts'
+
+/** A change of one boolean flag; fields that are left out stay as they are. */
+export interface FlagChange {
+  /** `on`: for all, but for whom `exclude` names. `off`: for none, `include` is dropped. */
+  readonly serve?: 'on' | 'off'
+  /** 0 to 100, at most three decimals. */
+  readonly percent?: number
+  /** The attribute that is counted. */
+  readonly unit?: string
+  /** Draws the users anew. */
+  readonly salt?: string
+  /** Segments that are in, instead of those before. */
+  readonly include?: readonly string[]
+  /** Segments that are out, instead of those before. */
+  readonly exclude?: readonly string[]
+}
+
+/**
+ * Gives `document` with flag `key` changed, and made where it did not exist. The document itself stays as it is.
+ *
+ * @throws MillraceError `invalid_input` where the flag has `targeting`, which could say otherwise, or is not boolean
+ */
+export function changeFlag(document: FlagDocument, key: string, change: FlagChange): FlagDocument {
+  const flag = Object.hasOwn(document.flags, key) ? document.flags[key] : undefined
+  return { ...document, flags: { ...document.flags, [key]: changed(key, flag ?? newFlag, change) } }
+}
+
+/** Gives `document` with the kill switch on or off. It is a plain flag, so that a reader of flagd's format sees it too. */
+export function changeKill(document: FlagDocument, on: boolean): FlagDocument {
+  return changeFlag(document, flagKeys.kill, { serve: on ? 'on' : 'off' })
+}
+
+/** Gives `document` with a segment defined or replaced. */
+export function changeSegment(document: FlagDocument, name: string, segment: FlagSegment): FlagDocument {
+  return { ...document, $segments: { ...document.$segments, [name]: segment } }
+}
+
+const newFlag: FlagDefinition = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' }
+
+function changed(key: string, flag: FlagDefinition, change: FlagChange): FlagDefinition {
+  if (hasTargeting(flag)) {
+    throw new MillraceError('invalid_input', `flag ${key} has targeting, which goes first: change that by hand`)
+  }
+  const on = variantFor(key, flag, true)
+  const off = variantFor(key, flag, false)
+  const { serve, ...rest } = change
+  // Without a rollout, on and off are the default variant: what every reader of flagd's format understands.
+  if (serve !== undefined && flag.rollout === undefined && Object.keys(rest).length === 0) {
+    return { ...flag, state: 'ENABLED', defaultVariant: serve === 'on' ? on : off }
+  }
+  const rollout = changeRollout(flag.rollout ?? {}, change)
+  return { ...flag, state: 'ENABLED', defaultVariant: off, rollout: { ...rollout, variant: on } }
+}
+
+function changeRollout(before: FlagRollout, change: FlagChange): FlagRollout {
+  const { serve, percent, unit, salt, include, exclude } = change
+  const { include: _dropped, ...strict } = before
+  return {
+    ...(serve === 'off' ? strict : before),
+    ...(serve !== undefined && { percent: serve === 'on' ? 100 : 0 }),
+    ...(percent !== undefined && { percent }),
+    ...(unit !== undefined && { unit }),
+    ...(salt !== undefined && { bucketing: { ...before.bucketing, salt } }),
+    ...(include !== undefined && { include }),
+    ...(exclude !== undefined && { exclude }),
+  }
+}
+
+function variantFor(key: string, flag: FlagDefinition, value: boolean): string {
+  const names = Object.keys(flag.variants).filter((name) => flag.variants[name] === value)
+  const name = names.find((candidate) => candidate === flag.rollout?.variant) ?? names[0]
+  if (name !== undefined) return name
+  throw new MillraceError('invalid_input', `flag ${key} has no variant with the value ${value}`)
+}

@@ -1,0 +1,26 @@
+import type { FlagDefinition } from './document.ts'
+import type { FlagDescription } from './source.ts'
+
+/** A flag in words, for operators. */
+export function describeFlag(key: string, flag: FlagDefinition): FlagDescription {
+  return { key, rule: describeRule(key, flag) }
+}
+
+function describeRule(key: string, flag: FlagDefinition): string {
+  if (flag.state === 'DISABLED') return 'disabled: counts as absent'
+  const { rollout, targeting = {} } = flag
+  const rest = flag.defaultVariant ?? "the code's default"
+  const parts: string[] = []
+  if (rollout?.exclude !== undefined && rollout.exclude.length > 0)
+    parts.push(`never for ${rollout.exclude.join(', ')}`)
+  if (Object.keys(targeting).length > 0) parts.push('by its targeting rule')
+  if (rollout !== undefined) {
+    const { percent = 0, unit = 'targetingKey', bucketing, include = [] } = rollout
+    const name = rollout.variant ?? 'on'
+    if (include.length > 0) parts.push(`${name} for ${include.join(', ')}`)
+    const algo = bucketing?.algo ?? 'murmur3-32/1'
+    if (percent === 100) parts.push(`${name} for all`)
+    else if (percent > 0) parts.push(`${name} for ${percent}% by ${unit} (${algo}, salt "${bucketing?.salt ?? key}")`)
+  }
+  return parts.length === 0 ? rest : `${parts.join('; ')}; else ${rest}`
+}

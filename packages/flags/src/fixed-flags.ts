@@ -1,0 +1,38 @@
+import type { FlagDocument } from './document.ts'
+import { FlagFormatError } from './errors.ts'
+import { backgroundClock } from './background-clock.ts'
+import { createFlagHolder } from './flag-holder.ts'
+import { formatIssue } from './issues.ts'
+import { readFlagDocument } from './read-document.ts'
+import type { LocalFlagSource } from './source.ts'
+import type { TargetingEngine } from './targeting.ts'
+
+export interface FixedFlagsOptions {
+  /** Shown in descriptions. Default: `fixed`. */
+  readonly name?: string
+  /** For flags with flagd `targeting`. Default: none, and such flags evaluate to an error. */
+  readonly targeting?: TargetingEngine
+}
+
+/**
+ * A source whose document never changes: flags in code, for tests, overrides and small programs. It is ready at once.
+ * Throws a {@link FlagFormatError} where the document is invalid.
+ */
+export function fixedFlags(document: FlagDocument, options: FixedFlagsOptions = {}): LocalFlagSource {
+  const { name = 'fixed', targeting } = options
+  const read = readFlagDocument(document)
+  if (read.status === 'refused') throw refusal(name, read.issues)
+  const holder = createFlagHolder({
+    name,
+    clock: backgroundClock,
+    maxAge: Infinity,
+    ...(targeting !== undefined && { targeting }),
+  })
+  const problem = holder.accept(read.document, read.issues)
+  if (problem !== undefined) throw refusal(name, problem.issues)
+  return holder.source
+}
+
+function refusal(name: string, issues: FlagFormatError['issues']): FlagFormatError {
+  return new FlagFormatError(`flags ${name}: ${issues.map(formatIssue).join('; ')}`, issues)
+}

@@ -1,0 +1,40 @@
+export { backgroundClock } from './background-clock.ts'
+export { bucketCount, bucketOf } from './bucket.ts'
+export { changeFlag, changeKill, changeSegment, type FlagChange } from './change-flag.ts'
+export { changeStateFlags, type ChangeStateFlagsOptions, defaultStateKey } from './change-state-flags.ts'
+export { combineFlags, type CombineFlagsOptions } from './combine-flags.ts'
+export { compileFlags, type FlagSet } from './compile.ts'
+export {
+  type BucketAlgorithm,
+  type FlagDefinition,
+  type FlagDocument,
+  flagFormat,
+  type FlagMetadata,
+  type FlagRollout,
+  type FlagSegment,
+  type JsonValue,
+} from './document.ts'
+export { FlagFormatError, isFlagFormatError } from './errors.ts'
+export { fixedFlags, type FixedFlagsOptions } from './fixed-flags.ts'
+export { createFlagHolder, type FlagHolder, type FlagHolderOptions } from './flag-holder.ts'
+export { type FlagIssue, flagIssue, formatIssue, hasErrors } from './issues.ts'
+export { pinFlags, type PinFlagsOptions } from './pin-flags.ts'
+export { readFlagDocument, type ReadResult } from './read-document.ts'
+export {
+  type BooleanDetails,
+  failedDetails,
+  type FlagDescription,
+  type FlagErrorCode,
+  type FlagProblem,
+  type FlagReason,
+  type FlagResolution,
+  type FlagSource,
+  type FlagSourceEvent,
+  type LocalFlagSource,
+  type SourceDescription,
+  toBooleanDetails,
+} from './source.ts'
+export { createSourceEvents, type SourceEvents } from './source-events.ts'
+export { stateFlags, type StateFlagsOptions } from './state-flags.ts'
+export type { CompiledTargeting, TargetingEngine, TargetingResult } from './targeting.ts'
+export { wait } from './wait.ts'

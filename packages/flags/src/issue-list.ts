@@ -1,0 +1,53 @@
+import { flagIssue, type FlagIssue } from './issues.ts'
+import { isRecord } from './json.ts'
+
+/** A place in a document: keys and indices from the root. */
+export type At = readonly (string | number)[]
+
+/** Collects what is wrong while a document is read, so that all of it is reported at once. */
+export class IssueList {
+  readonly issues: FlagIssue[] = []
+
+  error(at: At, message: string): undefined {
+    this.issues.push(flagIssue('error', at, message))
+  }
+
+  warn(at: At, message: string): void {
+    this.issues.push(flagIssue('warning', at, message))
+  }
+
+  /** `value` where it is an object, else an error. */
+  record(at: At, value: unknown): Record<string, unknown> | undefined {
+    return isRecord(value) ? value : this.error(at, `must be an object, not ${nameOf(value)}`)
+  }
+
+  /** `value` where it is a string that is not empty, else an error. */
+  text(at: At, value: unknown): string | undefined {
+    if (typeof value === 'string' && value !== '') return value
+    return this.error(at, `must be a string that is not empty, not ${nameOf(value)}`)
+  }
+
+  /** The strings of a list; each other member is an error. */
+  texts(at: At, value: unknown): string[] | undefined {
+    if (!Array.isArray(value)) return this.error(at, `must be a list of strings, not ${nameOf(value)}`)
+    return value.flatMap((member: unknown, index) => this.text([...at, index], member) ?? [])
+  }
+
+  /** Says of each key of `value` that is not in `known` what was probably meant. */
+  keys(at: At, value: Record<string, unknown>, known: readonly string[], severity: FlagIssue['severity']): void {
+    for (const key of Object.keys(value)) {
+      if (known.includes(key)) continue
+      this.issues.push(flagIssue(severity, [...at, key], `is not known here; known are ${known.join(', ')}`))
+    }
+  }
+}
+
+/** The JSON type of a value, for messages: never the value itself, which may be long or secret. */
+export function nameOf(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (value === null) return 'null'
+  if (value === '') return 'an empty string'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'an object'
+  return `a ${typeof value}`
+}

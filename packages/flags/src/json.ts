@@ -1,0 +1,27 @@
+import type { JsonValue } from './document.ts'
+
+/** Deeper values are refused, so that no recursion over them can exhaust the stack. */
+const maxDepth = 64
+
+/** Whether `value` is an object with keys: no list, no null. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether `value` is plain JSON, at most 64 levels deep. */
+export function isJson(value: unknown, depth = 0): value is JsonValue {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object': {
+      if (value === null) return true
+      if (depth >= maxDepth) return false
+      return Object.values(value).every((member) => isJson(member, depth + 1))
+    }
+    default:
+      return false
+  }
+}

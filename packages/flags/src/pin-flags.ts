@@ -1,0 +1,77 @@
+import {
+  type Clock,
+  type FlagClient,
+  type FlagContext,
+  type FlagDetails,
+  flagKeys,
+  MillraceError,
+} from '@millrace/core'
+import { backgroundClock } from './background-clock.ts'
+
+export interface PinFlagsOptions {
+  /** What a decision is pinned to; `undefined`: it is not pinned. Default: the context's `sessionId`. */
+  readonly pinTo?: (context: FlagContext) => string | undefined
+  /** Decisions that are kept; the one used least recently gives way. Default: 10,000. */
+  readonly capacity?: number
+  /** Milliseconds after its last use that a decision is kept. Default: 24 hours. */
+  readonly ttl?: number
+  readonly clock?: Clock
+}
+
+interface Pin {
+  readonly details: FlagDetails<boolean>
+  expires: number
+}
+
+/**
+ * Pins the decisions of `client` per session: a conversation that began with streaming keeps it while a percentage moves
+ * under it, also downwards. The kill switch is never pinned, and neither is an answer that is an error.
+ *
+ * Pins are kept in the memory of this process. What holds across processes is the bucket of a user, and the `decision` of
+ * a run's input.
+ */
+export function pinFlags(client: FlagClient, options: PinFlagsOptions = {}): FlagClient {
+  const { pinTo = sessionOf, capacity = 10_000, ttl = 86_400_000, clock = backgroundClock } = options
+  if (!Number.isInteger(capacity) || capacity < 1) {
+    throw new MillraceError('invalid_option', 'capacity must be a positive integer', { path: 'capacity' })
+  }
+  if (!(ttl > 0)) throw new MillraceError('invalid_option', 'ttl must be a positive number', { path: 'ttl' })
+  // Insertion order is the order of last use.
+  const pins = new Map<string, Pin>()
+
+  const find = (name: string): FlagDetails<boolean> | undefined => {
+    const pin = pins.get(name)
+    if (pin === undefined) return undefined
+    pins.delete(name)
+    if (pin.expires <= clock.now()) return undefined
+    pin.expires = clock.now() + ttl
+    pins.set(name, pin)
+    return pin.details
+  }
+  const keep = (name: string, details: FlagDetails<boolean>): FlagDetails<boolean> => {
+    if (details.errorCode !== undefined || details.reason === 'ERROR') return details
+    // Two first runs of a session may be decided at once: both then get what was pinned first.
+    const first = find(name)
+    if (first !== undefined) return first
+    pins.set(name, { details, expires: clock.now() + ttl })
+    const [oldest] = pins.keys()
+    if (pins.size > capacity && oldest !== undefined) pins.delete(oldest)
+    return details
+  }
+
+  return {
+    getBooleanDetails(key, fallback, context) {
+      const session = key === flagKeys.kill || context === undefined ? undefined : pinTo(context)
+      if (session === undefined) return client.getBooleanDetails(key, fallback, context)
+      const name = JSON.stringify([session, key])
+      const pinned = find(name)
+      if (pinned !== undefined) return pinned
+      const details = client.getBooleanDetails(key, fallback, context)
+      return 'then' in details ? details.then((settled) => keep(name, settled)) : keep(name, details)
+    },
+  }
+}
+
+function sessionOf({ sessionId }: FlagContext): string | undefined {
+  return typeof sessionId === 'string' && sessionId !== '' ? sessionId : undefined
+}

@@ -1,0 +1,23 @@
+import type { FlagContext } from '@millrace/core'
+import type { FlagDocument } from './document.ts'
+import type { FlagIssue } from './issues.ts'
+
+/** What a `targeting` rule says of a context. */
+export type TargetingResult =
+  | { readonly status: 'match'; readonly variant: string }
+  | { readonly status: 'none' }
+  | { readonly status: 'error'; readonly message: string }
+
+/** The rules of one document, ready to be asked. */
+export interface CompiledTargeting {
+  /** What is wrong with the rules. */
+  readonly issues: readonly FlagIssue[]
+  /** Asks the rule of flag `key`. Never throws. */
+  resolve(key: string, context: FlagContext): TargetingResult
+}
+
+/** Evaluates flagd's `targeting`. `@millrace/flags/flagd` has one that stands on `@openfeature/flagd-core`. */
+export interface TargetingEngine {
+  /** Prepares the rules of all flags of `document`. Never throws: what it cannot read, it reports in `issues`. */
+  compile(document: FlagDocument): CompiledTargeting
+}

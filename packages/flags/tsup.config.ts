@@ -1,0 +1,8 @@
+import { definePackage } from '@millrace/config/tsup'
+
+export default definePackage({
+  index: 'src/index.ts',
+  text: 'src/text.ts',
+  flagd: 'src/flagd.ts',
+  openfeature: 'src/openfeature.ts',
+})
