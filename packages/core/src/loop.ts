@@ -30,18 +30,11 @@ async function commit(
   result: TurnResult,
   tools: ToolRunner,
 ): Promise<LoopEnd | undefined> {
-  switch (result.status) {
-    case 'whole':
-      return commitWhole(run, turn, result, tools)
-    case 'salvaged':
-      await addTurn(run, turn, result, result.blocks, null)
-      return runCalls(run, result, result.blocks, tools)
-    case 'interrupted':
-    case 'failed':
-      return commitPartial(run, turn, result, tools)
-    case 'continued':
-      return commitContinued(run, turn, result, tools)
-  }
+  if (result.status === 'whole') return commitWhole(run, turn, result, tools)
+  if (result.status === 'continued') return commitContinued(run, turn, result, tools)
+  if (result.status !== 'salvaged') return commitPartial(run, turn, result, tools)
+  await addTurn(run, turn, result, result.blocks, null)
+  return runCalls(run, result, result.blocks, tools)
 }
 
 /** Keeps what was shown of a broken answer, and asks the model to go on where it stopped. */

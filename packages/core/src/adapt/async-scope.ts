@@ -1,8 +1,10 @@
-import type { ToolLedger } from '../tools/ledger.ts'
+import type { LedgerEntry, ToolLedger } from '../tools/ledger.ts'
 
 /** What a legacy loop that starts over is surrounded by. */
 export interface LegacyScope {
   readonly ledger: ToolLedger
+  /** Told of each call that was answered from the ledger. */
+  readonly onReuse: (entry: LedgerEntry) => void
 }
 
 /**

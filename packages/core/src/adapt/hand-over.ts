@@ -8,7 +8,7 @@ import { isFaultCode } from '../recovery/faults.ts'
 import { recoveryDefaults } from '../recovery/policy.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
 import type { RunInput, RunResult } from '../run.ts'
-import type { ToolLedger } from '../tools/ledger.ts'
+import type { LedgerEntry, ToolLedger } from '../tools/ledger.ts'
 import type { AdaptLoopOptions } from './adapt-loop.ts'
 import {
   completedResult,
@@ -90,7 +90,19 @@ async function callAnew<This, Args extends unknown[], R>(
 ): Promise<Driven<R>> {
   const { legacy, handover, scope } = options
   const call = (): Promise<R> => legacy.apply(self, args)
-  const value = await (handover === 'restart' && scope !== undefined ? scope.run({ ledger }, call) : call())
+  const onReuse = ({ name, input, toolUseId, result: told, outcome }: LedgerEntry): void =>
+    handle.emit({
+      type: 'tool.finished',
+      toolUseId,
+      name,
+      input,
+      turn: turns,
+      result: told,
+      outcome,
+      durationMs: 0,
+      reused: true,
+    })
+  const value = await (handover === 'restart' && scope !== undefined ? scope.run({ ledger, onReuse }, call) : call())
   const text = legacyText(handover, self, args, value, handed, handle)
   emitLegacyText(handle, turns, text)
   const completed = completedResult(handle.runId, givenMessages(result), [], text)

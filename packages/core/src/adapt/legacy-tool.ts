@@ -57,8 +57,10 @@ export function wrapLegacyTool<Args extends unknown[], R>(
   }
 
   return async (...args) => {
-    const entry = scope.getStore()?.ledger.take(name, input(...args))
+    const legacy = scope.getStore()
+    const entry = legacy?.ledger.take(name, input(...args))
     if (entry === undefined) return measured(args)
+    legacy?.onReuse(entry)
     tell(entry.outcome === 'ok', performance.now(), true)
     return reuse(entry, options.fromEntry)
   }

@@ -20,7 +20,7 @@ export interface LedgerEntry {
 /** The calls that a run has executed, for a loop that starts over and must not repeat them. */
 export interface ToolLedger {
   record(entry: LedgerEntry): void
-  /** The oldest entry with this name and an equal input, once; then the next one, and so on. */
+  /** The oldest entry with this name and an equal input, once; then the next one, and so on. Never a read-only one. */
   take(name: string, input: unknown): LedgerEntry | undefined
   readonly entries: readonly LedgerEntry[]
 }
@@ -34,7 +34,7 @@ export function createToolLedger(): ToolLedger {
     take(name, input) {
       const wanted = canonicalJson(input)
       const entry = entries.find(
-        (each) => !taken.has(each) && each.name === name && canonicalJson(each.input) === wanted,
+        (each) => !taken.has(each) && !each.readOnly && each.name === name && canonicalJson(each.input) === wanted,
       )
       if (entry !== undefined) taken.add(entry)
       return entry
