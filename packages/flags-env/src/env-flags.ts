@@ -1,0 +1,55 @@
+import {
+  FlagFormatError,
+  type FlagIssue,
+  fixedFlags,
+  formatIssue,
+  hasErrors,
+  type LocalFlagSource,
+} from '@millrace/flags'
+import { readEnvironment } from './read-environment.ts'
+
+export interface EnvFlagsOptions {
+  /** The variables. Default: those of the process, and none where there is no process. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** What the names of the variables begin with. Default: `MILLRACE_STREAMING`. */
+  readonly prefix?: string
+  /** Shown in descriptions. Default: `env`. */
+  readonly name?: string
+}
+
+/**
+ * Flags from environment variables, read once: a change needs a restart. What is not set is left to the next source.
+ *
+ * It never throws. A value that cannot be understood closes what it speaks of (and `_KILL` kills), is an error in
+ * `describe().problem`, and has `ready()` reject with a `FlagFormatError`, so that a program may refuse to start.
+ * Variables of the prefix that are not known are in `describe().warnings`.
+ */
+export function envFlags(options: EnvFlagsOptions = {}): LocalFlagSource {
+  const { env = processEnvironment(), prefix = 'MILLRACE_STREAMING', name = 'env' } = options
+  const { document, issues } = readEnvironment(env, prefix)
+  const source = fixedFlags(document, { name })
+  const startedAt = source.describe().asOf ?? 0
+  const describe: LocalFlagSource['describe'] = () => {
+    const description = { ...source.describe(), warnings: issues.filter(({ severity }) => severity === 'warning') }
+    if (!hasErrors(issues)) return description
+    const problem = { at: startedAt, code: 'invalid', message: messageOf(issues), issues: errorsOf(issues) } as const
+    return { ...description, problem }
+  }
+  const ready: LocalFlagSource['ready'] = (signal) =>
+    hasErrors(issues)
+      ? Promise.reject(new FlagFormatError(`flag source ${name}: ${messageOf(issues)}`, errorsOf(issues)))
+      : source.ready(signal)
+  return { ...source, describe, ready }
+}
+
+function errorsOf(issues: readonly FlagIssue[]): FlagIssue[] {
+  return issues.filter(({ severity }) => severity === 'error')
+}
+
+function messageOf(issues: readonly FlagIssue[]): string {
+  return errorsOf(issues).map(formatIssue).join('; ')
+}
+
+function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return 'process' in globalThis ? globalThis.process.env : {}
+}

@@ -1,0 +1,1 @@
+export { envFlags, type EnvFlagsOptions } from './env-flags.ts'
