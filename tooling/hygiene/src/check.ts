@@ -45,6 +45,11 @@ export const hygieneRules: Record<string, HygieneRule> = {
     message: 'is named for nothing: a file is named for the one concept that it holds',
     path: /(^|\/)(utils?|helpers?|misc|common)(\.|\/)/,
   },
+  'unexplained-suppression': {
+    message: 'suppresses a lint rule without a reason: "-- why" ends the comment',
+    line: /\b(oxlint|eslint)-disable\b(?!.* -- [^*\s])/,
+    except: /\.md$/,
+  },
   'ascii-banner': {
     message: 'is a banner: split the file instead',
     line: /^\s*(\/\/|\/?\*|#)\s*[-=*~_#+]{4,}/,

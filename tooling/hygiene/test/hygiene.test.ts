@@ -8,6 +8,7 @@ import { checkHygiene, hygieneRules, trackedFiles } from '../src/check.ts'
 // Joined, so that this file does not break the rules that it tests.
 const host = (...labels: string[]) => labels.join('.')
 const path = (...names: string[]) => ['', ...names].join('/')
+const suppression = ['oxlint', 'disable', 'next', 'line'].join('-')
 const shared = ['..', 'shared'].join('/')
 
 /** For each rule, the files that break it. */
@@ -37,6 +38,10 @@ const violations: Record<string, [path: string, text: string][]> = {
     ['packages/core/src/helpers/a.ts', ''],
     ['utils/a.ts', ''],
   ],
+  'unexplained-suppression': [
+    ['a.ts', `const a = 1\n// ${suppression} max-lines`],
+    ['a.ts', `const a = 1\n/* ${suppression} max-lines -- */`],
+  ],
   'ascii-banner': [
     ['a.ts', `const a = 1\n// ${'='.repeat(20)}`],
     ['a.ts', `const a = 1\n/${'*'.repeat(20)}`],
@@ -63,6 +68,7 @@ it.each([
   ['the one place that may look beside the clone', '.ci/run', `[ -d ${shared}/a ]`],
   ['a URL', 'a.md', 'https://example.com/home/a and https://example.com/work/a'],
   ['a folder within the repository', 'a.ts', "'packages/work/a' './root/a' `${root}/work/a`"],
+  ['a suppression with its reason', 'a.ts', `// ${suppression} max-lines -- one table`],
   ['a concept', 'packages/core/src/commonmark.ts', ''],
   ['documentation', 'a.ts', '/** A. */\n/**\n * B.\n */'],
   ['a table in Markdown', 'a.md', '# A\n\n| a |\n|------|'],
