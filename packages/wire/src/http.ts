@@ -18,6 +18,11 @@ export interface StartRunBody {
   /** The text of one user message, after what the session holds. */
   readonly input?: string
   readonly sessionId?: string
+  /**
+   * What happens to text that was shown and turns out not to be the final one, for a client that cannot withdraw it.
+   * Default: `retract`.
+   */
+  readonly retraction?: 'retract' | 'continue' | 'hold' | 'fail'
   /** Default: `auto`. */
   readonly mode?: 'auto' | 'stream' | 'buffered'
   /** Plain JSON of the caller's own, kept with the run. */

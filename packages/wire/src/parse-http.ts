@@ -23,6 +23,10 @@ export function parseStartRun(body: unknown): StartRunBody {
   if (mode !== undefined && mode !== 'auto' && mode !== 'stream' && mode !== 'buffered') {
     throw invalid('mode', '`mode` must be "auto", "stream" or "buffered"')
   }
+  const retraction = own(body, 'retraction')
+  if (retraction !== undefined && !isRetraction(retraction)) {
+    throw invalid('retraction', '`retraction` must be "retract", "continue", "hold" or "fail"')
+  }
   const metadata = own(body, 'metadata')
   if (metadata !== undefined && !isRecord(metadata)) throw invalid('metadata', '`metadata` must be a JSON object')
   const runId = own(body, 'runId')
@@ -35,6 +39,7 @@ export function parseStartRun(body: unknown): StartRunBody {
     ...(input !== undefined && { input: parseInput(input) }),
     ...(sessionId !== undefined && { sessionId }),
     ...(mode !== undefined && { mode }),
+    ...(retraction !== undefined && { retraction }),
     ...(metadata !== undefined && { metadata }),
     ...(runId !== undefined && { runId }),
   }
@@ -57,6 +62,10 @@ export function parseCursor(cursor: string | null | undefined): number {
 
 export function isProblem(body: unknown): body is ProblemBody {
   return isRecord(body) && typeof body['title'] === 'string' && typeof body['code'] === 'string'
+}
+
+function isRetraction(value: unknown): value is NonNullable<StartRunBody['retraction']> {
+  return value === 'retract' || value === 'continue' || value === 'hold' || value === 'fail'
 }
 
 function parseMessages(messages: unknown): readonly InputMessage[] {

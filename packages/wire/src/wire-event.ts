@@ -5,15 +5,16 @@ import { toolInputs } from './tool-inputs.ts'
 
 /** An event of a type that this version does not know. */
 export interface UnknownEvent {
+  readonly type: 'unknown'
   readonly seq: number
-  readonly type: string
+  /** Its type. */
+  readonly name: string
   /** All its fields, as they came. */
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-export type DecodedEvent =
-  | { readonly known: true; readonly event: AgentEvent }
-  | { readonly known: false; readonly event: UnknownEvent }
+/** What decoding gives. */
+export type DecodedEvent = AgentEvent | UnknownEvent
 
 export interface CompactOptions {
   /** Send `turn.finished.content`: signatures, encrypted and raw content included. Default: false. */
@@ -64,10 +65,10 @@ export function eventRestorer(): (seq: number, value: unknown) => DecodedEvent {
     }
     if (isAgentEvent(fields)) {
       inputs.see(fields)
-      return { known: true, event: fields }
+      return fields
     }
     if (isKnownType(value['type'])) throw garbage(seq, `${value['type']} without a valid ${wrongField(fields)}`)
-    return { known: false, event: { seq, type: value['type'], fields: value } }
+    return { type: 'unknown', seq, name: value['type'], fields: value }
   }
 }
 

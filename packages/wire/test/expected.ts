@@ -13,7 +13,7 @@ export function asReceived(events: readonly AgentEvent[], rawContent = false): A
 }
 
 export function known(decoded: readonly DecodedEvent[]): AgentEvent[] {
-  return decoded.flatMap((entry) => (entry.known ? [entry.event] : []))
+  return decoded.flatMap((event) => (event.type === 'unknown' ? [] : [event]))
 }
 
 export function bytesOf(text: string): Uint8Array {

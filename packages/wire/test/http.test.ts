@@ -5,7 +5,13 @@ const messages = [{ role: 'user', content: 'hi' }]
 
 describe('parseStartRun', () => {
   it('keeps what it knows and leaves out the rest', () => {
-    const body = { sessionId: 's', mode: 'stream', metadata: { a: 1 }, runId: '018f4b1e-0000-4000-8000-000000000000' }
+    const body = {
+      sessionId: 's',
+      mode: 'stream',
+      retraction: 'hold',
+      metadata: { a: 1 },
+      runId: '018f4b1e-0000-4000-8000-000000000000',
+    }
     expect(parseStartRun({ messages, ...body, extra: 1 })).toEqual({ messages, ...body })
     expect(parseStartRun({ input: 'hi' })).toEqual({ input: 'hi' })
     const blocks = [{ role: 'assistant', content: [{ type: 'anything', x: 1 }] }]
@@ -27,6 +33,7 @@ describe('parseStartRun', () => {
     ['an empty input', { input: ' ' }, 'input'],
     ['an input that is no text', { input: 1 }, 'input'],
     ['an unknown mode', { input: 'x', mode: 'legacy' }, 'mode'],
+    ['an unknown retraction', { input: 'x', retraction: 'auto' }, 'retraction'],
     ['metadata that is no object', { input: 'x', metadata: [] }, 'metadata'],
     ['a run id that is easy to guess', { input: 'x', runId: '1' }, 'runId'],
     ['an empty session id', { input: 'x', sessionId: '' }, 'sessionId'],

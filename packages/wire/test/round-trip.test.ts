@@ -113,7 +113,7 @@ describe('SSE', () => {
   it('accepts CRLF and comments, as SSE does', () => {
     const text = ': hello\r\nid: 1\r\nevent: x\r\ndata: {"type":"hint",\r\ndata: "a":1}\r\n\r\n'
     expect(sseDecoder().push(bytesOf(text))).toEqual([
-      { known: false, event: { seq: 1, type: 'hint', fields: { type: 'hint', a: 1 } } },
+      { type: 'unknown', seq: 1, name: 'hint', fields: { type: 'hint', a: 1 } },
     ])
   })
 })
