@@ -10,7 +10,7 @@ import { validateMessages } from './validate-messages.ts'
  * - `completed`: it ended as expected, which is completed unless the table says otherwise
  * - `exactlyOnce`: each tool with side effects ran once; where the run did not complete, at most once
  * - `exactText`: what is shown is the text of the history, and what the model said: nothing doubled, nothing short
- * - `silence`: a run that says it completed has the model's final answer and all its side effects
+ * - `silence`: a run that says it completed has the model's final answer in its history, and all its side effects
  * - `history`: the messages, with another user message behind them, are accepted by the API
  * - `typedError`: a run that failed has an error with a code, a message and `retryable`; a completed one has none
  * - `noHang`: it ended before the timeout
@@ -101,9 +101,10 @@ function textProblem({ job, report, productions, isOddAnswer }: RunEvidence): st
     : `${quote(report.shown)} is not what the model said`
 }
 
-function silenceProblem({ layout, report, productions, runs, isOddAnswer }: RunEvidence): string | undefined {
+function silenceProblem({ job, layout, report, productions, runs, isOddAnswer }: RunEvidence): string | undefined {
   if (report.outcome !== 'completed' || isOddAnswer) return undefined
-  if (!endsWithFinal(report.shown, productions)) return 'completed without the final answer'
+  const arrived = assistantText(report.messages, job.messages.length)
+  if (!endsWithFinal(arrived, productions)) return 'completed without the final answer'
   const undone = layout.tools.find(({ name, readOnly }) => !readOnly && (runs.get(name) ?? 0) === 0)
   return undone === undefined ? undefined : `completed without ${undone.name}`
 }

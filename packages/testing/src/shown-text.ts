@@ -61,7 +61,7 @@ function wordings(production: Production): readonly string[] {
   return list
 }
 
-/** Whether the model's final answer is the end of `shown`. */
-export function endsWithFinal(shown: string, productions: readonly Production[]): boolean {
-  return productions.some((production) => production.isFinal && shown.endsWith(production.texts.join('')))
+/** Whether the model's final answer is the end of `text`. */
+export function endsWithFinal(text: string, productions: readonly Production[]): boolean {
+  return productions.some((production) => production.isFinal && text.endsWith(production.texts.join('')))
 }
