@@ -1,49 +1,113 @@
 import { createRun, type RunHandle } from './create-run.ts'
 import { decide } from './decision.ts'
 import { isMillraceError, MillraceError } from './errors.ts'
+import { type Journal, noJournal, openJournal, writeJournal } from './journal.ts'
 import { runLoop } from './loop.ts'
-import type { Message } from './messages.ts'
 import type { RunScope } from './middleware.ts'
 import { type Layer, runOnion } from './onion.ts'
 import { type AgentOptions, type AgentSettings, readAgentOptions } from './options/agent-options.ts'
+import { refuse } from './options/check.ts'
 import { flagContext, readRetraction, readRunInput } from './options/run-input.ts'
 import type { RunDecision } from './ports/flag-client.ts'
-import type { Agent, AgentRun, RunInput, RunResult } from './run.ts'
-import { initialState, type LoopEnd, type RunContext, type RunState, toResult } from './run-context.ts'
+import { leaseTime } from './recorder.ts'
+import { readStored, rebuild, type RebuiltRun } from './resume.ts'
+import type { Agent, AgentRun, ResumeInput, ResumeResult, RunInput, RunResult } from './run.ts'
+import { initialState, type LoopEnd, type RunContext, toResult } from './run-context.ts'
+
+/** An agent with a loop of its own, which can also take over runs of a process that died. */
+export interface LocalAgent extends Agent {
+  toolNames(): readonly string[]
+  /**
+   * Takes over a stored run whose lease has expired, and drives it to its end. Settled calls are reused; a call that had
+   * started is reconciled, runs again if its tool may, or is reported as unknown. Needs the option `store`.
+   *
+   * @throws MillraceError `invalid_option` without a store; rejects where the store fails
+   */
+  resume(runId: string, input?: ResumeInput): Promise<ResumeResult>
+}
 
 /**
  * Creates an agent: a model, its tools, and how to recover. It holds no conversation; `run` does one.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`, `duplicate_tool`, with the option's path
  */
-export function createAgent(options: AgentOptions): Agent {
+export function createAgent(options: AgentOptions): LocalAgent {
   const settings = readAgentOptions(options)
   return {
-    run: (input) => startRun(settings, input, readRunInput(input)),
+    run(input) {
+      const messages = readRunInput(input)
+      const runId = input.runId ?? settings.runtime.newId()
+      const rebuilt = { state: initialState(messages), tail: 0, decision: undefined, pending: undefined }
+      return startRun(settings, { ...input, messages }, runId, rebuilt, async (handle) => {
+        const { store, runtime } = settings
+        return store === undefined ? noJournal : openJournal(handle, { store, clock: runtime.clock, input, messages })
+      })
+    },
     toolNames: () => [...settings.tools().keys()],
+    resume: (runId, input) => resumeRun(settings, runId, input),
   }
 }
 
-function startRun(settings: AgentSettings, input: RunInput, messages: readonly Message[]): AgentRun {
+async function resumeRun(settings: AgentSettings, runId: string, input: ResumeInput = {}): Promise<ResumeResult> {
+  const { store, recovery, runtime } = settings
+  if (store === undefined) refuse('store', 'must be a RunStore for runs to be resumed')
+  const lease = await store.acquire(runId, leaseTime)
+  if (lease.status !== 'acquired') return lease
+  const snapshot = await store.snapshot(runId)
+  if (snapshot === undefined) return { status: 'not_found' }
+  const { record } = snapshot
+  const rebuilt = rebuild(record, await readStored(store, runId, lease.tail), recovery.continuePrompt)
+  const { sessionId, owner, request, messages } = record
+  const stored = {
+    messages,
+    ...(sessionId !== undefined && { sessionId }),
+    ...(owner !== undefined && { owner }),
+    ...(request !== undefined && { request }),
+  }
+  const run = startRun(settings, { ...input, ...stored }, runId, rebuilt, async (handle) =>
+    writeJournal(handle, store, runtime.clock, lease),
+  )
+  return { status: 'resumed', run }
+}
+
+/** Starts the loop at whatever point `rebuilt` is; a fresh run is at its beginning. */
+function startRun(
+  settings: AgentSettings,
+  input: RunInput,
+  runId: string,
+  rebuilt: RebuiltRun,
+  openStore: (handle: RunHandle) => Promise<Journal>,
+): AgentRun {
   const { runtime, onWarning } = settings
-  const state = initialState(messages)
-  const runId = input.runId ?? runtime.newId()
+  const { state, tail } = rebuilt
+  let journal = noJournal
   return createRun({
     runId,
     runtime,
     onWarning,
-    drive(handle) {
+    tail,
+    async drive(handle) {
       handle.attach(input.callbacks, input.signal)
-      return drive(settings, input, state, handle)
+      journal = await openStore(handle)
+      return drive(settings, input, rebuilt, handle, journal)
     },
     crashed: (error) => toResult(runId, state, { outcome: 'failed', error }),
+    finish: (last) => journal.finish(last),
   })
 }
 
-async function drive(settings: AgentSettings, input: RunInput, state: RunState, handle: RunHandle): Promise<RunResult> {
-  const decision = await takeDecision(settings, input, handle)
+async function drive(
+  settings: AgentSettings,
+  input: RunInput,
+  { state, decision: stored, pending }: RebuiltRun,
+  handle: RunHandle,
+  journal: Journal,
+): Promise<RunResult> {
+  const decision = stored ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
-  handle.emit({ type: 'run.started', ...(sessionId !== undefined && { sessionId }), decision })
+  if (stored === undefined) {
+    handle.emit({ type: 'run.started', ...(sessionId !== undefined && { sessionId }), decision })
+  }
   const requested: unknown = input.request?.['model']
   const scope: RunScope = {
     runId: handle.runId,
@@ -62,7 +126,8 @@ async function drive(settings: AgentSettings, input: RunInput, state: RunState, 
     flags: input.flags ?? settings.flags,
     flagContext: flagContext(input.user),
     state,
-    barrier: () => Promise.resolve(),
+    journal,
+    pending,
   }
   const layers = settings.use.flatMap(({ name, run: around }): Layer<RunScope, RunResult>[] =>
     around === undefined ? [] : [{ name, around: (given, next) => around(given, () => next(given)) }],
@@ -80,7 +145,9 @@ async function drive(settings: AgentSettings, input: RunInput, state: RunState, 
 /** How the loop ended; a defect of ours ends it like any failure, with what history there is. */
 async function endOf(run: RunContext): Promise<LoopEnd> {
   try {
-    return await runLoop(run)
+    const end = await runLoop(run)
+    const { lost } = run.journal
+    return lost === undefined ? end : { outcome: 'failed', error: lost }
   } catch (cause) {
     const error = isMillraceError(cause) ? cause : new MillraceError('internal', 'Millrace failed inside', { cause })
     return { outcome: 'failed', error }

@@ -32,6 +32,8 @@ export interface RunHandle {
   readonly emit: (body: EventBody) => void
   /** Undefined where readers keep up, else a promise to wait for before reading on. */
   readonly ready: () => Promise<void> | undefined
+  /** Stops the run and keeps what was said. The first call counts. */
+  readonly interrupt: (reason?: string) => void
   /** Calls `observer` with each later event. */
   readonly observe: (observer: (event: AgentEvent) => void) => void
   /** Reports what was recovered from: a fault, or a bystander that failed. */
@@ -91,6 +93,7 @@ export function createRun(driver: RunDriver): AgentRun {
     runId,
     signal: controller.signal,
     attach,
+    interrupt,
     emit: (body) => void emit(body),
     ready: () => channel.ready(controller.signal),
     observe: (observer) => void observers.push(observer),

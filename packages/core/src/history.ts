@@ -112,7 +112,8 @@ export function closeHistory(messages: readonly Message[], why: string): Message
   return closed
 }
 
-function asWhole(block: ContentBlock, index: number): AccumulatedBlock {
+/** A block of history as one that has arrived. */
+export function asWhole(block: ContentBlock, index: number): AccumulatedBlock {
   return { index, kind: block.type, finished: true, text: '', block, validInput: true }
 }
 

@@ -3,7 +3,7 @@ export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
 export { type ChatLoopArgs, chatLoopPreset, type ChatLoopPresetOptions } from './adapt/chat-preset.ts'
 export type { HandedOver, Handover } from './adapt/legacy-run.ts'
 export { type LegacyToolOptions, wrapLegacyTool } from './adapt/legacy-tool.ts'
-export { createAgent } from './agent.ts'
+export { createAgent, type LocalAgent } from './agent.ts'
 export type { AgentCallbacks, CallbackMeta } from './callbacks.ts'
 export {
   type ClientError,
@@ -98,7 +98,7 @@ export type { RecoveryOptions } from './recovery/policy.ts'
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './recovery/retry-budget.ts'
 export type { RetryAfterServerTools } from './recovery/server-tools.ts'
 export { createRun, type RunDriver, type RunHandle } from './create-run.ts'
-export type { Agent, AgentRun, Retraction, RunInput, RunResult } from './run.ts'
+export type { Agent, AgentRun, ResumeInput, ResumeResult, Retraction, RunInput, RunResult } from './run.ts'
 export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './runtime.ts'
 export {
   defineTool,

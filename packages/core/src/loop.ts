@@ -1,8 +1,9 @@
-import { assistantMessage, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
+import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
 import { noUsage, type AccumulatedBlock } from './accumulator.ts'
 import type { RetractionReason } from './events.ts'
 import { type ContentBlock, isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
 import { countUsage, type LoopEnd, type RunContext } from './run-context.ts'
+import type { PendingTurn, RecoveredCalls } from './resume.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from './tools/tool-runner.ts'
 import { takeTurn, type TurnResult } from './turn.ts'
 
@@ -11,7 +12,11 @@ import { takeTurn, type TurnResult } from './turn.ts'
  * matter of `takeTurn`, and both come here with the same result.
  */
 export async function runLoop(run: RunContext): Promise<LoopEnd> {
-  const { handle, settings, state } = run
+  const { handle, settings, state, pending } = run
+  if (pending !== undefined) {
+    const end = await takeUp(run, pending)
+    if (end !== undefined) return end
+  }
   while (state.turn < settings.limits.turns) {
     if (handle.signal.aborted) return { outcome: 'interrupted' }
     const turn = ++state.turn
@@ -34,7 +39,7 @@ async function commit(
   if (result.status === 'continued') return commitContinued(run, turn, result, tools)
   if (result.status !== 'salvaged') return commitPartial(run, turn, result, tools)
   await addTurn(run, turn, result, result.blocks, null)
-  return runCalls(run, result, result.blocks, tools)
+  return runCalls(run, result.attempt, result.blocks, tools)
 }
 
 /** Keeps what was shown of a broken answer, and asks the model to go on where it stopped. */
@@ -72,33 +77,51 @@ async function commitPartial(
   return { outcome: 'failed', error: result.error, committed }
 }
 
-/** What a whole turn leads to, by its stop reason. */
 async function commitWhole(
   run: RunContext,
   turn: number,
   result: Extract<TurnResult, { status: 'whole' }>,
   tools: ToolRunner,
 ): Promise<LoopEnd | undefined> {
-  const { settings, state } = run
-  const { message, blocks } = result
-  const stopReason = message.stop_reason
+  const { blocks, attempt } = result
+  const stopReason = result.message.stop_reason
   if (stopReason === 'refusal') return refuseTurn(run, turn, result, tools)
-
   const usable = stopReason === 'tool_use' ? blocks : blocks.filter(isUsable)
   await addTurn(run, turn, result, withoutRefused(usable), stopReason)
-  const pauses = stopReason === 'pause_turn' || stopReason === 'compaction'
-  state.pauses = pauses ? state.pauses + 1 : 0
-  if (pauses) return state.pauses > settings.limits.pauses ? { outcome: 'limit' } : undefined
-  if (stopReason === 'tool_use') return runCalls(run, result, blocks, tools)
+  run.state.pauses = isPause(stopReason) ? run.state.pauses + 1 : 0
+  return leadOn(run, stopReason, usable, attempt, tools)
+}
 
+/** What a turn that is part of history leads to, by its stop reason. Undefined where the loop goes on. */
+async function leadOn(
+  run: RunContext,
+  stopReason: string | null,
+  blocks: readonly AccumulatedBlock[],
+  attempt: number,
+  tools: ToolRunner,
+): Promise<LoopEnd | undefined> {
+  if (isPause(stopReason)) return run.state.pauses > run.settings.limits.pauses ? { outcome: 'limit' } : undefined
+  if (stopReason === 'tool_use') return runCalls(run, attempt, blocks, tools)
   // Any other end starts no tool: of a call that `max_tokens` cut, nobody knows what was still to come.
   tools.discard([])
-  addResults(
-    run,
-    tools.refuse(callsOf(usable), `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`),
-  )
+  const why = `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`
+  addResults(run, tools.refuse(callsOf(blocks), why))
   const limited = stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded'
   return { outcome: limited ? 'limit' : 'completed' }
+}
+
+/** Goes on from the last turn of a run that was taken over. */
+function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | undefined> {
+  const { content, stopReason, attempt } = pending
+  const tools = toolsOfTurn(run, run.state.turn, pending)
+  const blocks = content.map(asWhole)
+  // A salvaged turn has no stop reason, and calls to run.
+  const salvaged = stopReason === null && callsOf(blocks).length > 0
+  return leadOn(run, salvaged ? 'tool_use' : stopReason, blocks, attempt, tools)
+}
+
+function isPause(stopReason: string | null): boolean {
+  return stopReason === 'pause_turn' || stopReason === 'compaction'
 }
 
 /** The refused turn is left out of history: with it there, the model would refuse again. */
@@ -137,13 +160,13 @@ async function addTurn(
     ...(status !== 'whole' && { salvaged: true }),
     content,
   })
-  await run.barrier()
+  await run.journal.barrier()
 }
 
 /** Runs the calls of a turn and answers them. */
 async function runCalls(
   run: RunContext,
-  { attempt }: TurnResult,
+  attempt: number,
   blocks: readonly AccumulatedBlock[],
   tools: ToolRunner,
 ): Promise<LoopEnd | undefined> {
@@ -155,8 +178,8 @@ async function runCalls(
   return run.handle.signal.aborted ? { outcome: 'interrupted' } : undefined
 }
 
-function toolsOfTurn(run: RunContext, turn: number): ToolRunner {
-  const { handle, settings, scope, input, barrier } = run
+function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls): ToolRunner {
+  const { handle, settings, scope, input, journal } = run
   return createToolRunner({
     clock: settings.runtime.clock,
     limits: settings.limits,
@@ -167,7 +190,8 @@ function toolsOfTurn(run: RunContext, turn: number): ToolRunner {
     turn,
     emit: handle.emit,
     report: handle.report,
-    barrier,
+    barrier: () => journal.barrier(),
+    ...(recovered !== undefined && { recovered }),
     crowded: () => handle.ready() !== undefined,
   })
 }

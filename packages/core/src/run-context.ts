@@ -1,6 +1,7 @@
 import { addUsage, noUsage } from './accumulator.ts'
 import type { RunHandle } from './create-run.ts'
 import type { MillraceError } from './errors.ts'
+import type { Journal } from './journal.ts'
 import { answerText, closeHistory } from './history.ts'
 import type { Message, Usage } from './messages.ts'
 import type { RunScope } from './middleware.ts'
@@ -9,6 +10,8 @@ import type { FlagClient, FlagContext } from './ports/flag-client.ts'
 import type { Request, TurnFailures } from './recovery/ladder.ts'
 import type { Retraction, RunInput, RunResult } from './run.ts'
 import type { RunOutcome } from './events.ts'
+import type { PendingTurn } from './resume.ts'
+import type { ShownBlock } from './turn-view.ts'
 
 /** What is needed to drive a run, and does not change. */
 export interface RunContext {
@@ -20,8 +23,9 @@ export interface RunContext {
   readonly flags: FlagClient | undefined
   readonly flagContext: FlagContext
   readonly state: RunState
-  /** Resolves once everything emitted so far is durable; rejects `store_unavailable`. */
-  readonly barrier: () => Promise<void>
+  readonly journal: Journal
+  /** Where the run was taken over: its last turn, which has not led on to anything yet. */
+  readonly pending: PendingTurn | undefined
 }
 
 /** What changes as a run goes on. */
@@ -39,6 +43,8 @@ export interface RunState {
   pauses: number
   /** The container that server tools work in, carried from answer to request. */
   container: string | undefined
+  /** The turn that another process was in when it died: what it had shown, and with which attempt. */
+  reopened: { readonly shown: readonly (ShownBlock | undefined)[]; readonly attempt: number } | undefined
   /** How the continuation of a broken answer is to be asked for. */
   continuation: { readonly failures: TurnFailures; readonly request: Request; readonly delay: number } | undefined
 }
@@ -54,6 +60,7 @@ export function initialState(given: readonly Message[]): RunState {
     staysBuffered: false,
     pauses: 0,
     container: undefined,
+    reopened: undefined,
     continuation: undefined,
   }
 }
@@ -89,4 +96,9 @@ export function toResult(runId: string, state: RunState, end: LoopEnd): RunResul
 
 export function countUsage(state: RunState, usage: Usage): void {
   state.usage = addUsage(state.usage, usage)
+}
+
+/** Undefined where readers and the store keep up, else what to wait for before more is read from the model. */
+export function readyToRead({ handle, journal }: RunContext): Promise<void> | undefined {
+  return handle.ready() ?? journal.ready()
 }

@@ -75,6 +75,16 @@ export interface AgentRun extends AsyncIterable<AgentEvent> {
   interrupt(reason?: string): void
 }
 
+/** What a run that is taken over may be given anew; the rest is stored. */
+export type ResumeInput = Pick<RunInput, 'callbacks' | 'flags' | 'ledger' | 'retraction' | 'signal' | 'user'>
+
+/** `held`: another process drives it, until `expiresAt` (ms since the epoch) at least. */
+export type ResumeResult =
+  | { readonly status: 'resumed'; readonly run: AgentRun }
+  | { readonly status: 'held'; readonly expiresAt: number }
+  | { readonly status: 'closed' }
+  | { readonly status: 'not_found' }
+
 /** Anything that runs: `createAgent`'s, or a remote one. */
 export interface Agent {
   /** @throws MillraceError `invalid_input`, `invalid_messages`, `unknown_option`, at once */

@@ -10,6 +10,8 @@ export interface TurnViewOptions {
   readonly canRetract: boolean
   /** Show nothing before `settle`. */
   readonly hold: boolean
+  /** What another process had shown of this turn before it died. */
+  readonly shown?: readonly (ShownBlock | undefined)[]
 }
 
 /**
@@ -42,14 +44,14 @@ interface BlockIdentity {
   readonly name: string
 }
 
-interface ShownBlock extends BlockIdentity {
+export interface ShownBlock extends BlockIdentity {
   text: string
   finished: boolean
 }
 
-export function createTurnView({ turn, emit, canRetract, hold }: TurnViewOptions): TurnView {
+export function createTurnView({ turn, emit, canRetract, hold, shown: before = [] }: TurnViewOptions): TurnView {
   /** By block index. A block of blank text has no entry: history holds none either. */
-  let shown: (ShownBlock | undefined)[] = []
+  let shown: (ShownBlock | undefined)[] = [...before]
   let attempt = 0
   let reason: RetractionReason = 'connection_lost'
   /** Comparing with what an earlier attempt has shown, and equal so far. */

@@ -10,13 +10,13 @@ import type { CircuitPermit } from './recovery/circuit-breaker.ts'
 import { isFaultCode, isStreamFault } from './recovery/faults.ts'
 import { nextStep, type NextStep, type Request, type TurnFailures } from './recovery/ladder.ts'
 import { buildRequest } from './request.ts'
-import type { RunContext } from './run-context.ts'
+import { readyToRead, type RunContext } from './run-context.ts'
 import { wait } from './runtime.ts'
 import { bufferedSource, collectedSource } from './source/buffered-source.ts'
 import { streamSource } from './source/stream-source.ts'
 import type { TurnSource } from './source/turn-source.ts'
 import type { ToolRunner } from './tools/tool-runner.ts'
-import { createTurnView, type TurnView } from './turn-view.ts'
+import { createTurnView, type TurnView, type TurnViewOptions } from './turn-view.ts'
 
 /** What came of a turn, over all its attempts. */
 export type TurnResult = {
@@ -49,9 +49,11 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
   const { handle, settings, state, retraction } = run
   const { recovery, runtime } = settings
   const hold = retraction === 'hold'
-  const view = createTurnView({ turn, emit: handle.emit, canRetract: hold || retraction === 'retract', hold })
-  const carried = state.continuation
+  const { continuation: carried, reopened } = state
   state.continuation = undefined
+  state.reopened = undefined
+  const canRetract = hold || retraction === 'retract'
+  const view = createTurnView({ turn, emit: handle.emit, canRetract, hold, ...pickShown(reopened) })
 
   let failures: TurnFailures = carried?.failures ?? { streams: 0, buffered: 0 }
   let request = carried?.request ?? (await firstRequest(run, turn))
@@ -60,7 +62,7 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
   if (carried === undefined) recovery.budget.request()
   else await wait(runtime.clock, carried.delay, handle.signal)
 
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = (reopened?.attempt ?? 0) + 1; ; attempt++) {
     const permit = request === 'stream' ? recovery.breaker.permit() : undefined
     if (request === 'stream' && permit === undefined) {
       request = 'buffered'
@@ -97,6 +99,10 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
     await wait(runtime.clock, step.delay, handle.signal)
     if (handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
   }
+}
+
+function pickShown(reopened: RunContext['state']['reopened']): Pick<TurnViewOptions, 'shown'> {
+  return reopened === undefined ? {} : { shown: reopened.shown }
 }
 
 function decideNext(
@@ -172,7 +178,7 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools, reaso
         source: sources[request](run),
         request: changed.request,
         signal: handle.signal,
-        ready: handle.ready,
+        ready: () => readyToRead(run),
         view,
         onCall: (call) => {
           if (settings.eagerTools) tools.startEarly(call, attempt)

@@ -121,7 +121,8 @@ function isTimeout(signal: AbortSignal): boolean {
   return signal.reason instanceof MillraceError && signal.reason.code === 'tool_timeout'
 }
 
-function describeOutput(output: unknown): ToolCallEnd {
+/** How a call ended that gave `output`. */
+export function describeOutput(output: unknown): ToolCallEnd {
   try {
     return { outcome: 'ok', result: toResultContent(output), output }
   } catch (error) {

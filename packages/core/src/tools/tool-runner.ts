@@ -4,8 +4,9 @@ import { isRecord, type ToolUseBlock } from '../messages.ts'
 import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../middleware.ts'
 import { type Layer, runOnion } from '../onion.ts'
 import type { Clock } from '../runtime.ts'
+import type { RecoveredCalls } from '../resume.ts'
 import { linkedController } from '../signals.ts'
-import { callTool } from './call-tool.ts'
+import { askTool, callTool, describeOutput } from './call-tool.ts'
 import type { Tool, ToolProgress } from './define-tool.ts'
 import type { ToolLedger } from './ledger.ts'
 
@@ -27,6 +28,8 @@ export interface ToolRunnerOptions {
   readonly turn: number
   readonly emit: (event: EventBody) => void
   readonly report: (error: MillraceError) => void
+  /** Calls that a process which died had started or answered. */
+  readonly recovered?: RecoveredCalls
   /** Resolves once everything emitted so far is durable; rejects where the store refuses. */
   readonly barrier: () => Promise<void>
   /** Whether readers are so far behind that progress is better left out. */
@@ -82,7 +85,7 @@ export function idempotencyKey(runId: string, toolUseId: string): string {
 }
 
 export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
-  const { clock, limits, scope, middleware, ledger, tools, turn, emit, report, barrier, crowded } = options
+  const { clock, limits, scope, middleware, ledger, tools, turn, emit, report, barrier, crowded, recovered } = options
   const layers = middleware.flatMap(({ name, tool }): Layer<ToolCall, ToolCallEnd>[] =>
     tool === undefined ? [] : [{ name, around: (call, next) => tool(call, next, scope) }],
   )
@@ -170,6 +173,19 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
     return end
   }
 
+  /** How a call ended that had started when its process died; undefined where it may run again. */
+  async function reconcileCall(tool: Tool, call: ToolUseBlock): Promise<ToolCallEnd | undefined> {
+    if (tool.readOnly || tool.idempotent) return undefined
+    const startedAt = clock.now()
+    const key = { toolUseId: call.id, idempotencyKey: idempotencyKey(scope.runId, call.id) }
+    const found = await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout)
+    if (found?.happened === false) return undefined
+    const end = found === undefined ? unknownAfterCrash : describeOutput(found.result)
+    finish(call, end, startedAt)
+    await isDurable()
+    return end
+  }
+
   function refuseOne(call: ToolUseBlock, outcome: 'error' | 'cancelled', why: string): AnsweredCall {
     const end: ToolCallEnd = { outcome, result: why }
     finish(call, end, clock.now())
@@ -177,6 +193,8 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
   }
 
   async function answer(call: ToolUseBlock, attempt: number, isInvalid: boolean): Promise<AnsweredCall> {
+    const settled = recovered?.settled.get(call.id)
+    if (settled !== undefined) return { call, end: { outcome: settled.outcome, result: settled.result } }
     const started = early.get(call.id)
     if (started !== undefined) {
       early.delete(call.id)
@@ -188,6 +206,10 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
     if (tool === undefined) return refuseOne(call, 'error', `There is no tool named "${call.name}"`)
     if (isInvalid || !isRecord(call.input))
       return refuseOne(call, 'error', 'The input was no JSON object. Call the tool again')
+    if (recovered?.started.has(call.id) === true) {
+      const end = await reconcileCall(tool, call)
+      if (end !== undefined) return { call, end }
+    }
     return { call, end: await perform({ tool, call, attempt, signal: scope.signal, startedAt: clock.now() }) }
   }
 
@@ -243,6 +265,11 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       return storeError
     },
   }
+}
+
+const unknownAfterCrash: ToolCallEnd = {
+  outcome: 'unknown',
+  result: 'The service failed while the call ran: it is unknown whether it took effect. Check before repeating it',
 }
 
 const notStored = 'The call was not run: its start could not be stored'

@@ -1,0 +1,157 @@
+import { isMillraceError, MillraceError } from './errors.ts'
+import type { AgentEvent, RunOutcome } from './events.ts'
+import type { RunLease, RunStore } from './ports/run-store.ts'
+import type { CancelTimer, Clock } from './runtime.ts'
+
+/** Milliseconds that a delta may be behind in the store. */
+const commitDelay = 25
+
+/** Milliseconds that a lease holds without renewal; it is renewed three times in that span. */
+export const leaseTime = 30_000
+
+/** Unstored events above which the run waits for the store. */
+const highWaterMark = 1_000
+
+/** Unstored events above which the run is given up: the store has been away for too long. */
+const overflowMark = 20_000
+
+export interface RecorderOptions {
+  readonly store: RunStore
+  readonly runId: string
+  readonly lease: RunLease
+  readonly clock: Clock
+  /** Somebody asked for the run to stop. */
+  readonly onCancel: (reason: string) => void
+  /** The run can no longer be recorded, and has to end: another process drives it, or the store is gone. */
+  readonly onLost: (error: MillraceError) => void
+}
+
+/** Writes the events of a run to its store: one append in flight, deltas at most 25 ms behind, barriers at once. */
+export interface Recorder {
+  record(event: AgentEvent): void
+  /** Resolves once everything recorded so far is durable; rejects `store_unavailable` or `lease_lost`. */
+  barrier(): Promise<void>
+  /** Undefined where the store keeps up, else a promise to wait for. */
+  ready(): Promise<void> | undefined
+  /** Stores the last event and closes the run in the same step. */
+  close(last: AgentEvent, outcome: RunOutcome): Promise<void>
+  /** Gives up without closing the run. */
+  stop(): void
+  readonly lost: MillraceError | undefined
+}
+
+export function createRecorder({ store, runId, lease, clock, onCancel, onLost }: RecorderOptions): Recorder {
+  const { fence } = lease
+  let queue: AgentEvent[] = []
+  let inFlight: Promise<void> | undefined
+  let lost: MillraceError | undefined
+  let cancelCommit: CancelTimer | undefined
+  let cancelRenewal = clock.setTimer(renew, leaseTime / 3)
+
+  function lose(error: MillraceError): void {
+    if (lost !== undefined) return
+    lost = error
+    stop()
+    onLost(error)
+  }
+
+  function stop(): void {
+    cancelCommit?.()
+    cancelRenewal()
+  }
+
+  function renew(): void {
+    store.renew(runId, fence, leaseTime).then(
+      (result) => {
+        if (result.status === 'renewed') noteCancel(result.cancelled)
+        else lose(leaseLost())
+      },
+      // The lease outlives two renewals that fail; appends will tell if the store stays away.
+      () => {},
+    )
+    cancelRenewal = clock.setTimer(renew, leaseTime / 3)
+  }
+
+  function noteCancel(reason: string | undefined): void {
+    if (reason !== undefined) onCancel(reason)
+  }
+
+  /** Appends what is queued, after the append that is under way. */
+  async function append(close?: { readonly outcome: RunOutcome }): Promise<void> {
+    await inFlight?.catch(() => {})
+    if (lost !== undefined) throw lost
+    const events = queue
+    if (events.length === 0) return
+    queue = []
+    try {
+      const result = await store.append(runId, fence, events, ...(close === undefined ? [] : [close]))
+      if (result.status === 'appended') return noteCancel(result.cancelled)
+      lose(leaseLost())
+    } catch (cause) {
+      queue = [...events, ...queue]
+      throw storeUnavailable(cause)
+    }
+    throw leaseLost()
+  }
+
+  function flush(close?: { readonly outcome: RunOutcome }): Promise<void> {
+    cancelCommit?.()
+    cancelCommit = undefined
+    const appended = append(close)
+    const settled = appended.finally(() => {
+      if (inFlight === settled) inFlight = undefined
+    })
+    settled.catch(() => {})
+    inFlight = settled
+    return appended
+  }
+
+  function commitSoon(): void {
+    cancelCommit ??= clock.setTimer(() => {
+      cancelCommit = undefined
+      if (inFlight !== undefined) return commitSoon()
+      flush().catch(() => {
+        // Tried again with the next events, and at the next barrier, which is where it counts.
+      })
+    }, commitDelay)
+  }
+
+  return {
+    record(event) {
+      if (lost !== undefined) return
+      queue.push(event)
+      if (queue.length > overflowMark) lose(storeUnavailable(new Error('too many events are waiting')))
+      else commitSoon()
+    },
+    barrier: () => flush(),
+    ready() {
+      if (queue.length < highWaterMark || lost !== undefined) return undefined
+      return flush().catch(() => {})
+    },
+    async close(last, outcome) {
+      if (lost !== undefined) return
+      queue.push(last)
+      try {
+        await flush({ outcome })
+      } finally {
+        stop()
+      }
+    },
+    stop,
+    get lost() {
+      return lost
+    },
+  }
+}
+
+function leaseLost(): MillraceError {
+  return new MillraceError('lease_lost', 'Another process has taken this run over')
+}
+
+export function storeUnavailable(cause: unknown): MillraceError {
+  if (isMillraceError(cause, 'lease_lost') || isMillraceError(cause, 'store_unavailable')) return cause
+  return new MillraceError('store_unavailable', 'The run could not be stored, and was stopped before it went on', {
+    retryable: true,
+    cause,
+  })
+}

@@ -1,0 +1,167 @@
+import { addUsage } from './accumulator.ts'
+import type { AgentEvent, ToolFinished, TurnFinished } from './events.ts'
+import { assistantMessage, toolResult, userMessage } from './history.ts'
+import { type ContentBlock, isToolUse } from './messages.ts'
+import type { RunDecision } from './ports/flag-client.ts'
+import type { RunRecord, RunStore } from './ports/run-store.ts'
+import { initialState, type RunState } from './run-context.ts'
+import type { ShownBlock } from './turn-view.ts'
+
+/** Calls of a committed turn, of which some may have been under way when their process died. */
+export interface RecoveredCalls {
+  /** Calls whose result is stored. */
+  readonly settled: ReadonlyMap<string, ToolFinished>
+  /** Calls whose start is stored. */
+  readonly started: ReadonlySet<string>
+}
+
+/** A committed turn that has not led on to anything yet. */
+export interface PendingTurn extends RecoveredCalls {
+  readonly stopReason: string | null
+  readonly attempt: number
+  readonly content: readonly ContentBlock[]
+}
+
+/** A run as its events tell it. */
+export interface RebuiltRun {
+  readonly state: RunState
+  readonly tail: number
+  readonly decision: RunDecision | undefined
+  /** Set where the last stored turn was committed and its calls were not all answered, or the run not yet ended. */
+  readonly pending: PendingTurn | undefined
+}
+
+/** The events of a run that are stored now; `tail` says how many there are. */
+export async function readStored(store: RunStore, runId: string, tail: number): Promise<readonly AgentEvent[]> {
+  const events: AgentEvent[] = []
+  if (tail === 0) return events
+  const enough = new AbortController()
+  for await (const batch of store.read(runId, 0, enough.signal)) {
+    events.push(...batch)
+    // The run is open, so reading would go on for ever.
+    if ((batch.at(-1)?.seq ?? 0) >= tail) break
+  }
+  enough.abort()
+  return events
+}
+
+/**
+ * Rebuilds a run from its record and its events. What the dead process had shown of the turn it was in is part of the
+ * state, so that the next attempt is compared with it like any other.
+ */
+export function rebuild(record: RunRecord, events: readonly AgentEvent[], continuePrompt: string): RebuiltRun {
+  const state = initialState(record.messages)
+  let decision: RunDecision | undefined
+  let last: TurnFinished | undefined
+  let continued = false
+  let openTurn = 0
+  let attempt = 0
+  let shown: (ShownBlock | undefined)[] = []
+  const settled = new Map<string, ToolFinished>()
+  const started = new Set<string>()
+
+  /** The last turn is followed by another one: its calls are answered. */
+  function leadOn(): void {
+    if (last === undefined) return
+    const results = last.content
+      .filter(isToolUse)
+      .flatMap((call) => resultOf(settled.get(call.id), (content, isError) => toolResult(call, content, isError)))
+    const prompt = continued ? [{ type: 'text', text: continuePrompt }] : []
+    if (results.length + prompt.length > 0) state.added.push(userMessage([...results, ...prompt]))
+    last = undefined
+    continued = false
+  }
+
+  for (const event of events) {
+    switch (event.type) {
+      case 'run.started':
+        decision = event.decision
+        break
+      case 'turn.started':
+        if (event.turn !== openTurn) leadOn()
+        if (event.turn !== openTurn) shown = []
+        openTurn = event.turn
+        attempt = event.attempt
+        break
+      case 'fallback':
+        continued ||= event.to === 'continue'
+        state.staysBuffered ||= event.reason === 'killed'
+        break
+      case 'turn.finished':
+        last = event
+        shown = []
+        state.turn = event.turn
+        state.stopReason = event.stopReason
+        state.usage = addUsage(state.usage, event.usage)
+        if (event.content.length > 0) state.added.push(assistantMessage(event.content))
+        state.pauses = isPause(event.stopReason) ? state.pauses + 1 : 0
+        break
+      case 'tool.started':
+        started.add(event.toolUseId)
+        break
+      case 'tool.finished':
+        if (event.outcome !== 'discarded') settled.set(event.toolUseId, event)
+        break
+      default:
+        shown = applyShown(shown, event)
+    }
+  }
+  if (openTurn > state.turn) state.reopened = { shown, attempt }
+  const tail = events.at(-1)?.seq ?? 0
+  // A continued turn has said all there is; any other may still have calls to answer.
+  if (continued) leadOn()
+  const pending = last === undefined ? undefined : { ...pick(last), settled, started }
+  return { state, tail, decision, pending }
+}
+
+function pick({ stopReason, attempt, content }: TurnFinished): Pick<PendingTurn, 'stopReason' | 'attempt' | 'content'> {
+  return { stopReason, attempt, content }
+}
+
+function isPause(stopReason: string | null): boolean {
+  return stopReason === 'pause_turn' || stopReason === 'compaction'
+}
+
+function resultOf(
+  finished: ToolFinished | undefined,
+  make: (content: ToolFinished['result'], isError: boolean) => ContentBlock,
+): ContentBlock[] {
+  return finished === undefined ? [] : [make(finished.result, finished.outcome !== 'ok')]
+}
+
+/** What is shown of the open turn, after one more event of it. */
+function applyShown(shown: readonly (ShownBlock | undefined)[], event: AgentEvent): (ShownBlock | undefined)[] {
+  const next = [...shown]
+  switch (event.type) {
+    case 'block.started':
+      next[event.block] = { index: event.block, kind: event.kind, toolUseId: '', name: '', text: '', finished: false }
+      break
+    case 'text.delta':
+    case 'thinking.delta':
+      append(next, event.block, event.text)
+      break
+    case 'tool.input':
+      append(next, event.block, event.json)
+      break
+    case 'turn.retracted': {
+      const kept = event.fromOffset > 0 ? next[event.fromBlock] : undefined
+      next.length = Math.min(next.length, event.fromBlock)
+      if (kept !== undefined)
+        next[event.fromBlock] = { ...kept, text: kept.text.slice(0, event.fromOffset), finished: false }
+      break
+    }
+    case 'block.finished': {
+      const block = next[event.block]
+      if (block !== undefined) next[event.block] = { ...block, finished: true }
+      break
+    }
+    default:
+      break
+  }
+  return next
+}
+
+function append(shown: (ShownBlock | undefined)[], index: number, text: string): void {
+  const block = shown[index]
+  if (block !== undefined) shown[index] = { ...block, text: block.text + text }
+}
