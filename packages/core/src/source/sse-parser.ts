@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts'
 
-/** The longest line taken, in UTF-16 code units. A block of search results is about 50 kB, a file of a server tool more. */
-const maxLineLength = 64 * 1024 * 1024
+/** The longest line or frame taken, in UTF-16 code units. Search results are about 50 kB, a file of a server tool more. */
+const maxLength = 64 * 1024 * 1024
 
 /** One server-sent event. */
 export interface SseFrame {
@@ -29,6 +29,14 @@ export function createSseParser(): SseParser {
   let afterCarriageReturn = false
   let event = ''
   let data: string[] = []
+  let dataLength = 0
+
+  /** Throws where more is held than any answer needs: the other side may never end its line, or its frame. */
+  function limit(held: number): void {
+    if (held > maxLength) {
+      throw new MillraceError('buffer_overflow', 'The stream holds a line or an event of more than 64 MiB')
+    }
+  }
 
   function decode(chunk: Uint8Array): string {
     let text: string
@@ -48,6 +56,7 @@ export function createSseParser(): SseParser {
       const frame = data.length > 0 ? { event, data: data.length === 1 ? (data[0] ?? '') : data.join('\n') } : undefined
       event = ''
       data = []
+      dataLength = 0
       return frame
     }
     const colon = line.indexOf(':')
@@ -57,6 +66,8 @@ export function createSseParser(): SseParser {
     switch (field) {
       case 'data':
         data.push(value)
+        dataLength += value.length + 1
+        limit(dataLength)
         break
       case 'event':
         event = value
@@ -87,9 +98,7 @@ export function createSseParser(): SseParser {
       if (start < text.length) {
         pieces.push(text.slice(start))
         pending += text.length - start
-        if (pending > maxLineLength) {
-          throw new MillraceError('buffer_overflow', 'The stream holds a line of more than 64 MiB')
-        }
+        limit(pending)
       }
     },
   }
