@@ -1,4 +1,4 @@
-import { listPackages, repositoryRoot, type Manifest } from '@millrace/config/workspace'
+import { listPackages, repositoryRoot, type Manifest, type WorkspacePackage } from '@millrace/config/workspace'
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -22,6 +22,11 @@ const packedManifestSchema = z.looseObject({
   optionalDependencies: z.record(z.string(), z.string()).default({}),
 })
 
+const packedFileSchema = z.object({ name: z.string(), filename: z.string() })
+
+/** For one package pnpm gives an object, for several a list. */
+const packReportSchema = z.union([z.array(packedFileSchema), packedFileSchema.transform((file) => [file])])
+
 /** What the checks read of a packed `package.json`. */
 export type PackedManifest = z.infer<typeof packedManifestSchema>
 
@@ -42,19 +47,15 @@ export interface PackedPackage {
 }
 
 /**
- * Packs the public packages under `packages/` of the repository into `into`: those of the folders `only`, or all where
- * it is empty. Needs them built, and pnpm on the PATH.
+ * Packs public packages of the repository into `into`: those of the folders `only` with what they need of each other, or
+ * all where it is empty. Needs them built, and pnpm on the PATH.
  */
 export async function packAll(into: string, only: string[] = []): Promise<PackedPackage[]> {
-  const filters = (only.length > 0 ? only : ['*']).flatMap((folder) => ['--filter', `./packages/${folder}`])
+  const wanted = selectPackages(listPackages(), only)
+  const filters = wanted.flatMap(({ manifest }) => ['--filter', manifest.name])
   const args = ['-r', ...filters, 'pack', '--json', '--pack-destination', into]
   const { stdout } = await run('pnpm', args, { cwd: repositoryRoot, maxBuffer: 64 * 1024 * 1024 })
-  const packed = z.array(z.object({ name: z.string(), filename: z.string() })).parse(JSON.parse(stdout))
-  const tarballs = new Map(packed.map(({ name, filename }) => [name, filename]))
-  const wanted = listPackages().filter(
-    ({ group, folder, manifest }) =>
-      group === 'packages' && manifest.private !== true && (only.length === 0 || only.includes(folder)),
-  )
+  const tarballs = new Map(packReportSchema.parse(JSON.parse(stdout)).map(({ name, filename }) => [name, filename]))
   return Promise.all(
     wanted.map(({ folder, manifest }) => {
       const tarball = tarballs.get(manifest.name)
@@ -62,6 +63,25 @@ export async function packAll(into: string, only: string[] = []): Promise<Packed
       return unpack({ folder, tarball, into: join(into, folder), declared: manifest })
     }),
   )
+}
+
+/** The public packages of the folders `only` and those that they depend on, or all where it is empty. */
+export function selectPackages(all: WorkspacePackage[], only: string[]): WorkspacePackage[] {
+  const published = all.filter(({ group, manifest }) => group === 'packages' && manifest.private !== true)
+  if (only.length === 0) return published
+  const selected = new Set<WorkspacePackage>()
+  const select = (pkg: WorkspacePackage): void => {
+    if (selected.has(pkg)) return
+    selected.add(pkg)
+    const needs = { ...pkg.manifest.dependencies, ...pkg.manifest.peerDependencies }
+    for (const needed of published) if (needs[needed.manifest.name] !== undefined) select(needed)
+  }
+  for (const folder of only) {
+    const pkg = published.find((candidate) => candidate.folder === folder)
+    if (pkg === undefined) throw new Error(`packages/${folder} is no public package`)
+    select(pkg)
+  }
+  return [...selected]
 }
 
 /** Unpacks a tarball into `into` and reads its manifest. Throws where it holds none. */
