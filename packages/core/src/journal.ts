@@ -33,7 +33,7 @@ export interface NewRun {
 /** Stores a new run's record and writes its events from here on. */
 export async function openJournal(handle: RunHandle, { store, clock, input, messages }: NewRun): Promise<Journal> {
   const { runId } = handle
-  const { sessionId, owner, request } = input
+  const { sessionId, owner, request, metadata } = input
   const record = {
     runId,
     messages,
@@ -41,6 +41,7 @@ export async function openJournal(handle: RunHandle, { store, clock, input, mess
     ...(sessionId !== undefined && { sessionId }),
     ...(owner !== undefined && { owner }),
     ...(request !== undefined && { request }),
+    ...(metadata !== undefined && { metadata }),
   }
   const created = await store.create(record, leaseTime).catch((cause: unknown) => {
     throw storeUnavailable(cause)

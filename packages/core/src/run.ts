@@ -32,6 +32,8 @@ export interface RunInput {
   readonly sessionId?: string
   /** Whose run it is, as its store keeps it. */
   readonly owner?: string
+  /** Plain JSON of the caller's own, kept with the run in its store. */
+  readonly metadata?: Readonly<Record<string, unknown>>
   /** A decision that was taken already; `mode` and flags are then not asked, the kill switch still is. */
   readonly decision?: RunDecision
   /** The flag source of this run, instead of the agent's. */

@@ -11,6 +11,7 @@ const inputNames = [
   'flags',
   'ledger',
   'messages',
+  'metadata',
   'mode',
   'owner',
   'request',
@@ -46,7 +47,8 @@ export function readRunInput(input: RunInput): readonly Message[] {
     if (value !== undefined && (typeof value !== 'string' || value === ''))
       refuse(name, 'must be a string that is not empty')
   }
-  const { request, callbacks, user } = input
+  const { request, callbacks, user, metadata } = input
+  if (metadata !== undefined && !isRecord(metadata)) refuse('metadata', 'must be an object of plain JSON')
   if (request !== undefined && !isRecord(request)) refuse('request', 'must be an object of Messages API parameters')
   for (const name of ['messages', 'stream', 'tools']) {
     if (request !== undefined && name in request) refuse(`request.${name}`, 'cannot be changed for one run')
