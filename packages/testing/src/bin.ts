@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { runCommand } from './command.ts'
 
+// Who reads the output may go; the server stays.
+process.stdout.on('error', () => undefined)
+
 process.exitCode = await runCommand(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),

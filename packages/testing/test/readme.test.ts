@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { faultKinds } from '../src/index.ts'
+
+const root = join(import.meta.dirname, '..')
+const readme = await readFile(join(root, 'README.md'), 'utf8')
+const examples = (await readdir(join(root, 'examples'))).toSorted()
+
+test('the code in the README is the code of the examples, which are compiled', async () => {
+  const shown = [...readme.matchAll(/<!-- examples\/(\S+) -->\n```ts\n([^]*?)```/g)]
+  expect(shown.map((match) => match[1]).toSorted()).toEqual(examples)
+  for (const [, name = '', code] of shown) expect(code).toBe(await readFile(join(root, 'examples', name), 'utf8'))
+  expect(readme.match(/```ts\n/g)).toHaveLength(examples.length)
+})
+
+test('the README has a line on every kind of fault', () => {
+  for (const { kind, description } of faultKinds) expect(readme).toContain(`| \`${kind}\` | ${description} |`)
+})
+
+test.each([
+  [
+    'scripted-server.ts',
+    0,
+    /^true tool_use\n\{ turn: 1, attempt: 1, status: 200, faults: \[ 'destroy@event:7' \] \}\n/,
+  ],
+  ['grade-a-loop.ts', 1, /\nmine +60 +[\d.]+ /],
+])('example %s runs', async (name, code, output) => {
+  const child = spawn(process.execPath, ['--conditions=millrace-source', join(root, 'examples', name)])
+  let out = ''
+  child.stdout.on('data', (chunk) => (out += String(chunk)))
+  child.stderr.on('data', (chunk) => (out += String(chunk)))
+  const ended = await new Promise((resolve) => child.on('close', resolve))
+  expect(out).toMatch(output)
+  expect(ended).toBe(code)
+})
