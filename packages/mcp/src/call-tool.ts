@@ -1,0 +1,92 @@
+import type { Client } from '@modelcontextprotocol/client'
+import { ToolError, type ToolProgress } from '@millrace/core'
+import { isRecord } from './json.ts'
+import { anything } from './lenient-schema.ts'
+import { toResult } from './result-content.ts'
+import type { ServerLink } from './server-link.ts'
+
+export interface CallOptions {
+  readonly link: ServerLink
+  /** The tool's name, as its server knows it. */
+  readonly tool: string
+  readonly input: unknown
+  readonly signal: AbortSignal
+  readonly progress: (report: ToolProgress) => void
+  /** Milliseconds without progress. */
+  readonly idleTimeout: number
+  /** Milliseconds in all. */
+  readonly callTimeout: number
+}
+
+const unknownEffect = 'It is unknown whether the call took effect. Check before repeating it.'
+
+function property(error: unknown, key: 'code' | 'message' | 'status'): unknown {
+  return typeof error === 'object' && error !== null && key in error ? Reflect.get(error, key) : undefined
+}
+
+/** What to tell the model of a call that gave no result. */
+function explain(error: unknown, { tool, link }: CallOptions, client: Client): ToolError {
+  const code = property(error, 'code')
+  const cause = { cause: error }
+  if (code === 'REQUEST_TIMEOUT') return new ToolError(`"${tool}" did not answer in time. ${unknownEffect}`, cause)
+  if (code === 'CONNECTION_CLOSED') {
+    return new ToolError(`The server of "${tool}" ended during the call. ${unknownEffect}`, cause)
+  }
+  // A number is the server's own answer, by JSON-RPC.
+  if (typeof code === 'number') return new ToolError(`"${tool}" failed: ${String(property(error, 'message'))}`, cause)
+  // HTTP has no connection whose end could be seen: after a failed request the next call begins a new session.
+  link.drop(client)
+  if (property(error, 'status') === 404) {
+    return new ToolError(
+      `The server of "${tool}" has forgotten its session. The call did not run; it may be repeated.`,
+      cause,
+    )
+  }
+  return new ToolError(`The server of "${tool}" could not be reached. ${unknownEffect}`, cause)
+}
+
+async function connected({ link, tool, signal }: CallOptions): Promise<Client> {
+  signal.throwIfAborted()
+  try {
+    return await link.connect()
+  } catch (cause) {
+    throw new ToolError(`The server of "${tool}" cannot be reached. The call did not run.`, { cause })
+  }
+}
+
+async function request(client: Client, options: CallOptions): Promise<unknown> {
+  const { tool, input, signal, progress, idleTimeout, callTimeout } = options
+  signal.throwIfAborted()
+  try {
+    return await client.request({ method: 'tools/call', params: { name: tool, arguments: input } }, anything, {
+      signal,
+      timeout: idleTimeout,
+      resetTimeoutOnProgress: true,
+      maxTotalTimeout: callTimeout,
+      onprogress: ({ progress: at, total, message }) =>
+        progress({
+          progress: at,
+          ...(total === undefined ? {} : { total }),
+          ...(message === undefined ? {} : { message }),
+        }),
+    })
+  } catch (error) {
+    // The SDK reports an abort as a timeout.
+    signal.throwIfAborted()
+    throw explain(error, options, client)
+  }
+}
+
+/**
+ * Calls a tool of a server and gives its content. A call is sent once, whatever becomes of it.
+ *
+ * @throws ToolError with what the model is to be told; the signal's reason
+ */
+export async function callTool(options: CallOptions): Promise<unknown> {
+  const { tool } = options
+  const result = await request(await connected(options), options)
+  if (!isRecord(result)) throw new ToolError(`"${tool}" gave a result that cannot be read.`)
+  const content = toResult(result)
+  if (result['isError'] !== true) return content
+  throw new ToolError(content === '' ? `"${tool}" failed.` : content)
+}

@@ -1,0 +1,1 @@
+export { stdio, type StdioOptions } from './stdio.ts'

@@ -1,0 +1,47 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Transport } from '@modelcontextprotocol/client'
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import type { McpTransportServer } from '../src/index.ts'
+import { stdio } from '../src/stdio/index.ts'
+
+const resolve = createRequire(import.meta.url).resolve
+
+/** A real server as a program, and a look at its connection. */
+export interface RealServer extends McpTransportServer {
+  /** The process ids of the servers started so far. */
+  readonly pids: () => number[]
+  /** The methods of the messages that were sent to it. */
+  readonly sent: string[]
+}
+
+function program(name: string, args: readonly string[]): RealServer {
+  const entry = join(dirname(resolve(`@modelcontextprotocol/${name}/package.json`)), 'dist', 'index.js')
+  const server = stdio({ command: process.execPath, args: [entry, ...args] })
+  const started: StdioClientTransport[] = []
+  const sent: string[] = []
+  return {
+    ...server,
+    sent,
+    pids: () => started.flatMap(({ pid }) => (pid === null ? [] : [pid])),
+    transport(): Transport {
+      const transport = server.transport()
+      if (!(transport instanceof StdioClientTransport)) throw new TypeError('not the transport of the SDK')
+      const send = transport.send.bind(transport)
+      transport.send = (message) => {
+        if ('method' in message) sent.push(message.method)
+        return send(message)
+      }
+      started.push(transport)
+      return transport
+    },
+  }
+}
+
+export function everything(): RealServer {
+  return program('server-everything', [])
+}
+
+export function filesystem(folder: string): RealServer {
+  return program('server-filesystem', [folder])
+}
