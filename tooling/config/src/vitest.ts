@@ -1,8 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-/** Sends imports of our own packages to their source, so that a test never runs against a stale build. */
-const conditions = ['millrace-source', 'import', 'module', 'node', 'default']
+const conditions = ['import', 'module', 'node', 'default']
 
 type AnyTestOptions = NonNullable<ViteUserConfig['test']>
 
@@ -12,17 +11,27 @@ export type TestOptions = Omit<
   'allowOnly' | 'bail' | 'dangerouslyIgnoreUnhandledErrors' | 'passWithNoTests' | 'reporters' | 'outputFile' | 'retry'
 >
 
+/** What a test sees of the packages of this repository. */
+export interface ResolveOptions {
+  /**
+   * What an import of another package finds: its `source`, so that a test never runs against a stale build, or its
+   * `build`, as a user does. The default is `source`; apps say `build`.
+   */
+  packages?: 'source' | 'build'
+}
+
 /**
  * The vitest configuration that every package shares; `test` adds to it.
  *
  * Tests are never retried, a suite without tests fails, and so does an unhandled rejection. Where the environment
  * variable `MILLRACE_TEST_RESULTS` names a folder, the results are written there as JSON too, one file a package.
  */
-export function defineTests(test: TestOptions = {}): ViteUserConfig {
+export function defineTests(test: TestOptions = {}, { packages = 'source' }: ResolveOptions = {}): ViteUserConfig {
+  const resolve = { conditions: packages === 'source' ? ['millrace-source', ...conditions] : conditions }
   const results = process.env['MILLRACE_TEST_RESULTS']
   return defineConfig({
-    resolve: { conditions },
-    ssr: { resolve: { conditions } },
+    resolve,
+    ssr: { resolve },
     test: {
       include: ['test/**/*.test.ts'],
       // For what hangs, not for what is slow: a loaded machine of two cores must not fail a test.
