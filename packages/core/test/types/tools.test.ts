@@ -1,0 +1,124 @@
+import { toStandardJsonSchema } from '@valibot/to-json-schema'
+import { type } from 'arktype'
+import * as v from 'valibot'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { z } from 'zod'
+import { defineTool, type InputResult, type ToolContext, type ToolProgress } from '../../src/index.ts'
+
+const base = { name: 'look_up', description: 'Looks up an order' }
+
+describe('the input of a tool is typed by its schema', () => {
+  it('of zod', () => {
+    const tool = defineTool({
+      ...base,
+      inputSchema: z.object({ order: z.string(), items: z.array(z.number()).optional() }),
+      reconcile: (input) => {
+        expectTypeOf(input).toEqualTypeOf<{ order: string; items?: number[] | undefined }>()
+        return { happened: false }
+      },
+      run(input, context) {
+        expectTypeOf(input).toEqualTypeOf<{ order: string; items?: number[] | undefined }>()
+        expectTypeOf(context).toEqualTypeOf<ToolContext>()
+        return input.order
+      },
+    })
+    expect(tool.definition['input_schema']).toMatchObject({
+      type: 'object',
+      properties: { order: { type: 'string' }, items: { type: 'array' } },
+      required: ['order'],
+    })
+  })
+
+  it('of zod, as its transforms and defaults leave it', () => {
+    defineTool({
+      ...base,
+      inputSchema: z.object({ at: z.string().transform((text) => new Date(text)), limit: z.number().default(3) }),
+      run(input) {
+        expectTypeOf(input).toEqualTypeOf<{ at: Date; limit: number }>()
+      },
+    })
+  })
+
+  it('of valibot', () => {
+    const tool = defineTool({
+      ...base,
+      inputSchema: toStandardJsonSchema(v.object({ order: v.string(), count: v.optional(v.number()) })),
+      run(input) {
+        expectTypeOf(input).toEqualTypeOf<{ order: string; count?: number | undefined }>()
+      },
+    })
+    expect(tool.definition['input_schema']).toMatchObject({ type: 'object', required: ['order'] })
+  })
+
+  it('of arktype', () => {
+    const tool = defineTool({
+      ...base,
+      inputSchema: type({ order: 'string', 'count?': 'number' }),
+      run(input) {
+        expectTypeOf(input).toEqualTypeOf<{ order: string; count?: number }>()
+      },
+    })
+    expect(tool.definition['input_schema']).toMatchObject({ type: 'object', required: ['order'] })
+  })
+
+  it('of a JSON Schema, by its validator', () => {
+    defineTool({
+      ...base,
+      inputSchema: {
+        jsonSchema: { type: 'object' },
+        validate: (value): InputResult<{ order: string }> =>
+          typeof value === 'object' ? { value: { order: 'x' } } : { issues: [] },
+      },
+      run(input) {
+        expectTypeOf(input).toEqualTypeOf<{ order: string }>()
+      },
+    })
+  })
+
+  it('of a JSON Schema without one: unknown', () => {
+    defineTool({
+      ...base,
+      inputSchema: { jsonSchema: { type: 'object' } },
+      run(input) {
+        expectTypeOf(input).toBeUnknown()
+      },
+    })
+  })
+})
+
+describe('a tool may', () => {
+  const inputSchema = z.object({})
+
+  it('give its result at once, later, or as a generator', () => {
+    const tools = [
+      defineTool({ ...base, inputSchema, run: () => 'now' }),
+      defineTool({ ...base, inputSchema, run: () => Promise.resolve({ some: 'JSON' }) }),
+      defineTool({
+        ...base,
+        inputSchema,
+        // oxlint-disable-next-line typescript/require-await
+        async *run(): AsyncGenerator<ToolProgress, string, void> {
+          yield { progress: 1, total: 2, message: 'half', data: {} }
+          return 'done'
+        },
+      }),
+    ]
+    expect(tools).toHaveLength(3)
+  })
+
+  it('not yield anything but progress, nor take another input', () => {
+    const declare = (): void => {
+      defineTool({
+        ...base,
+        inputSchema: z.object({ order: z.string() }),
+        // @ts-expect-error the schema says string
+        run: ({ order }: { order: number }) => order,
+      })
+      // @ts-expect-error run is needed
+      defineTool({ ...base, inputSchema })
+      // @ts-expect-error a schema is needed
+      defineTool({ ...base, run: () => '' })
+    }
+    expect(declare).toThrow('run')
+  })
+})
