@@ -1,0 +1,34 @@
+import type { ClientEvent } from './client-event.ts'
+import { reduceEvents } from './reduce-events.ts'
+import { emptyView, type RunView } from './view.ts'
+
+/** A view that changes, in the shape that stores of user interface frameworks expect. */
+export interface ViewStore {
+  readonly current: () => RunView
+  /** Applies events and tells the listeners, once, where they changed something. Gives the view. */
+  readonly apply: (events: Iterable<ClientEvent>) => RunView
+  /** Calls `listener` after each change, until the returned function is called. */
+  readonly subscribe: (listener: () => void) => () => void
+}
+
+/** @param initial default: the empty view */
+export function createView(initial: RunView = emptyView): ViewStore {
+  const listeners = new Set<() => void>()
+  let view = initial
+  return {
+    current: () => view,
+    apply(events) {
+      const next = reduceEvents(view, events)
+      if (next === view) return view
+      view = next
+      for (const listener of listeners) listener()
+      return view
+    },
+    subscribe(listener) {
+      // Wrapped, so that the same function subscribed twice is called twice and unsubscribed once at a time.
+      const entry = (): void => listener()
+      listeners.add(entry)
+      return () => listeners.delete(entry)
+    },
+  }
+}

@@ -1,0 +1,16 @@
+export type { ClientEvent, StreamReset } from './client-event.ts'
+export type { ClientOptions, HeaderSource, ReconnectOptions } from './client-options.ts'
+export { type Client, createClient, type FollowOptions, type StreamOptions } from './create-client.ts'
+export { createView, type ViewStore } from './create-view.ts'
+export { reduceEvent, reduceEvents } from './reduce-events.ts'
+export type { RunStream } from './run-stream.ts'
+export {
+  answerText,
+  type BlockView,
+  emptyView,
+  type RunView,
+  toolOf,
+  type ToolView,
+  type TurnView,
+  type ViewDamage,
+} from './view.ts'

@@ -1,0 +1,178 @@
+import { isMillraceError, MillraceError } from '@millrace/core'
+import { type CancelAnswer, contentParameter, type StartRunBody } from '@millrace/wire'
+import type { ClientEvent, StreamReset } from './client-event.ts'
+import type { ClientSettings } from './client-options.ts'
+import { type Connection, type HttpRequest, openConnection } from './connection.ts'
+import { pause } from './pause.ts'
+import { reduceEvent } from './reduce-events.ts'
+import { emptyView, type RunView } from './view.ts'
+
+/**
+ * The events of a run, whatever happens to the connection: after a loss it goes on from the last event, without loss or
+ * repetition. It ends after `run.finished`. Leaving an iteration disconnects and does not stop the run; iterating again
+ * goes on from there. The first request is sent when iteration begins.
+ *
+ * It throws a MillraceError where the server refuses, where reconnecting has failed too often, and where events are gone
+ * (`events_missed`) or do not add up (`protocol_error`) even when read again from the first.
+ */
+export interface RunStream extends AsyncIterable<ClientEvent> {
+  readonly runId: string
+  /** All that has been received, reduced. */
+  readonly view: RunView
+  /** The same events, in batches of what arrives together. */
+  batches(): AsyncIterable<readonly ClientEvent[]>
+  /** Stops the run, from wherever it runs; its last events still come. */
+  cancel(reason?: string): Promise<CancelAnswer>
+}
+
+export interface RunStreamStart {
+  readonly runId: string
+  /** What starts the run; undefined where it runs already. */
+  readonly body: StartRunBody | undefined
+  readonly view: RunView
+  /** Whether `view` holds all events before its cursor, so that texts can be verified. */
+  readonly isWhole: boolean
+  readonly signal: AbortSignal
+}
+
+interface StreamState {
+  view: RunView
+  isWhole: boolean
+  /** Whether the run is known to exist on the server. */
+  isStarted: boolean
+  isDone: boolean
+  hasReset: boolean
+  /** Whether a text turned out not to be what was sent. */
+  isDamaged: boolean
+  failures: number
+  retryMs: number | undefined
+}
+
+/** Gives batches until the run has finished or `start.signal` aborts. */
+export function readRun(
+  settings: ClientSettings,
+  start: RunStreamStart,
+): { readonly state: { readonly view: RunView }; readonly batches: () => AsyncIterable<readonly ClientEvent[]> } {
+  const state: StreamState = {
+    view: start.view,
+    isWhole: start.isWhole,
+    isStarted: start.body === undefined,
+    isDone: start.view.status === 'finished',
+    hasReset: false,
+    isDamaged: false,
+    failures: 0,
+    retryMs: undefined,
+  }
+  let isReading = false
+
+  async function* batches(): AsyncIterable<readonly ClientEvent[]> {
+    if (isReading) throw new MillraceError('invalid_input', 'the run is being read already; read it once')
+    isReading = true
+    try {
+      yield* readThrough(settings, start, state)
+    } finally {
+      isReading = false
+    }
+  }
+
+  return { state, batches }
+}
+
+async function* readThrough(
+  settings: ClientSettings,
+  start: RunStreamStart,
+  state: StreamState,
+): AsyncIterable<readonly ClientEvent[]> {
+  const { signal } = start
+  while (!state.isDone && !signal.aborted) {
+    let failure: unknown
+    let connection: Connection | undefined
+    try {
+      connection = await openConnection(settings, nextRequest(settings, start, state), signal)
+      state.isStarted = true
+      if (!connection.hasEvents) state.isDone = true
+      yield* readConnection(connection, state)
+      failure = new MillraceError('truncated', 'the connection ended before the run did', { retryable: true })
+    } catch (error) {
+      failure = error
+    }
+    if (state.isDone || signal.aborted) return
+    state.retryMs = connection?.retryMs() ?? state.retryMs
+    const reset = resetFor(failure, state)
+    if (reset) {
+      yield [reset]
+      continue
+    }
+    await backOff(settings, state, failure, signal)
+  }
+}
+
+async function* readConnection(connection: Connection, state: StreamState): AsyncIterable<readonly ClientEvent[]> {
+  for await (const events of connection.batches) {
+    const fresh: ClientEvent[] = []
+    for (const event of events) {
+      if (event.seq <= state.view.seq) continue
+      if (event.seq !== state.view.seq + 1) {
+        throw new MillraceError('protocol_error', `events ${state.view.seq + 1} to ${event.seq - 1} are missing`, {
+          retryable: true,
+        })
+      }
+      const { damage, ...view } = reduceEvent(state.view, event)
+      if (damage && state.isWhole) {
+        state.isDamaged = true
+        throw new MillraceError('protocol_error', 'the text of a block is not what was sent')
+      }
+      state.view = view
+      fresh.push(event)
+    }
+    if (fresh.length === 0) continue
+    state.failures = 0
+    state.isDone = state.view.status === 'finished'
+    yield fresh
+    if (state.isDone) return
+  }
+}
+
+function nextRequest(
+  { rawContent }: ClientSettings,
+  { runId, body }: RunStreamStart,
+  { isStarted, view }: StreamState,
+): Omit<HttpRequest, 'accept'> {
+  const query = new URLSearchParams(rawContent ? [[contentParameter.name, contentParameter.raw]] : [])
+  if (!isStarted) {
+    const path = query.size > 0 ? `/runs?${query}` : '/runs'
+    // With the same run id, the request may be sent again when its answer was lost.
+    return { method: 'POST', path, body: { ...body, runId } }
+  }
+  query.set('after', String(view.seq))
+  return { method: 'GET', path: `/runs/${encodeURIComponent(runId)}/events?${query}` }
+}
+
+/** Reading again from the first event, once, where what was received cannot be gone on from. */
+function resetFor(failure: unknown, state: StreamState): StreamReset | undefined {
+  const isGone = isMillraceError(failure, 'events_missed')
+  if (state.hasReset || state.view.seq === 0 || !(isGone || state.isDamaged)) return undefined
+  const reset: StreamReset = { type: 'reset', seq: 0, reason: isGone ? 'gone' : 'mismatch' }
+  state.hasReset = true
+  state.isWhole = true
+  state.isDamaged = false
+  state.view = reduceEvent(state.view, reset)
+  return reset
+}
+
+/** @throws the failure, where trying again is no use or was tried too often */
+async function backOff(
+  { attempts, minDelayMs, maxDelayMs, clock, runtime }: ClientSettings,
+  state: StreamState,
+  failure: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  state.failures++
+  if (!isMillraceError(failure) || !failure.retryable || state.failures > attempts) throw failure
+  const least = Math.min(maxDelayMs, (state.retryMs ?? minDelayMs) * 2 ** (state.failures - 1))
+  // Half of it at random, so that the clients of a server that was restarted do not all come at once.
+  const delay = least * (0.5 + runtime.random() / 2)
+  await pause(clock, Math.min(maxDelayMs, Math.max(delay, failure.retryAfterMs ?? 0)), signal)
+}
+
+export const wholeFromStart: Pick<RunStreamStart, 'view' | 'isWhole'> = { view: emptyView, isWhole: true }

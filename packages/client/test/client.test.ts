@@ -1,0 +1,384 @@
+import { type AgentEvent, checksum, type EventBody, type Runtime } from '@millrace/core'
+import { manualClock } from '@millrace/core/conformance'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type ClientEvent,
+  type ClientOptions,
+  createClient,
+  emptyView,
+  reduceEvents,
+  type RunStream,
+} from '../src/index.ts'
+import { arbitraryRun } from './arbitrary-run.ts'
+import { type Answer, scriptedFetch } from './scripted-fetch.ts'
+
+const place = { turn: 1, attempt: 1, block: 0 }
+
+function numbered(...bodies: EventBody[]): AgentEvent[] {
+  return bodies.map((body, index) => ({ ...body, seq: index + 1, runId: 'run', at: 1000 }))
+}
+
+const talk = numbered(
+  { type: 'run.started', decision: { mode: 'stream', arm: 'streaming', reason: 'explicit', tools: {} } },
+  { type: 'turn.started', turn: 1, attempt: 1, mode: 'stream' },
+  { type: 'block.started', ...place, kind: 'text' },
+  { type: 'text.delta', ...place, text: 'Grüße, ' },
+  { type: 'text.delta', ...place, text: 'Millrace \u{1f600}' },
+  { type: 'turn.retracted', turn: 1, attempt: 2, fromBlock: 0, fromOffset: 7, reason: 'truncated' },
+  { type: 'text.delta', ...place, attempt: 2, text: 'Welt' },
+  { type: 'block.finished', ...place, attempt: 2, kind: 'text', length: 11, checksum: checksum('Grüße, Welt') },
+  { type: 'run.finished', outcome: 'completed', stopReason: 'end_turn', usage: { input_tokens: 1, output_tokens: 1 } },
+)
+
+/** Time passes by itself as soon as somebody waits for it. */
+function impatient(): { runtime: Runtime; waits: number[] } {
+  const clock = manualClock()
+  const waits: number[] = []
+  return {
+    waits,
+    runtime: {
+      random: () => 1,
+      newId: () => 'run',
+      clock: {
+        now: () => clock.now(),
+        setTimer(fire, ms) {
+          if (ms === idleTimeoutMs) return clock.setTimer(fire, ms)
+          waits.push(ms)
+          queueMicrotask(fire)
+          return () => undefined
+        },
+      },
+    },
+  }
+}
+
+const idleTimeoutMs = 45_000
+
+function connect(events: readonly AgentEvent[], script: readonly Answer[] = [], options: Partial<ClientOptions> = {}) {
+  const server = scriptedFetch(events, script)
+  const { runtime, waits } = impatient()
+  const client = createClient({ url: 'http://millrace.test/agent/', fetch: server.fetch, runtime, ...options })
+  return { server, client, waits }
+}
+
+async function readAll(stream: RunStream): Promise<ClientEvent[]> {
+  const events: ClientEvent[] = []
+  for await (const event of stream) events.push(event)
+  return events
+}
+
+describe('start', () => {
+  it('sends the body with a run id of its own, and gives every event', async () => {
+    const { server, client } = connect(talk, [], { headers: () => Promise.resolve({ authorization: 'Bearer x' }) })
+    const stream = client.start({ input: 'hi', sessionId: 's' })
+    expect([stream.runId, server.requests.length]).toEqual(['run', 0])
+    expect((await readAll(stream)).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
+    expect(stream.view).toEqual(reduceEvents(emptyView, talk))
+    const [request] = server.requests
+    expect(request?.url.href).toBe('http://millrace.test/agent/runs')
+    expect(request).toMatchObject({ method: 'POST', body: { input: 'hi', sessionId: 's', runId: 'run' } })
+    expect(request?.headers.get('authorization')).toBe('Bearer x')
+    expect([server.requests.length, server.openBodies()]).toEqual([1, 0])
+  })
+
+  it('sends the same start again where its answer was lost, and never another', async () => {
+    const { server, client } = connect(talk, [{ refused: true }, { status: 503 }, { cut: 0, breaks: true }])
+    await readAll(client.start({ input: 'hi' }))
+    expect(server.requests.map(({ method, url }) => `${method} ${url.pathname}${url.search}`)).toEqual([
+      'POST /agent/runs',
+      'POST /agent/runs',
+      'POST /agent/runs',
+      'GET /agent/runs/run/events?after=0',
+    ])
+    expect(server.requests.slice(0, 3).map(({ body }) => body)).toEqual([
+      { input: 'hi', runId: 'run' },
+      { input: 'hi', runId: 'run' },
+      { input: 'hi', runId: 'run' },
+    ])
+  })
+
+  it('asks for raw content where it is wanted', async () => {
+    const { server, client } = connect(talk, [{ cut: 200 }], { rawContent: true })
+    await readAll(client.start({ input: 'hi' }))
+    expect(server.requests.map(({ url }) => url.search)).toEqual([
+      '?content=raw',
+      expect.stringMatching(/^\?content=raw&after=\d+$/),
+    ])
+  })
+})
+
+describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
+  it('gives every event once and the same view, though the connection is cut at any byte', async () => {
+    const size = (await readAllBytes(format)) + 1
+    for (let cut = 0; cut < size; cut++) {
+      const { client, server } = connect(talk, [{ cut, breaks: cut % 2 === 0 }], { format })
+      const stream = client.follow('run')
+      const events = await readAll(stream)
+      expect(events.map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
+      expect(stream.view).toEqual(reduceEvents(emptyView, talk))
+      expect(server.openBodies()).toBe(0)
+    }
+  })
+
+  it('gives the same view from any cursor on, by view or by seq', async () => {
+    for (let index = 0; index <= talk.length; index++) {
+      const { client } = connect(talk, [], { format })
+      const stream = client.follow('run', { view: reduceEvents(emptyView, talk.slice(0, index)) })
+      expect((await readAll(stream)).length).toBe(talk.length - index)
+      expect(stream.view).toEqual(reduceEvents(emptyView, talk))
+      const plain = connect(talk, [], { format }).client.follow('run', { after: Math.min(index, 8) })
+      expect((await readAll(plain)).map(({ seq }) => seq)).toEqual(talk.slice(Math.min(index, 8)).map(({ seq }) => seq))
+    }
+  })
+
+  it('gives the same view of any run, cut as often as it may be', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryRun, fc.array(fc.nat({ max: 2000 }), { maxLength: 5 }), async ({ events }, cuts) => {
+        const { client } = connect(
+          events,
+          cuts.map((cut) => ({ cut })),
+          { format },
+        )
+        const stream = client.follow('run')
+        await readAll(stream)
+        expect(stream.view).toEqual(reduceEvents(emptyView, events))
+      }),
+      { numRuns: 50 },
+    )
+  })
+})
+
+async function readAllBytes(format: 'sse' | 'ndjson'): Promise<number> {
+  const accept = format === 'sse' ? 'text/event-stream' : 'application/x-ndjson'
+  const response = await scriptedFetch(talk).fetch('http://millrace.test/runs/run/events', { headers: { accept } })
+  return (await response.bytes()).length
+}
+
+describe('reconnecting', () => {
+  it('waits longer each time, by the hint of the server, and not more often than it may', async () => {
+    const { client, waits } = connect(
+      talk,
+      Array.from({ length: 9 }, () => ({ refused: true })),
+      {
+        reconnect: { minDelayMs: 100, maxDelayMs: 1000, attempts: 6 },
+      },
+    )
+    await expect(readAll(client.follow('run'))).rejects.toMatchObject({ code: 'connection_failed', retryable: true })
+    expect(waits).toEqual([100, 200, 400, 800, 1000, 1000])
+    const hinted = connect(talk, [{ cut: 40 }, { refused: true }])
+    await readAll(hinted.client.follow('run'))
+    expect(hinted.waits).toEqual([100, 200])
+  })
+
+  it('honours Retry-After, in seconds or as a date, within its cap', async () => {
+    const date = new Date(1_780_000_000_000 + 7000).toUTCString()
+    const busy = (retryAfter: string): Answer => ({ status: 429, headers: { 'retry-after': retryAfter } })
+    const { client, waits } = connect(talk, [busy('3'), busy(date), busy('600'), busy('soon')])
+    await readAll(client.follow('run'))
+    expect(waits).toEqual([3000, 7000, 30_000, 4000])
+  })
+
+  it('counts failures anew after each event', async () => {
+    const script = talk.map((_event, index) => ({ events: talk.slice(0, index + 1) }))
+    const { client, server } = connect(talk, script, { reconnect: { attempts: 1 } })
+    expect(await readAll(client.follow('run'))).toHaveLength(talk.length)
+    expect(server.requests.length).toBe(talk.length)
+  })
+
+  it.each([
+    [400, 'bad_request'],
+    [401, 'authentication'],
+    [403, 'permission'],
+    [404, 'not_found'],
+    [406, 'protocol_error'],
+    [409, 'conflict'],
+    [413, 'request_too_large'],
+  ])('does not repeat what %i refuses', async (status, code) => {
+    const { client, server } = connect(talk, [{ status, problem: { detail: 'why', path: 'input' } }])
+    await expect(readAll(client.start({ input: 'x' }))).rejects.toMatchObject({
+      code,
+      status,
+      message: 'why',
+      path: 'input',
+    })
+    expect(server.requests.length).toBe(1)
+  })
+
+  it('tells the status where the answer is no problem', async () => {
+    const { client } = connect(talk, [{ status: 404 }])
+    await expect(readAll(client.follow('run'))).rejects.toThrow('the server answered with status 404')
+  })
+
+  it('refuses an answer that is no stream', async () => {
+    const { client, server } = connect(talk, [{ headers: { 'content-type': 'text/html' } }])
+    await expect(readAll(client.follow('run'))).rejects.toMatchObject({ code: 'not_a_stream' })
+    expect(server.openBodies()).toBe(0)
+  })
+
+  it('ends where the run is closed and nothing follows', async () => {
+    const { client, server } = connect(talk, [{ status: 204 }])
+    expect(await readAll(client.follow('run', { after: 99 }))).toEqual([])
+    expect(server.requests.length).toBe(1)
+  })
+
+  it('asks again for events that were left out', async () => {
+    const { client, server } = connect(talk, [{ events: talk.toSpliced(4, 1) }])
+    expect((await readAll(client.follow('run'))).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
+    expect(server.requests[1]?.url.search).toBe('?after=4')
+  })
+
+  it('takes a silent connection for lost, but not a slow reader for silence', async () => {
+    const clock = manualClock()
+    const server = scriptedFetch(talk, [{ cut: 500, stalls: true }])
+    const client = createClient({
+      url: '/agent',
+      fetch: server.fetch,
+      runtime: { clock, random: () => 0 },
+      idleTimeoutMs,
+    })
+    const stream = client.follow('run')
+    const iterator = stream[Symbol.asyncIterator]()
+    await iterator.next()
+    clock.advance(idleTimeoutMs * 3)
+    await iterator.next()
+    expect(server.requests.length).toBe(1)
+    const rest = readAll({ ...stream, [Symbol.asyncIterator]: () => iterator })
+    await settle()
+    clock.advance(idleTimeoutMs)
+    await settle()
+    expect(server.requests.length).toBe(1)
+    clock.advance(1000)
+    await rest
+    expect(stream.view).toEqual(reduceEvents(emptyView, talk))
+    expect([server.requests.length, clock.timers, server.openBodies()]).toEqual([2, 0, 0])
+  })
+})
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('damage', () => {
+  const doubled = talk.map((event): AgentEvent =>
+    event.type === 'text.delta' ? { ...event, text: event.text.repeat(2) } : event,
+  )
+
+  it('reads again from the first event where a text is not what was sent', async () => {
+    const { client, server } = connect(talk, [{ events: doubled }])
+    const stream = client.follow('run')
+    const events = await readAll(stream)
+    const reset = events.findIndex(({ type }) => type === 'reset')
+    expect(events[reset]).toEqual({ type: 'reset', seq: 0, reason: 'mismatch' })
+    expect(events.slice(reset + 1).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
+    expect(stream.view).toEqual({ ...reduceEvents(emptyView, talk) })
+    expect(server.requests[1]?.url.search).toBe('?after=0')
+  })
+
+  it('gives up where it is so again', async () => {
+    const { client } = connect(doubled)
+    await expect(readAll(client.follow('run'))).rejects.toMatchObject({ code: 'protocol_error', retryable: false })
+  })
+
+  it('cannot tell for a text that began before the cursor', async () => {
+    const { client } = connect(talk)
+    expect(await readAll(client.follow('run', { after: 5 }))).toHaveLength(4)
+  })
+
+  it('reads again from the first event where the cursor is gone, and gives up where that is gone too', async () => {
+    const gone = { status: 410, problem: { detail: 'gone' } }
+    const { client } = connect(talk, [{ cut: 500 }, gone])
+    const events = await readAll(client.follow('run'))
+    expect(events.filter(({ type }) => type === 'reset')).toEqual([{ type: 'reset', seq: 0, reason: 'gone' }])
+    expect(events.at(-1)?.type).toBe('run.finished')
+    const lost = connect(talk, [{ cut: 500 }, gone, gone])
+    await expect(readAll(lost.client.follow('run'))).rejects.toMatchObject({ code: 'events_missed', message: 'gone' })
+    await expect(readAll(connect(talk, [gone]).client.follow('run'))).rejects.toMatchObject({ code: 'events_missed' })
+  })
+
+  it('passes on events of types that it does not know', async () => {
+    const later: AgentEvent[] = JSON.parse(JSON.stringify(talk).replace('"turn.started"', '"weather.changed"'))
+    const events = await readAll(connect(later).client.follow('run'))
+    expect(events[1]).toMatchObject({ type: 'unknown', seq: 2, name: 'weather.changed' })
+    expect(events).toHaveLength(talk.length)
+  })
+})
+
+describe('leaving', () => {
+  it('disconnects, and iterating again goes on from there', async () => {
+    const { client, server } = connect(talk)
+    const stream = client.follow('run')
+    for await (const { seq } of stream) if (seq === 4) break
+    expect(server.openBodies()).toBe(0)
+    const [next] = await readAll(stream)
+    expect(next?.seq).toBeGreaterThan(4)
+    expect(stream.view).toEqual(reduceEvents(emptyView, talk))
+  })
+
+  it('ends when its signal aborts: while it waits, and before it begins', async () => {
+    const leaving = new AbortController()
+    const { client, server } = connect(talk, [{ cut: 300, stalls: true }])
+    const stream = client.follow('run', { signal: leaving.signal })
+    const events = readAll(stream)
+    await settle()
+    leaving.abort()
+    expect((await events).length).toBeGreaterThan(0)
+    expect(server.openBodies()).toBe(0)
+    expect(await readAll(client.follow('run', { signal: AbortSignal.abort() }))).toEqual([])
+    expect(server.requests.length).toBe(1)
+  })
+
+  it('ends while it waits to reconnect', async () => {
+    const clock = manualClock()
+    const leaving = new AbortController()
+    const server = scriptedFetch(talk, [{ refused: true }])
+    const client = createClient({ url: '/a', fetch: server.fetch, runtime: { clock } })
+    const events = readAll(client.follow('run', { signal: leaving.signal }))
+    await settle()
+    leaving.abort()
+    expect([await events, clock.timers]).toEqual([[], 0])
+  })
+
+  it('refuses a second reader at the same time', async () => {
+    const { client } = connect(talk)
+    const stream = client.follow('run')
+    const first = stream[Symbol.asyncIterator]()
+    await first.next()
+    await expect(readAll(stream)).rejects.toMatchObject({ code: 'invalid_input' })
+    await first.return?.()
+    expect((await readAll(stream)).at(-1)?.type).toBe('run.finished')
+  })
+})
+
+describe('cancel and snapshot', () => {
+  it('ask the server', async () => {
+    const { client, server } = connect(talk)
+    expect(await client.cancel('a/b', 'enough')).toEqual({ runId: 'run', cancelled: true })
+    expect(await client.follow('run').cancel()).toEqual({ runId: 'run', cancelled: true })
+    expect(await client.snapshot('run')).toMatchObject({ runId: 'run', closed: true, tail: 9 })
+    expect(server.requests.map(({ method, url, body }) => [method, url.pathname, body])).toEqual([
+      ['POST', '/agent/runs/a%2Fb/cancel', { reason: 'enough' }],
+      ['POST', '/agent/runs/run/cancel', { reason: 'user' }],
+      ['GET', '/agent/runs/run', undefined],
+    ])
+  })
+
+  it('tell what went wrong', async () => {
+    const { client } = connect(talk, [{ status: 404, problem: { detail: 'no such run' } }, { refused: true }])
+    await expect(client.snapshot('x')).rejects.toMatchObject({ code: 'not_found', message: 'no such run' })
+    await expect(client.cancel('x')).rejects.toMatchObject({ code: 'connection_failed', retryable: true })
+    const broken = createClient({ url: '/a', fetch: () => Promise.resolve(new Response('{}')) })
+    await expect(broken.cancel('x')).rejects.toMatchObject({ code: 'protocol_error' })
+    await expect(broken.snapshot('x')).rejects.toMatchObject({ code: 'protocol_error' })
+  })
+})
+
+describe('options', () => {
+  it.each<[string, object]>([
+    ['url', { url: '' }],
+    ['url', { url: 'http://x/?a=1' }],
+    ['idleTimeoutMs', { url: '/', idleTimeoutMs: -1 }],
+    ['reconnect.attempts', { url: '/', reconnect: { attempts: Number.NaN } }],
+    ['retries', { url: '/', retries: 3 }],
+  ])('are refused with their path: %s', (path, options) => {
+    expect(() => createClient({ url: '/', ...options })).toThrow(expect.objectContaining({ path }))
+  })
+})
