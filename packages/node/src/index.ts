@@ -1,0 +1,5 @@
+export { eventTransform, type EventTransformOptions } from './event-transform.ts'
+export { sendToHandler, toNodeListener } from './node-listener.ts'
+export { type RunReadableOptions, runToReadable } from './run-readable.ts'
+export { sendResponse } from './send-response.ts'
+export { type NodeExchange, nodeExchange, toRequest } from './to-request.ts'

@@ -1,0 +1,58 @@
+import { type AgentRun, type Clock, systemClock } from '@millrace/core'
+import { createEncoder, type StreamFormat } from '@millrace/server'
+import { batchEvents, encodeStream } from '@millrace/wire'
+import { Readable } from 'node:stream'
+import { refuseFormat, streamFormats } from './formats.ts'
+import { runText } from './run-text.ts'
+
+export interface RunReadableOptions {
+  /**
+   * Default: `sse`. `text` is the text alone, as for a terminal: a pipe cannot take back what it was given, so start its run
+   * with `retraction: 'continue'` or `'hold'`; with another, a retraction destroys the stream with `cannot_retract`.
+   */
+  readonly format?: StreamFormat | 'text'
+  /** Send signatures and other raw content as well. Default: false. */
+  readonly rawContent?: boolean
+  /** Quiet milliseconds before a heartbeat; `text` has none. Default: 15,000. */
+  readonly heartbeat?: number
+  /** Default: the system's. */
+  readonly clock?: Clock
+}
+
+/**
+ * A run as a stream of bytes: `pipeline(runToReadable(run), res)`. It reads the run as far as it is read itself, so a slow
+ * destination slows the run down. Destroying it leaves the run alone, which goes on to its end.
+ *
+ * @throws MillraceError `invalid_option`
+ */
+export function runToReadable(run: AgentRun, options: RunReadableOptions = {}): Readable {
+  const { format = 'sse', rawContent = false, heartbeat = 15_000, clock = systemClock } = options
+  if (format !== 'text' && !streamFormats.includes(format)) refuseFormat(['text', ...streamFormats])
+  const leaving = new AbortController()
+  const chunks: AsyncIterable<Uint8Array | string> =
+    format === 'text'
+      ? runText(run)
+      : encodeStream(createEncoder(format, { rawContent }), batchEvents(run), {
+          signal: leaving.signal,
+          heartbeatMs: heartbeat,
+          clock,
+        })
+  const iterator = chunks[Symbol.asyncIterator]()
+
+  return new Readable({
+    // One chunk: what is read ahead is taken from the run's events without anybody having seen it.
+    highWaterMark: 1,
+    read() {
+      iterator.next().then(
+        ({ done, value }) => void this.push(done === true ? null : value),
+        (error: unknown) => this.destroy(error instanceof Error ? error : new TypeError('the run cannot be read')),
+      )
+    },
+    destroy(error, callback) {
+      leaving.abort()
+      // Not awaited: it would wait for the event that the run has yet to make.
+      void iterator.return?.()?.catch(() => undefined)
+      callback(error)
+    },
+  })
+}

@@ -1,0 +1,59 @@
+import type { ServerResponse } from 'node:http'
+
+/**
+ * Sends a Response. What the client does not take is not read from its body, and a client that leaves cancels it. Headers
+ * that other middleware has set are kept. Never rejects: a body that fails cuts the connection.
+ */
+export async function sendResponse(response: Response, res: ServerResponse): Promise<void> {
+  const { body } = response
+  if (res.destroyed || res.writableEnded || res.headersSent) {
+    await body?.cancel().catch(() => undefined)
+    return
+  }
+  writeHead(response, res)
+  if (!body || res.req.method === 'HEAD') {
+    await body?.cancel().catch(() => undefined)
+    res.end()
+    return
+  }
+  // A stream may be quiet at first, and its client waits for the status.
+  res.flushHeaders()
+  await writeBody(body, res)
+}
+
+function writeHead(response: Response, res: ServerResponse): void {
+  res.statusCode = response.status
+  for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
+  for (const cookie of response.headers.getSetCookie()) res.appendHeader('set-cookie', cookie)
+  // What is left of an unread body would be taken for the next request.
+  if (!res.req.complete && res.req.httpVersionMajor < 2) res.setHeader('connection', 'close')
+}
+
+/** A reader loop, not `pipeTo`, which leaves its source uncancelled when the client vanishes in the middle of a write. */
+async function writeBody(body: ReadableStream<Uint8Array>, res: ServerResponse): Promise<void> {
+  const reader = body.getReader()
+  let isClosed = false
+  let wake = (): void => undefined
+  const onDrain = (): void => wake()
+  const onClose = (): void => {
+    isClosed = true
+    reader.cancel().catch(() => undefined)
+    wake()
+  }
+  // A write that meets a vanished client fails; `close` follows, and is what counts.
+  const onError = (): void => undefined
+  res.on('drain', onDrain).on('close', onClose).on('error', onError)
+  try {
+    for (;;) {
+      const chunk = await reader.read()
+      if (chunk.done || isClosed) break
+      if (!res.write(chunk.value) && !isClosed) await new Promise<void>((resolve) => (wake = resolve))
+    }
+    if (!isClosed) res.end()
+  } catch {
+    // Ended properly, a stream that broke off would look like one that is whole.
+    res.destroy()
+  } finally {
+    res.off('drain', onDrain).off('close', onClose)
+  }
+}

@@ -1,0 +1,103 @@
+import type { Clock, RunSnapshot } from '@millrace/core'
+import { parseCursor, runIdHeader } from '@millrace/wire'
+import { hasCursor } from './encoders.ts'
+import { untilSettled } from './event-batches.ts'
+import { ProblemError } from './problem.ts'
+import { notFound } from './routes.ts'
+import { resultFromEvents } from './run-result.ts'
+import type { Exchange } from './services.ts'
+import { readWanted, resultResponse, streamRun, type Wanted } from './stream-run.ts'
+
+/** How long, in milliseconds, events that a client has seen may take to reach the store, and how often to look. */
+const behind = { within: 1_000, every: 25 }
+
+/** `GET /runs/:id/events`: what comes after the cursor, stored and to come. */
+export async function followRun(exchange: Exchange, runId: string): Promise<Response> {
+  const wanted = readWanted(exchange)
+  const { url, request } = exchange
+  const after = url.searchParams.get('after')
+  const cursor = parseCursor(after ?? request.headers.get('last-event-id'))
+  if (after !== null && cursor > 0 && !hasCursor(wanted.format)) {
+    throw new ProblemError('invalid_body', 'This format has no cursor: follow it from the start', { path: 'after' })
+  }
+  const snapshot = await findRun(exchange, runId)
+  return follow(exchange, snapshot, wanted, hasCursor(wanted.format) ? cursor : 0)
+}
+
+/** The run, where it is there and the caller's. @throws ProblemError `not_found` */
+export async function findRun(
+  { settings: { runs }, runtime, caller, live }: Exchange,
+  runId: string,
+): Promise<RunSnapshot> {
+  let snapshot = await runs.snapshot(runId)
+  // A client may come back before the run that it has just started here has reached the store.
+  for (let waited = 0; !snapshot && live.get(runId) && waited < behind.within; waited += behind.every) {
+    await pause(runtime.clock, behind.every)
+    snapshot = await runs.snapshot(runId)
+  }
+  // The same answer for a run that is somebody else's: whether it exists is theirs to know.
+  if (!snapshot || snapshot.record.owner !== caller.owner) throw notFound()
+  return snapshot
+}
+
+/** @throws ProblemError `events_gone`, `too_many_runs` */
+export async function follow(
+  exchange: Exchange,
+  found: RunSnapshot,
+  { format, rawContent }: Wanted,
+  cursor: number,
+): Promise<Response> {
+  const { settings, live, caller, followerPlaces, request } = exchange
+  const { runId } = found.record
+  const snapshot = await catchUp(exchange, found, cursor)
+  if (cursor > snapshot.tail || cursor + 1 < snapshot.first) {
+    throw new ProblemError('events_gone', `The events after ${cursor} are gone: start over`)
+  }
+  if (snapshot.closed && cursor === snapshot.tail && format !== 'json') {
+    // Where nothing will come any more; it makes an EventSource stop asking.
+    return new Response(null, { status: 204, headers: { [runIdHeader]: runId } })
+  }
+  const leave = followerPlaces.take(caller.owner)
+  const leaving = new AbortController()
+  const batches = untilSettled(settings.runs.read(runId, cursor, leaving.signal), () => live.get(runId)?.settled)
+  if (format !== 'json') {
+    const onEnd = (): void => {
+      leaving.abort()
+      leave()
+    }
+    return streamRun(exchange, batches, { runId, format, encoder: { rawContent }, onEnd })
+  }
+  const onAbort = (): void => leaving.abort()
+  const signals = [request.signal, exchange.closing]
+  for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const body = await resultFromEvents(batches)
+    if (body === undefined) throw new ProblemError('shutting_down', 'Ask again', { retryAfter: 1 })
+    return resultResponse(body)
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort)
+    leave()
+  }
+}
+
+/** A client may have seen events, live, that the store gets within a moment: deltas are stored in groups. */
+async function catchUp(
+  { settings: { runs }, runtime }: Exchange,
+  found: RunSnapshot,
+  cursor: number,
+): Promise<RunSnapshot> {
+  let snapshot = found
+  for (let waited = 0; isBehind(snapshot, cursor) && waited < behind.within; waited += behind.every) {
+    await pause(runtime.clock, behind.every)
+    snapshot = (await runs.snapshot(found.record.runId)) ?? snapshot
+  }
+  return snapshot
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(resolve, ms))
+}
+
+function isBehind({ tail, closed }: RunSnapshot, cursor: number): boolean {
+  return !closed && cursor > tail
+}

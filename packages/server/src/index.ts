@@ -1,0 +1,5 @@
+export { createEncoder, type EncoderOptions, type StreamFormat } from './encoders.ts'
+export { createHandler, type Handler } from './handler.ts'
+export type { DrainReport } from './live-runs.ts'
+export type { Action, HandlerLimits, HandlerOptions, Identity } from './options.ts'
+export { runResponse, type RunResponseOptions } from './run-response.ts'

@@ -1,0 +1,89 @@
+import type { Clock, Message, RunResult, RunStore, SessionStore } from '@millrace/core'
+import { ProblemError } from './problem.ts'
+
+/** How long, in milliseconds, a run that has ended elsewhere may take to give its session back, and how often to look. */
+const handBack = { within: 2_000, every: 50 }
+
+/** A conversation that one run may add to. */
+export interface RunSession {
+  readonly messages: readonly Message[]
+  /** Writes the conversation back, where the run added to it, and lets the session go. Never rejects. */
+  readonly settle: (result: RunResult) => Promise<void>
+  /** Lets the session go without a run. Never rejects. */
+  readonly abandon: () => Promise<void>
+}
+
+export interface ClaimOptions {
+  readonly sessions: SessionStore
+  readonly runs: RunStore
+  readonly sessionId: string
+  readonly runId: string
+  /** Milliseconds. */
+  readonly claimMs: number
+  readonly clock: Clock
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * Makes the run the one active run of its session, and keeps it that until it is settled.
+ *
+ * @throws ProblemError `session_busy`; what the store rejects with
+ */
+export async function claimSession(options: ClaimOptions): Promise<RunSession> {
+  const { sessions, sessionId, runId, claimMs, clock, onError } = options
+  const session = await claim(options)
+  let cancelTimer = (): void => undefined
+  const renew = (): void => {
+    cancelTimer = clock.setTimer(() => {
+      sessions.claim(sessionId, runId, claimMs).catch(onError)
+      renew()
+    }, claimMs / 3)
+  }
+  renew()
+
+  async function abandon(): Promise<void> {
+    cancelTimer()
+    await sessions.release(sessionId, runId).catch(onError)
+  }
+
+  return {
+    messages: session.messages,
+    abandon,
+    async settle(result) {
+      try {
+        // A run that added nothing leaves the conversation as it was: a question without an answer would stand there twice
+        // once it is asked again.
+        if (result.newMessages.length > 0) {
+          const written = await sessions.commit(sessionId, runId, session.version, result.messages)
+          if (written.status === 'conflict') onError(conflict(sessionId))
+        }
+      } catch (error) {
+        onError(error)
+      }
+      await abandon()
+    },
+  }
+}
+
+async function claim(
+  options: ClaimOptions,
+): Promise<{ readonly messages: readonly Message[]; readonly version: number }> {
+  const { sessions, runs, sessionId, runId, claimMs, clock } = options
+  for (let waited = 0; ; waited += handBack.every) {
+    const claimed = await sessions.claim(sessionId, runId, claimMs)
+    if (claimed.status === 'claimed') return claimed.session
+    // A client that saw the end of the run before may be faster than the instance that writes the session.
+    const before = await runs.snapshot(claimed.activeRunId)
+    if (before?.closed !== true || waited >= handBack.within) throw busy(claimed.expiresAt - clock.now())
+    await new Promise<void>((resolve) => void clock.setTimer(resolve, handBack.every))
+  }
+}
+
+function busy(restMs: number): ProblemError {
+  const retryAfter = Math.min(Math.max(restMs / 1000, 1), 5)
+  return new ProblemError('session_busy', 'Another run of this session is under way', { retryAfter })
+}
+
+function conflict(sessionId: string): Error {
+  return new Error(`the session ${JSON.stringify(sessionId)} was changed or deleted while its run was under way`)
+}

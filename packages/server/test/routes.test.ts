@@ -1,0 +1,270 @@
+import type { AgentEvent } from '@millrace/core'
+import { text } from '@millrace/testing'
+import { expect, test } from 'vitest'
+import { gate } from './support/gate.ts'
+import { problemOf, readEvents, serve, type Served, textOf } from './support/served.ts'
+
+const question = { messages: [{ role: 'user', content: 'Where is order 7?' }] }
+const answer = 'One moment. Order 7 is on its way, and it will be there tomorrow.'
+
+async function finishedRun(served: Served): Promise<{ runId: string; events: AgentEvent[] }> {
+  const response = await served.post('/runs', question)
+  return { runId: response.headers.get('millrace-run-id') ?? '', events: await readEvents(response) }
+}
+
+test('a run is started and streamed, in the format that is asked for', async () => {
+  const served = await serve()
+  for (const headers of [undefined, { accept: 'application/x-ndjson' }]) {
+    const response = await served.post('/runs', question, headers)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toContain(headers ? 'application/x-ndjson' : 'text/event-stream')
+    expect(response.headers.get('cache-control')).toBe('no-cache, no-transform')
+    expect(response.headers.get('x-accel-buffering')).toBe('no')
+    const events = await readEvents(response)
+    expect(textOf(events)).toBe(answer)
+    expect(events.at(-1)).toMatchObject({ type: 'run.finished', outcome: 'completed' })
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
+    expect(response.headers.get('millrace-run-id')).toBe(events[0]?.runId)
+    expect(events.find(({ type }) => type === 'turn.finished')).toMatchObject({ content: [] })
+  }
+})
+
+test('a client that accepts JSON waits for the result', async () => {
+  const { post } = await serve()
+  const response = await post('/runs', question, { accept: 'application/json' })
+  expect(await response.json()).toEqual({
+    runId: response.headers.get('millrace-run-id'),
+    outcome: 'completed',
+    stopReason: 'end_turn',
+    text: 'Order 7 is on its way, and it will be there tomorrow.',
+    turns: 2,
+    usage: expect.objectContaining({ output_tokens: expect.any(Number) }),
+  })
+})
+
+test('the result of a stored run is the one that its starter got', async () => {
+  const { post, get } = await serve()
+  const first = await post('/runs', question, { accept: 'application/json' })
+  const path = `/runs/${first.headers.get('millrace-run-id')}/events`
+  expect(await (await get(path, { accept: 'application/json' })).json()).toEqual(await first.json())
+})
+
+test.each([
+  [undefined, 'text/event-stream'],
+  ['*/*', 'text/event-stream'],
+  ['text/event-stream', 'text/event-stream'],
+  ['application/json, text/plain, */*', 'application/json'],
+  ['application/json, text/event-stream', 'text/event-stream'],
+  ['application/json;q=0.9, text/event-stream;q=0.2', 'application/json'],
+  ['application/x-ndjson', 'application/x-ndjson'],
+  ['text/*', 'text/event-stream'],
+  ['text/event-stream;q=0, */*', 'application/json'],
+])('Accept: %s gives %s', async (accept, type) => {
+  const { post } = await serve()
+  const response = await post('/runs', question, accept === undefined ? {} : { accept })
+  expect(response.headers.get('content-type')).toContain(type)
+  await response.body?.cancel()
+})
+
+test('a format that there is not is a 406 before anything is run', async () => {
+  const { post, claude } = await serve()
+  expect(await problemOf(await post('/runs', question, { accept: 'text/html' }))).toMatchObject({
+    status: 406,
+    code: 'not_acceptable',
+  })
+  expect(await problemOf(await post('/runs?format=xml', question))).toMatchObject({ status: 406 })
+  expect(claude.requests).toHaveLength(0)
+})
+
+test('a run can be followed from every event on, by either kind of cursor', async () => {
+  const served = await serve()
+  const { runId, events } = await finishedRun(served)
+  for (let seq = 0; seq < events.length; seq++) {
+    const byQuery = await readEvents(await served.get(`/runs/${runId}/events?after=${seq}`))
+    const byHeader = await readEvents(
+      await served.get(`/runs/${runId}/events?format=ndjson`, { 'last-event-id': String(seq) }),
+    )
+    expect(byQuery.map((event) => event.seq)).toEqual(events.slice(seq).map((event) => event.seq))
+    expect(byHeader.map((event) => event.seq)).toEqual(byQuery.map((event) => event.seq))
+    expect(textOf([...events.slice(0, seq), ...byQuery])).toBe(answer)
+  }
+  const end = await served.get(`/runs/${runId}/events?after=${events.length}`)
+  expect(end.status).toBe(204)
+})
+
+test('a run under way is followed to its end', async () => {
+  const hold = gate()
+  const served = await serve({
+    script: async () => {
+      await hold.passed
+      return { content: [text('at last')] }
+    },
+  })
+  const started = await served.post('/runs', question)
+  const runId = started.headers.get('millrace-run-id')
+  const starter = readEvents(started)
+  await served.claude.nextRequest()
+  const followers = [1, 2].map(async () => readEvents(await served.get(`/runs/${runId}/events`)))
+  hold.open()
+  const events = await starter
+  for (const follower of followers) expect(await follower).toEqual(events)
+})
+
+test('a cursor beyond the last event is 410, and so is one that is no number 400', async () => {
+  const served = await serve()
+  const { runId, events } = await finishedRun(served)
+  expect(await problemOf(await served.get(`/runs/${runId}/events?after=${events.length + 1}`))).toMatchObject({
+    status: 410,
+    code: 'events_gone',
+  })
+  expect(await problemOf(await served.get(`/runs/${runId}/events?after=x`))).toMatchObject({
+    status: 400,
+    code: 'invalid_body',
+    path: 'after',
+  })
+})
+
+test('a snapshot says how a run stands', async () => {
+  const served = await serve()
+  const response = await served.post('/runs', { ...question, metadata: { tenant: 'a' } })
+  const events = await readEvents(response)
+  const runId = events[0]?.runId
+  const snapshot = await served.get(`/runs/${runId}`)
+  expect(snapshot.headers.get('cache-control')).toBe('no-store')
+  expect(await snapshot.json()).toEqual({
+    runId,
+    createdAt: expect.any(Number),
+    closed: true,
+    outcome: 'completed',
+    first: 1,
+    tail: events.length,
+    metadata: { tenant: 'a' },
+  })
+})
+
+test('cancel stops a run and keeps what was said', async () => {
+  const served = await serve({
+    script: [{ content: [text('Hello, and then nothing more.')], pace: { eventDelay: 60_000 } }],
+  })
+  const response = await served.post('/runs', question)
+  const runId = response.headers.get('millrace-run-id')
+  const events = readEvents(response)
+  await served.claude.nextRequest()
+  const cancelled = await served.post(`/runs/${runId}/cancel`, { reason: 'enough' })
+  expect(await cancelled.json()).toEqual({ runId, cancelled: true })
+  expect((await events).at(-1)).toMatchObject({ type: 'run.finished', outcome: 'interrupted' })
+  expect(await (await served.post(`/runs/${runId}/cancel`)).json()).toEqual({ runId, cancelled: false })
+  expect(await (await served.get(`/runs/${runId}`)).json()).toMatchObject({ closed: true, cancelled: 'enough' })
+})
+
+test('a run that another instance started is followed and cancelled here', async () => {
+  const first = await serve({
+    script: [{ content: [text('slow')] }],
+    claude: { pace: { eventDelay: 60_000 } },
+  })
+  const second = await serve({ runs: first.runs })
+  const response = await first.post('/runs', question)
+  const runId = response.headers.get('millrace-run-id')
+  const events = readEvents(response)
+  await first.claude.nextRequest()
+  const followed = await second.get(`/runs/${runId}/events`)
+  expect(await (await second.post(`/runs/${runId}/cancel`)).json()).toEqual({ runId, cancelled: true })
+  // The owner learns of it with its next append or renewal of the lease; here its own interrupt stands in for that.
+  await first.post(`/runs/${runId}/cancel`)
+  expect(await readEvents(followed)).toEqual(await events)
+})
+
+test('asking twice under one run id runs once', async () => {
+  const served = await serve()
+  const body = { ...question, runId: crypto.randomUUID() }
+  const first = await readEvents(await served.post('/runs', body))
+  const again = await readEvents(await served.post('/runs', body))
+  expect(again).toEqual(first)
+  expect(served.claude.requests).toHaveLength(2)
+})
+
+test('two requests at once under one run id run once', async () => {
+  const served = await serve()
+  const body = { ...question, runId: crypto.randomUUID() }
+  const responses = await Promise.all([served.post('/runs', body), served.post('/runs', body)])
+  const statuses = responses.map(({ status }) => status).sort()
+  expect(statuses[0]).toBe(200)
+  await Promise.all(responses.map((response) => response.text()))
+  expect(served.claude.requests).toHaveLength(2)
+})
+
+test.each([
+  ['GET', '/', 404, 'not_found'],
+  ['GET', '/runs/none', 404, 'not_found'],
+  ['GET', '/runs/none/events', 404, 'not_found'],
+  ['POST', '/runs/none/cancel', 404, 'not_found'],
+  ['GET', '/runs/%E0%A4%A/events', 404, 'not_found'],
+  ['GET', `/runs/${'x'.repeat(300)}`, 404, 'not_found'],
+  ['GET', '/runs', 405, 'method_not_allowed'],
+  ['DELETE', '/runs/none', 405, 'method_not_allowed'],
+  ['POST', '/runs/none/events', 405, 'method_not_allowed'],
+])('%s %s is %i', async (method, path, status, code) => {
+  const { handler } = await serve()
+  const response = await handler.fetch(new Request(`http://millrace.test${path}`, { method }))
+  expect(response.headers.get('content-type')).toBe('application/problem+json')
+  expect(await problemOf(response)).toMatchObject({ type: 'about:blank', status, code })
+  expect(response.status).toBe(status)
+  expect(response.headers.has('allow')).toBe(status === 405)
+})
+
+test.each([
+  ['{', 400, 'invalid_body', undefined],
+  ['[]', 400, 'invalid_body', undefined],
+  ['{}', 400, 'invalid_body', 'messages'],
+  [{ messages: [] }, 400, 'invalid_body', 'messages'],
+  [{ messages: [{ role: 'user' }] }, 400, 'invalid_body', 'messages[0]'],
+  [{ messages: [{ role: 'assistant', content: 'x' }] }, 400, 'invalid_body', 'messages[0].role'],
+  [{ input: 'x', mode: 'fast' }, 400, 'invalid_body', 'mode'],
+  [{ input: 'x', runId: '1' }, 400, 'invalid_body', 'runId'],
+  [`${'['.repeat(200)}${']'.repeat(200)}`, 400, 'invalid_body', undefined],
+  ['x'.repeat(2_000_000), 413, 'body_too_large', undefined],
+])('the body %# is refused', async (body, status, code, path) => {
+  const { post, claude, handler, errors } = await serve()
+  const problem = await problemOf(await post('/runs', body))
+  expect(problem).toMatchObject({ status, code })
+  expect(problem['path']).toBe(path)
+  expect(claude.requests).toHaveLength(0)
+  expect(handler.openRuns).toBe(0)
+  expect(errors).toEqual([])
+})
+
+test('a body that is no JSON by its type is 415, so that no form of another page can post one', async () => {
+  const { post } = await serve()
+  const response = await post('/runs', JSON.stringify(question), { 'content-type': 'text/plain' })
+  expect(await problemOf(response)).toMatchObject({ status: 415, code: 'unsupported_media_type' })
+})
+
+test('HEAD says what GET would, without a body', async () => {
+  const served = await serve()
+  const { runId } = await finishedRun(served)
+  for (const path of [`/runs/${runId}`, `/runs/${runId}/events`]) {
+    const response = await served.handler.fetch(new Request(`http://millrace.test${path}`, { method: 'HEAD' }))
+    expect(response.status).toBe(200)
+    expect(response.body).toBeNull()
+  }
+})
+
+test('raw content is given out where the option allows it', async () => {
+  const closed = await serve()
+  expect(await problemOf(await closed.post('/runs?content=raw', question))).toMatchObject({ status: 403 })
+  const open = await serve({ handler: { rawContent: true } })
+  const events = await readEvents(await open.post('/runs?content=raw', question))
+  expect(events.find(({ type }) => type === 'turn.finished')).toMatchObject({
+    content: [{ type: 'thinking', signature: expect.any(String) }, { type: 'text' }, { type: 'tool_use' }],
+  })
+  const plain = await readEvents(await open.post('/runs', question))
+  expect(JSON.stringify(plain)).not.toContain('signature')
+  const result = await (await open.post('/runs?content=raw&format=json', question)).json()
+  expect(result.newMessages).toHaveLength(3)
+})
+
+test('a base path stands in front of every route', async () => {
+  const { post, get } = await serve({ handler: { basePath: '/api/agent' } })
+  expect((await readEvents(await post('/api/agent/runs', question))).length).toBeGreaterThan(1)
+  expect((await get('/runs/none')).status).toBe(404)
+})
