@@ -96,7 +96,7 @@ function textProblem({ job, report, productions, isOddAnswer }: RunEvidence): st
     return `returned ${quote(report.text)}, history has ${quote(whole)}`
   }
   const isComplete = report.outcome === 'completed' && !isOddAnswer
-  return isSaid(report.shown, productions, { isComplete })
+  return isSaid(report.shown, productions, { isComplete, mayRepeat: isOddAnswer })
     ? undefined
     : `${quote(report.shown)} is not what the model said`
 }

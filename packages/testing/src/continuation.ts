@@ -44,13 +44,16 @@ export function partialTexts(messages: readonly JsonObject[]): readonly string[]
   return partials
 }
 
-/** What is left of `turn` after `partial` of its text was said, or undefined if `partial` is not how its text begins. */
+/**
+ * What is left of `turn` after `partial` of its text was said, or undefined if `partial` is not how its text begins. A
+ * tool call that lay before the cut is made again: the client kept text alone, and the call still has to be made.
+ */
 export function remainderOf(turn: Turn, partial: string): Turn | undefined {
   if (!joinText(turn.content).startsWith(partial)) return undefined
   let left = partial.length
   const content: ContentBlock[] = []
   for (const block of turn.content) {
-    if (left === 0) content.push(block)
+    if (left === 0 || block.type === 'tool_use') content.push(block)
     else if (block.type === 'text') {
       const text = joinText([block])
       if (text.length > left) content.push({ ...block, text: text.slice(left) })

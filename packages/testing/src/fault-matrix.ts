@@ -77,21 +77,29 @@ export function faultMatrix(options: FaultMatrixOptions): readonly FaultCase[] {
   const { seed, sample, from = allLayouts, kinds } = options
   const chosen = chooseLayouts(from, options.layouts)
   for (const kind of kinds ?? []) if (!isFaultKind(kind)) throw invalidOption('kinds', `unknown kind "${String(kind)}"`)
-  const frequencyNames = Object.keys(frequencies).filter(isFrequency)
-  const cases: FaultCase[] = []
+  const wanted = options.frequencies ?? Object.keys(frequencies).filter(isFrequency)
+  const plans: CasePlan[] = []
   for (const layout of chosen) {
     for (const turn of layoutTurns(layout)) {
       for (const { fault, isByte } of turnFaults(turn)) {
         if (kinds !== undefined && !kinds.includes(fault.kind)) continue
-        for (const frequency of options.frequencies ?? frequencyNames) {
+        for (const frequency of wanted) {
           // A byte more or less makes no difference to what happens the next time: once is enough.
-          if (isByte && frequency !== 'once') continue
-          cases.push(faultCase(layout.id, turn.turn, fault, frequency, seed))
+          if (!isByte || frequency === 'once') plans.push({ layout: layout.id, turn: turn.turn, fault, frequency })
         }
       }
     }
   }
-  return sample === undefined || sample >= cases.length ? cases : spread(cases, sample, seed)
+  const picked = sample === undefined || sample >= plans.length ? plans : spread(plans, sample, seed)
+  return picked.map((plan) => faultCase(plan, seed))
+}
+
+/** A case before it has an id: most are never picked. */
+interface CasePlan {
+  readonly layout: string
+  readonly turn: number
+  readonly fault: Fault
+  readonly frequency: FaultFrequency
 }
 
 function isFrequency(value: string): value is FaultFrequency {
@@ -106,7 +114,7 @@ function chooseLayouts(from: readonly Layout[], ids: readonly string[] | undefin
   })
 }
 
-function faultCase(layout: string, turn: number, fault: Fault, frequency: FaultFrequency, seed: number): FaultCase {
+function faultCase({ layout, turn, fault, frequency }: CasePlan, seed: number): FaultCase {
   const id = `${layout}/turn:${turn}/${describeFault(fault)}/${frequency}`
   const rule: FaultRule = { ...fault, turn, ...frequencies[frequency] }
   return { id, layout, kind: fault.kind, frequency, rule, seed: caseSeed(seed, id) }
@@ -180,17 +188,17 @@ function* eventFaults(turn: LayoutTurn, event: number): Generator<Fault> {
 }
 
 /** `count` of the cases: from every layout and kind in turn, in a seeded order. */
-function spread(cases: readonly FaultCase[], count: number, seed: number): readonly FaultCase[] {
+function spread(cases: readonly CasePlan[], count: number, seed: number): readonly CasePlan[] {
   const random = seededRandom(seed)
-  const groups = new Map<string, FaultCase[]>()
+  const groups = new Map<string, CasePlan[]>()
   for (const one of cases) {
-    const key = `${one.layout}/${one.kind}`
+    const key = `${one.layout}/${one.fault.kind}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [one])
     else group.push(one)
   }
   const queues = [...groups.values()].map((group) => shuffled(group, random))
-  const picked: FaultCase[] = []
+  const picked: CasePlan[] = []
   for (let round = 0; picked.length < count; round++) {
     for (const queue of queues) {
       const one = queue[round]

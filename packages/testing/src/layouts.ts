@@ -70,7 +70,7 @@ const textAfterTool: Layout = {
   tools: [chargeCard],
   next(conversation) {
     if (missing(conversation, [charge]).length === 0) return step('final', [text('The card was charged.')])
-    return step('ask', [text('I charge the card. '), charge, text('This takes a moment; the receipt follows.')])
+    return step('ask', [text('I charge the card.'), charge, text('This takes a moment; the receipt follows.')])
   },
 }
 

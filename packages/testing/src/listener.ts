@@ -21,7 +21,7 @@ export async function openListener(options: {
 }): Promise<Listener> {
   const sockets = new Set<Socket>()
   let server = await listen(options.port)
-  let isOpen = true
+  let refusing: Promise<void> | undefined
 
   async function listen(port: number): Promise<Server> {
     const created = createServer(options.handle)
@@ -42,12 +42,11 @@ export async function openListener(options: {
   }
 
   const refuse = (): Promise<void> => {
-    if (!isOpen) return Promise.resolve()
-    isOpen = false
-    return new Promise((resolve) => {
+    refusing ??= new Promise((resolve) => {
       server.close(() => resolve())
       for (const socket of sockets) socket.destroy()
     })
+    return refusing
   }
   const port = portOf(server)
 
@@ -58,9 +57,10 @@ export async function openListener(options: {
     },
     refuse,
     async accept() {
-      if (isOpen) return
-      isOpen = true
+      if (refusing === undefined) return
+      await refusing
       server = await listen(port)
+      refusing = undefined
     },
     close: refuse,
   }

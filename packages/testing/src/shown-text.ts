@@ -21,6 +21,8 @@ export function finalText(messages: readonly unknown[]): string {
 export interface TextRule {
   /** Whether the final step must end it; otherwise it may break off anywhere. */
   readonly isComplete: boolean
+  /** Whether a step may be said again: a model that is asked to go on after an odd stop does so. Default: false. */
+  readonly mayRepeat?: boolean
 }
 
 /**
@@ -30,6 +32,8 @@ export interface TextRule {
  */
 export function isSaid(shown: string, productions: readonly Production[], rule: TextRule): boolean {
   const steps = [...new Set(productions.map(({ step }) => step))]
+  const goesOn = (from: number, index: number): boolean =>
+    said(from, index + 1) || (rule.mayRepeat === true && said(from, index))
   const said = (from: number, index: number): boolean => {
     const rest = shown.slice(from)
     if (rest === '') return !rule.isComplete
@@ -40,7 +44,7 @@ export function isSaid(shown: string, productions: readonly Production[], rule: 
       for (const text of wordings(production)) {
         if (production.isFinal && rule.isComplete) {
           if (rest === text) return true
-        } else if (rest.startsWith(text) && said(from + text.length, index + 1)) return true
+        } else if (rest.startsWith(text) && goesOn(from + text.length, index)) return true
         else if (!rule.isComplete && text.startsWith(rest)) return true
       }
     }

@@ -25,8 +25,9 @@ export function isAskError(value: unknown): value is AskError {
   return value instanceof AskError
 }
 
-/** How long an answer, or the next bytes of one, may take, on the job's clock. */
+/** How long the next bytes of an answer may take, and all of it: pings alone are no answer. On the job's clock. */
 const patience = 120_000
+const patienceInAll = 600_000
 
 /** Sends a request and reads its body with `read`; both under a watchdog that `read` keeps awake with `alive`. */
 export async function ask<Answer>(
@@ -38,6 +39,7 @@ export async function ask<Answer>(
   const watchdog = new AbortController()
   const expire = (): void => watchdog.abort(new AskError('timeout', true))
   let cancel = job.clock.setTimer(expire, patience)
+  const cancelAll = job.clock.setTimer(expire, patienceInAll)
   const alive = (): void => {
     cancel()
     cancel = job.clock.setTimer(expire, patience)
@@ -64,6 +66,7 @@ export async function ask<Answer>(
     throw new AskError(watchdog.signal.aborted ? 'timeout' : 'connection', true)
   } finally {
     cancel()
+    cancelAll()
     // A body that is not read to its end would keep its connection.
     watchdog.abort()
   }
