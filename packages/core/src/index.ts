@@ -45,6 +45,7 @@ export {
   type TurnRetracted,
   type TurnStarted,
 } from './events.ts'
+export { answerText, closeHistory } from './history.ts'
 export {
   type AssistantMessage,
   type ContentBlock,
