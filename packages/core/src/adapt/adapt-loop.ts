@@ -4,8 +4,9 @@ import { isMillraceError, MillraceError } from '../errors.ts'
 import type { AgentEvent, EventBody } from '../events.ts'
 import type { FlagClient, FlagContext, RunDecision } from '../ports/flag-client.ts'
 import { readRetraction } from '../options/run-input.ts'
+import { readRuntime } from '../options/runtime.ts'
 import type { Agent, AgentRun, RunInput, RunResult } from '../run.ts'
-import { type Runtime, systemRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import { createToolLedger } from '../tools/ledger.ts'
 import { checkAdaptOptions } from './adapt-options.ts'
 import type { AsyncScope } from './async-scope.ts'
@@ -65,11 +66,11 @@ export interface AdaptedLoop<This, Args extends unknown[], R> {
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
-export function adaptLoop<This, Args extends unknown[], R>(
+export function adaptLoop<This, Args extends unknown[] | [], R>(
   options: AdaptLoopOptions<This, Args, R>,
 ): AdaptedLoop<This, Args, R> {
   checkAdaptOptions(options)
-  const runtime = { ...systemRuntime, ...options.runtime }
+  const runtime = readRuntime(options.runtime)
   const loop = function (this: This, ...args: Args): Promise<R> {
     return start(options, runtime, this, args).value
   }

@@ -8,7 +8,7 @@ import type { RunStore } from '../ports/run-store.ts'
 import { createCircuitBreaker } from '../recovery/circuit-breaker.ts'
 import { recoveryDefaults, type RecoveryOptions, type RecoveryPolicy } from '../recovery/policy.ts'
 import { createRetryBudget } from '../recovery/retry-budget.ts'
-import { type Runtime, systemRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import type { Tool } from '../tools/define-tool.ts'
 import {
   checkBoolean,
@@ -22,6 +22,7 @@ import {
   withDefaults,
 } from './check.ts'
 import { type Limits, readLimits } from './limits.ts'
+import { readRuntime } from './runtime.ts'
 
 /** Messages API parameters, sent untouched; `messages` and `stream` are ours. */
 export type RequestParams =
@@ -114,14 +115,6 @@ function checkClient(client: unknown): void {
   const messages = typeof client === 'object' && client !== null && 'messages' in client ? client.messages : undefined
   const create = typeof messages === 'object' && messages !== null ? Reflect.get(messages, 'create') : undefined
   if (typeof create !== 'function') refuse('client', 'must be a model client, with messages.create')
-}
-
-function readRuntime(given: Partial<Runtime> = {}): Runtime {
-  checkKeys(given, 'runtime', ['clock', 'random', 'newId'])
-  checkMethods(given.clock, 'runtime.clock', ['now', 'setTimer'])
-  checkFunction(given.random, 'runtime.random')
-  checkFunction(given.newId, 'runtime.newId')
-  return withDefaults(systemRuntime, given)
 }
 
 function checkRequest(request: unknown): { readonly model: string } {

@@ -2,7 +2,7 @@ import { cannotRetract } from '../callbacks.ts'
 import { isRecord, type Message } from '../messages.ts'
 import type { FlagContext } from '../ports/flag-client.ts'
 import type { Retraction, RunInput } from '../run.ts'
-import { checkFunction, checkKeys, checkMethods, checkOneOf, checkSignal, refuse } from './check.ts'
+import { checkCount, checkFunction, checkKeys, checkMethods, checkOneOf, checkSignal, refuse } from './check.ts'
 import { readMessages } from './messages.ts'
 
 const inputNames = [
@@ -47,12 +47,10 @@ export function readRunInput(input: RunInput): readonly Message[] {
     if (value !== undefined && (typeof value !== 'string' || value === ''))
       refuse(name, 'must be a string that is not empty')
   }
-  const { request, callbacks, user, metadata } = input
+  const { request, decision, callbacks, user, metadata } = input
   if (metadata !== undefined && !isRecord(metadata)) refuse('metadata', 'must be an object of plain JSON')
-  if (request !== undefined && !isRecord(request)) refuse('request', 'must be an object of Messages API parameters')
-  for (const name of ['messages', 'stream', 'tools']) {
-    if (request !== undefined && name in request) refuse(`request.${name}`, 'cannot be changed for one run')
-  }
+  checkRequest(request)
+  checkDecision(decision)
   if (user !== undefined && typeof user !== 'string' && !isRecord(user))
     refuse('user', 'must be a string or a flag context')
   if (callbacks !== undefined) {
@@ -60,6 +58,25 @@ export function readRunInput(input: RunInput): readonly Message[] {
     for (const name of callbackNames) checkFunction(callbacks[name], `callbacks.${name}`)
   }
   return messages
+}
+
+function checkRequest(request: unknown): void {
+  if (request === undefined) return
+  if (!isRecord(request)) refuse('request', 'must be an object of Messages API parameters')
+  for (const name of ['messages', 'stream', 'tools']) {
+    if (name in request) refuse(`request.${name}`, 'cannot be changed for one run')
+  }
+  const { model, max_tokens } = request
+  if ('model' in request && (typeof model !== 'string' || model === '')) refuse('request.model', 'must name a model')
+  if ('max_tokens' in request) checkCount(max_tokens ?? Number.NaN, 'request.max_tokens', 1)
+}
+
+function checkDecision(decision: unknown): void {
+  if (decision === undefined) return
+  if (!isRecord(decision)) refuse('decision', 'must be an object, as in run.started')
+  const { mode = '', tools } = decision
+  checkOneOf(mode, 'decision.mode', ['stream', 'buffered', 'legacy'])
+  if (!isRecord(tools)) refuse('decision.tools', 'must be an object of tool names')
 }
 
 export function flagContext(user: RunInput['user']): FlagContext {

@@ -54,4 +54,3 @@ describe('what a newer SDK may bring is noticed', () => {
     expect([...list]).toEqual([...new Set<string>(list)].sort())
   })
 })
-
