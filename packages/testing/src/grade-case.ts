@@ -116,8 +116,10 @@ async function findResidue(
   clock: Clock & { readonly pending: number },
 ): Promise<string | undefined> {
   const isEnded = (record: RequestRecord): boolean => record.endedAt !== undefined
-  const bound = AbortSignal.timeout(settleTime)
-  await claude.waitFor(() => claude.requests.every(isEnded), bound).catch(() => undefined)
+  if (!claude.requests.every(isEnded)) {
+    const bound = AbortSignal.timeout(settleTime)
+    await claude.waitFor(() => claude.requests.every(isEnded), bound).catch(() => undefined)
+  }
   const open = claude.requests.filter((record) => !isEnded(record)).length
   if (open > 0) return `${open} requests still open`
   return clock.pending > 0 ? `${clock.pending} timers still set` : undefined

@@ -72,10 +72,20 @@ describe('millrace-claude', () => {
       ]
       const call = await (await say(url, 'Which files are in ./src?', { tools })).json()
       expect(call.content.at(-1)).toMatchObject({ type: 'tool_use', name: 'list_files', input: { path: './src?' } })
+      const messages = [
+        { role: 'user', content: 'Which files are in ./src?' },
+        { role: 'assistant', content: call.content },
+        {
+          role: 'user',
+          content: [{ type: 'tool_result', tool_use_id: call.content.at(-1).id, content: 'a.ts, b.ts' }],
+        },
+      ]
+      const answer = await (await say(url, '', { tools, messages })).json()
+      expect(answer.content.at(-1).text).toMatch(/^list_files says: a\.ts, b\.ts/)
     })
     expect(demo).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/ANTHROPIC_BASE_URL=http:\/\/127.0.0.1:\d+[^]*Answered 2 requests\./),
+      out: expect.stringMatching(/ANTHROPIC_BASE_URL=http:\/\/127.0.0.1:\d+[^]*Answered 3 requests\./),
     })
 
     const script = await file('script.json', '[{ "content": [{ "type": "text", "text": "From the file" }] }]')

@@ -88,7 +88,7 @@ describe('one violation, one column', () => {
         return await bufferedLoop(job)
       },
     ],
-    ['typedError', 'no report', () => Promise.resolve(JSON.parse('{}'))],
+    ['typedError', 'no report', () => Promise.resolve(JSON.parse('{"outcome":"completed"}'))],
   ])('%s: %s', async (column, _what, loop) => {
     expect(Object.keys(await findings(loop))).toEqual([column])
   })

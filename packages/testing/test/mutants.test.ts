@@ -25,7 +25,7 @@ const broken = faultMatrix({
   seed: 11,
   kinds: ['destroy', 'reset', 'end', 'break-chunk', 'garbage-line'],
   frequencies: ['once'],
-  sample: 200,
+  sample: 120,
 })
 
 const failing = (grades: LoopGrades): string[] => {
@@ -115,7 +115,7 @@ describe('the loop that never streams', () => {
       },
       { match: '*/every-request', outcome: 'failed', reason: 'no request is ever answered' },
     ])
-    const cases = faultMatrix({ seed: 5, sample: 700 })
+    const cases = faultMatrix({ seed: 5, sample: 420 })
     const grades = await gradeLoop({ name: 'buffered', loop: bufferedLoop, cases, expected: expectedFrom(table) })
     expect(summarize(grades).failing).toEqual([])
     expect(new Set(grades.results.map((result) => result.layout)).size).toBe(layouts.length)
