@@ -1,0 +1,25 @@
+import { compileFlags, hasErrors } from '@millrace/flags'
+import { type CommandHost, type CommandOptions, loadFile, loadTargeting, UsageError } from './command-line.ts'
+
+/** Says what is wrong with files. Resolves with 1 where one would be refused, else 0. */
+export async function validate(
+  paths: readonly string[],
+  { format }: CommandOptions,
+  host: CommandHost,
+): Promise<number> {
+  if (paths.length === 0) throw new UsageError('validate needs a file')
+  const engine = await loadTargeting()
+  let code = 0
+  for (const path of paths) {
+    const read = await loadFile(path, format)
+    const compiled = read.status === 'read' ? compileFlags(read.document, engine).issues : []
+    const issues = [...read.issues, ...compiled]
+    for (const issue of issues) {
+      const place = issue.line === undefined ? '' : `:${issue.line}:${issue.column ?? 1}`
+      host.err(`${path}${place}: ${issue.severity}: ${issue.path}: ${issue.message}`)
+    }
+    if (hasErrors(issues)) code = 1
+    else host.out(`${path}: ${read.status === 'read' ? Object.keys(read.document.flags).length : 0} flags, valid`)
+  }
+  return code
+}

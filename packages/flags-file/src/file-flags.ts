@@ -1,0 +1,77 @@
+import { type Clock, MillraceError } from '@millrace/core'
+import { backgroundClock, createFlagHolder, type LocalFlagSource, type TargetingEngine } from '@millrace/flags'
+import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
+import { type FileFollower, followFile, type FollowFileOptions } from './follow-file.ts'
+import { formatOf } from './format-of.ts'
+import { watchFolders } from './watch-folders.ts'
+
+export interface FileFlagsOptions {
+  /** The file. It need not exist yet. */
+  readonly path: string
+  /** Default: by the path's ending, `.json`, `.yaml` or `.yml`. */
+  readonly format?: FlagTextFormat
+  /** Shown in descriptions and errors, where the path is not. Default: `file`. */
+  readonly name?: string
+  /** Whether the file system's notifications are used: a change is then seen within 2 s. Default: true. */
+  readonly watch?: boolean
+  /** Milliseconds between looks, beside or instead of the notifications. Default: 15,000. */
+  readonly poll?: number
+  /** Milliseconds that a freshly written file must stay as it is before it is taken. Default: 200. */
+  readonly settle?: number
+  /** Milliseconds without a good look at the file after which its flags are stale. Default: 60,000. */
+  readonly maxAge?: number
+  /** Larger files are refused. Default: 1,048,576. */
+  readonly maxBytes?: number
+  /** For flags with flagd `targeting`: `flagdTargeting()` of `@millrace/flags/flagd`. */
+  readonly targeting?: TargetingEngine
+  readonly clock?: Clock
+}
+
+/**
+ * Flags from a file that is read anew when it changes. A file that is missing, invalid, emptied, or lacks a flag in use is
+ * refused, and the last good one stays in force.
+ *
+ * @throws MillraceError `invalid_option`
+ */
+export function fileFlags(options: FileFlagsOptions): LocalFlagSource {
+  const { watch = true } = options
+  return followFlags(options, watch ? watchFolders : undefined).source
+}
+
+/** {@link fileFlags} with its watch given, and the follower to wait for. */
+export function followFlags(
+  options: FileFlagsOptions,
+  watch: FollowFileOptions['watch'],
+): { readonly source: LocalFlagSource; readonly follower: FileFollower } {
+  const { path, name = 'file', poll = 15_000, settle = 200, maxAge = 60_000, maxBytes = 1_048_576 } = options
+  const { format = formatOf(path), targeting, clock = backgroundClock } = options
+  for (const [option, value] of Object.entries({ poll, settle, maxBytes })) {
+    if (value > 0) continue
+    throw new MillraceError('invalid_option', `${option} must be a positive number`, { path: option })
+  }
+  const holder = createFlagHolder({
+    name,
+    clock,
+    maxAge,
+    ...(targeting !== undefined && { targeting }),
+    stop: () => follower.close(),
+  })
+  let accepted: string | undefined
+  const follower = followFile({
+    path,
+    clock,
+    poll,
+    settle,
+    maxBytes,
+    watch,
+    onReading(reading) {
+      if (reading.status === 'problem') return holder.fail('unreachable', `the file: ${reading.message}`)
+      if (reading.text === accepted) return holder.confirm()
+      accepted = undefined
+      const read = readFlagText(reading.text, { format, maxLength: maxBytes })
+      if (read.status === 'refused') return holder.fail('invalid', 'the file is invalid', read.issues)
+      if (holder.accept(read.document, read.issues) === undefined) accepted = reading.text
+    },
+  })
+  return { source: holder.source, follower }
+}

@@ -1,0 +1,1 @@
+export { fileFlags, type FileFlagsOptions } from './file-flags.ts'
