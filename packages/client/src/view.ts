@@ -84,7 +84,7 @@ export interface RunView {
 export const emptyView: RunView = { seq: 0, status: 'waiting', turns: [], tools: [], stopReason: null }
 
 /** The text of the answer as it stands: of all turns after the last one that called tools. */
-export function answerText(view: RunView): string {
+export function viewText(view: RunView): string {
   const lastCall = view.tools.reduce((last, { turn }) => Math.max(last, turn), 0)
   return view.turns
     .filter(({ turn }) => turn > lastCall)

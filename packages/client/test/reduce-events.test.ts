@@ -1,7 +1,7 @@
 import { type AgentEvent, checksum, type EventBody } from '@millrace/core'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { answerText, createView, emptyView, reduceEvent, reduceEvents, type RunView, toolOf } from '../src/index.ts'
+import { viewText, createView, emptyView, reduceEvent, reduceEvents, type RunView, toolOf } from '../src/index.ts'
 import { arbitraryRun } from './arbitrary-run.ts'
 
 function textsOf(view: RunView): Map<string, string> {
@@ -203,7 +203,7 @@ describe('a view', () => {
         },
       ),
     )
-    expect(answerText(view)).toBe('it is blue')
+    expect(viewText(view)).toBe('it is blue')
     expect(view.error).toEqual({ code: 'overloaded', message: 'm', retryable: true })
   })
 })

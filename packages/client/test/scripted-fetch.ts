@@ -21,6 +21,8 @@ export interface Answer {
   readonly breaks?: boolean
   /** Neither ends nor goes on. */
   readonly stalls?: boolean
+  /** Does not send raw content, though it was asked for. */
+  readonly withoutContent?: boolean
   /** Other events than those of the run. */
   readonly events?: readonly AgentEvent[]
 }
@@ -90,9 +92,12 @@ export function scriptedFetch(
     if (/\/runs\/[^/]+$/.test(request.url.pathname)) {
       return Response.json({ runId: 'run', createdAt: 1, closed: true, first: 1, tail: 9 }, { headers })
     }
+    const rawContent = request.url.searchParams.get('content') === 'raw' && plan.withoutContent !== true
     const after = Number(request.url.searchParams.get('after') ?? 0)
     const encoder =
-      request.headers.get('accept') === 'application/x-ndjson' ? ndjsonEncoder() : sseEncoder({ retryMs: 100 })
+      request.headers.get('accept') === 'application/x-ndjson'
+        ? ndjsonEncoder({ rawContent })
+        : sseEncoder({ retryMs: 100, rawContent })
     const list = (plan.events ?? events).filter(({ seq }) => seq > after)
     const text = encoder.open() + encoder.heartbeat() + encoder.encode(list)
     const bytes = new TextEncoder().encode(text)
