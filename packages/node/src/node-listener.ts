@@ -16,5 +16,12 @@ export async function sendToHandler(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  await sendResponse(await fetch(toRequest(req, res)), res)
+  let request: Request
+  try {
+    request = toRequest(req, res)
+  } catch {
+    // What node:http takes and the Fetch API does not, such as the methods CONNECT and TRACE.
+    return sendResponse(new Response(null, { status: 400 }), res)
+  }
+  await sendResponse(await fetch(request), res)
 }

@@ -2,4 +2,5 @@ export { createEncoder, type EncoderOptions, type StreamFormat } from './encoder
 export { createHandler, type Handler } from './handler.ts'
 export type { DrainReport } from './live-runs.ts'
 export type { Action, HandlerLimits, HandlerOptions, Identity } from './options.ts'
+export { isRoutePath, routePaths } from './routes.ts'
 export { runResponse, type RunResponseOptions } from './run-response.ts'

@@ -63,3 +63,20 @@ function decodeId(encoded = ''): string {
 export function notFound(): ProblemError {
   return new ProblemError('not_found', 'There is nothing here')
 }
+
+/** The paths that the handler answers, in the notation that routers share; for adapters. */
+export const routePaths: readonly string[] = [
+  '/runs',
+  '/runs/:runId',
+  '/runs/:runId/events',
+  '/runs/:runId/cancel',
+  '/ui-message-stream',
+  '/ui-message-stream/:chatId/stream',
+  '/ag-ui',
+]
+
+/** Whether a path, without the one that the handler is mounted under, is the handler's to answer, if only with an error. */
+export function isRoutePath(path: string): boolean {
+  const bare = path.replace(/\/$/, '')
+  return patterns.some((pattern) => pattern.path.test(bare))
+}

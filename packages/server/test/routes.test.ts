@@ -187,7 +187,7 @@ test('two requests at once under one run id run once', async () => {
   const served = await serve()
   const body = { ...question, runId: crypto.randomUUID() }
   const responses = await Promise.all([served.post('/runs', body), served.post('/runs', body)])
-  const statuses = responses.map(({ status }) => status).sort()
+  const statuses = responses.map(({ status }) => status).toSorted((a, b) => a - b)
   expect(statuses[0]).toBe(200)
   await Promise.all(responses.map((response) => response.text()))
   expect(served.claude.requests).toHaveLength(2)

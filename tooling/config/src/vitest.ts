@@ -1,7 +1,8 @@
 import { basename, dirname, join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-const conditions = ['import', 'module', 'node', 'default']
+// Node is given these too: with `import` or `module` among them, a `require` inside a dependency gets an ES module.
+const conditions = ['node', 'default']
 
 type AnyTestOptions = NonNullable<ViteUserConfig['test']>
 

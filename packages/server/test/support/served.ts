@@ -38,8 +38,8 @@ export interface Served {
   readonly runs: RunStore
   /** Everything that went to `onError`. */
   readonly errors: unknown[]
-  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>
-  get(path: string, headers?: Record<string, string>): Promise<Response>
+  readonly post: (path: string, body?: unknown, headers?: Record<string, string>) => Promise<Response>
+  readonly get: (path: string, headers?: Record<string, string>) => Promise<Response>
 }
 
 export interface ServeOptions {

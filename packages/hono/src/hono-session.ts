@@ -1,0 +1,42 @@
+import { MillraceError } from '@millrace/core'
+import { honoContext } from './hono-context.ts'
+
+export interface HonoSessionOptions {
+  /** Where the id stands in the session's data. Default: `millrace`. */
+  readonly key?: string
+}
+
+type Data = Readonly<Record<string, unknown>>
+
+/** What `@hono/session` puts on a context, as far as it is needed here. */
+interface ContextSession {
+  get(): Promise<Data | null>
+  update(change: (before: Data | null) => Data): Promise<void>
+}
+
+/**
+ * For the handler's option `sessionId`, with `useSession()` of `@hono/session` in front of it: a conversation for each
+ * session. The session holds a random id and nothing else.
+ *
+ * @throws MillraceError `invalid_option` for a request without a session; what the session's store fails with
+ */
+export function honoSession({ key = 'millrace' }: HonoSessionOptions = {}): (request: Request) => Promise<string> {
+  return async (request) => {
+    const session: unknown = honoContext(request).get('session')
+    if (!isContextSession(session)) {
+      throw new MillraceError('invalid_option', 'sessionId: useSession() must stand before the handler', {
+        path: 'sessionId',
+      })
+    }
+    const held = (await session.get())?.[key]
+    if (typeof held === 'string' && held !== '') return held
+    const id = crypto.randomUUID()
+    await session.update((before) => ({ ...before, [key]: id }))
+    return id
+  }
+}
+
+function isContextSession(session: unknown): session is ContextSession {
+  if (typeof session !== 'object' || session === null) return false
+  return typeof Reflect.get(session, 'get') === 'function' && typeof Reflect.get(session, 'update') === 'function'
+}
