@@ -62,6 +62,9 @@ const violations: Record<string, [path: string, text: string][]> = {
     ['packages/core/test/Event.test.ts', 'export const a = 1'],
   ],
   'unicorn/prefer-node-protocol': [[source, "export { readFileSync } from 'fs'"]],
+  'vitest/expect-expect': [
+    ['packages/core/test/a.test.ts', "import { it } from 'vitest'\nit('a', () => Promise.resolve())"],
+  ],
   'vitest/no-disabled-tests': [
     ['packages/core/test/a.test.ts', "import { expect, it } from 'vitest'\nit.skip('a', () => expect(1).toBe(1))"],
     [
@@ -151,6 +154,9 @@ describe('what the house style allows is allowed', () => {
       'packages/parity/src/bin.ts',
       "console.log('a')\nprocess.stdout.write('b')\nexport const a = 1",
     ],
+    ['a test of types', 'packages/core/test/a.test.ts', testOf('expectTypeOf(1).toBeNumber()')],
+    ['a test whose assertions are elsewhere', 'packages/core/test/a.test.ts', testOf('expectRefusal()')],
+    ['a property', 'packages/core/test/a.test.ts', testOf('fc.assert(1)')],
     ['a configuration file', 'packages/core/vitest.config.ts', 'export default { a: 1 }'],
     ['Node in a Node package', 'packages/node/src/a.ts', 'export const a = (): unknown => process.env'],
     ['Node behind a Node entry', 'packages/tool-progress/src/node.ts', 'export const a = (): unknown => process.env'],
@@ -179,4 +185,8 @@ function switchWithDefault(): string {
 
 function testWithCondition(): string {
   return "import { expect, it } from 'vitest'\nit.skipIf(Math.random() > 2)('a', () => expect(1).toBe(1))"
+}
+
+function testOf(body: string): string {
+  return `import { it } from 'vitest'\nit('a', () => {\n  ${body}\n})`
 }
