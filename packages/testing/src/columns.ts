@@ -2,7 +2,7 @@ import { isObject, isString } from './json.ts'
 import type { Job, LoopReport } from './job.ts'
 import type { Layout, Production } from './layout.ts'
 import { findLeaks } from './leaks.ts'
-import { assistantText, endsWithFinal, finalText, isSaid } from './shown-text.ts'
+import { assistantText, endsWithFinal, finalTexts, isSaid } from './shown-text.ts'
 import { validateMessages } from './validate-messages.ts'
 
 /**
@@ -92,7 +92,7 @@ function onceProblem({ layout, runs, report, isOddAnswer }: RunEvidence): string
 function textProblem({ job, report, productions, isOddAnswer }: RunEvidence): string | undefined {
   const whole = assistantText(report.messages, job.messages.length)
   if (report.shown !== whole) return `shown ${quote(report.shown)}, history has ${quote(whole)}`
-  if (report.text !== whole && report.text !== finalText(report.messages)) {
+  if (report.text !== whole && !finalTexts(report.messages).includes(report.text)) {
     return `returned ${quote(report.text)}, history has ${quote(whole)}`
   }
   const isComplete = report.outcome === 'completed' && !isOddAnswer

@@ -35,10 +35,14 @@ export function partialTexts(messages: readonly JsonObject[]): readonly string[]
   for (let last = messages.length - 1; last >= 1 && isGoOn(messages[last]);) {
     let first = last - 1
     while (first >= 0 && messages[first]?.role === 'assistant') first--
-    const said = messages.slice(first + 1, last).flatMap((message) => contentBlocks(message))
-    if (said.length === 0 || said.some((block) => block.type === 'tool_use')) break
-    text = joinText(said) + text
-    if (text !== '') partials.unshift(text)
+    const said = messages.slice(first + 1, last).map(contentBlocks)
+    if (said.length === 0 || said.flat().some((block) => block.type === 'tool_use')) break
+    // Of several messages in a row, the first ones may be an earlier answer, which a pause ended.
+    for (let from = said.length - 1; from >= 0; from--) {
+      const partial = joinText(said.slice(from).flat()) + text
+      if (partial !== '') partials.unshift(partial)
+    }
+    text = joinText(said.flat()) + text
     last = first
   }
   return partials

@@ -36,11 +36,13 @@ function hasResult(conversation: Conversation): boolean {
   return conversation.resultsOf('save_note').length > 0
 }
 
-/** The id of the search that the last, paused assistant message leaves open. */
-function pendingSearch(conversation: Conversation): string | undefined {
-  const last = conversation.messages.at(-1)
-  const block = last?.role === 'assistant' ? contentBlocks(last).at(-1) : undefined
-  return block?.type === 'server_tool_use' && isString(block.id) ? block.id : undefined
+/** The id of the second search, with which the first turn pauses; also where its answer has been broken off since. */
+function secondSearch(conversation: Conversation): string | undefined {
+  const searches = conversation.messages
+    .flatMap((message) => (message.role === 'assistant' ? contentBlocks(message) : []))
+    .filter((block) => block.type === 'server_tool_use')
+  const id = searches.at(-1)?.id
+  return isString(id) && id.startsWith('srvtoolu_second') ? id : undefined
 }
 
 const webSearch: Layout = {
@@ -57,7 +59,7 @@ const webSearch: Layout = {
         turns: [{ content: [text('It rains in Bergen, and you have a note of it.', [citation])] }],
       }
     }
-    const pending = pendingSearch(conversation)
+    const pending = secondSearch(conversation)
     if (pending !== undefined) {
       const content = [searchResult(pending), text('It rains there.', [citation]), save]
       return { step: 'found', isFinal: false, turns: [{ content }] }

@@ -11,10 +11,13 @@ export function assistantText(messages: readonly unknown[], start: number): stri
     .join('')
 }
 
-/** The text of the assistant messages behind the last user message. */
-export function finalText(messages: readonly unknown[]): string {
+/** The text of the final message, and that of the whole answer: an answer that was continued has several messages. */
+export function finalTexts(messages: readonly unknown[]): readonly string[] {
   const lastUser = messages.findLastIndex((message) => isObject(message) && message.role === 'user')
-  return assistantText(messages, lastUser + 1)
+  const lastResult = messages.findLastIndex(
+    (message) => isObject(message) && contentBlocks(message).some((block) => block.type === 'tool_result'),
+  )
+  return [assistantText(messages, lastUser + 1), assistantText(messages, lastResult + 1)]
 }
 
 /** What a text must be made of. */
@@ -46,12 +49,26 @@ export function isSaid(shown: string, productions: readonly Production[], rule: 
           if (rest === text) return true
         } else if (rest.startsWith(text) && goesOn(from + text.length, index)) return true
         else if (!rule.isComplete && text.startsWith(rest)) return true
+        else if (brokenOff(production, rest).some((length) => goesOn(from + length, index))) return true
       }
     }
     // The step was asked for and left nothing behind.
     return said(from, index + 1)
   }
   return said(0, 0)
+}
+
+/**
+ * The lengths at which `rest` may leave the text behind a production's calls: who cannot withdraw text keeps it as far
+ * as it came.
+ */
+function brokenOff(production: Production, rest: string): readonly number[] {
+  if (production.isFinal || production.leading === production.texts.length) return []
+  const leading = production.texts.slice(0, production.leading).join('')
+  const whole = production.texts.join('')
+  let same = 0
+  while (same < whole.length && whole[same] === rest[same]) same++
+  return same <= leading.length ? [] : Array.from({ length: same - leading.length }, (_, more) => leading.length + more + 1)
 }
 
 function wordings(production: Production): readonly string[] {
