@@ -71,7 +71,10 @@ const unit: fc.Arbitrary<ContentBlock[]> = fc.oneof(
   { weight: 1, arbitrary: fc.uuid().map((id) => one({ type: 'redacted_thinking', data: redactedData(id) })) },
   { weight: 3, arbitrary: serverPair },
   { weight: 2, arbitrary: mcpPair },
-  { weight: 1, arbitrary: fc.constant(one({ type: 'mcp_tool_listing', server_name: 'echo', tools: [{ name: 'echo' }] })) },
+  {
+    weight: 1,
+    arbitrary: fc.constant(one({ type: 'mcp_tool_listing', server_name: 'echo', tools: [{ name: 'echo' }] })),
+  },
   { weight: 1, arbitrary: fc.constant(one({ type: 'container_upload', file_id: 'file_1' })) },
   { weight: 1, arbitrary: fc.constant(one({ type: 'fallback', from: 'claude-a', to: 'claude-b' })) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('hologram'), beam: anyInput, text_of_it: anyText }).map(one) },
@@ -123,8 +126,9 @@ const toolTurn = turn(
 const compactionTurn = turn(compaction, fc.constant('compaction'))
 
 /** A pause in a server tool, and the turn that brings its result. */
-const pausedTurns: fc.Arbitrary<Turn[]> = fc.tuple(fc.uuid(), units(), units(1), anyInput).chain(
-  ([uuid, before, after, input]) => {
+const pausedTurns: fc.Arbitrary<Turn[]> = fc
+  .tuple(fc.uuid(), units(), units(1), anyInput)
+  .chain(([uuid, before, after, input]) => {
     const id = `srvtoolu_${uuid}`
     const call = { type: 'server_tool_use', id, name: 'web_search', input }
     const result = { type: 'web_search_tool_result', tool_use_id: id, content: [] }
@@ -135,36 +139,45 @@ const pausedTurns: fc.Arbitrary<Turn[]> = fc.tuple(fc.uuid(), units(), units(1),
         fc.constant('tool_use'),
       ),
     )
-  },
-)
+  })
 
 /** A call that code on the server makes, which waits for its result. */
-const programmaticTurns: fc.Arbitrary<Turn[]> = fc.tuple(fc.uuid(), units(), units(1)).chain(([uuid, before, after]) => {
-  const id = `srvtoolu_${uuid}`
-  const caller = { type: 'code_execution_20260120', tool_id: id }
-  return fc.tuple(
-    turn(
-      fc.constant([
-        ...before,
-        { type: 'server_tool_use', id, name: 'code_execution', input: { code: 'look_up()' } },
-        { type: 'tool_use', id: `toolu_${uuid}`, name: 'look_up', input: { by: 'code' }, caller },
-      ]),
-      fc.constant('tool_use'),
-    ),
-    turn(
-      fc.constant([
-        { type: 'code_execution_tool_result', tool_use_id: id, content: { type: 'code_execution_result' } },
-        ...after,
-        { type: 'tool_use', id: `toolu_b_${uuid}`, name: 'look_up', input: {} },
-      ]),
-      fc.constant('tool_use'),
-    ),
-  )
-})
+const programmaticTurns: fc.Arbitrary<Turn[]> = fc
+  .tuple(fc.uuid(), units(), units(1))
+  .chain(([uuid, before, after]) => {
+    const id = `srvtoolu_${uuid}`
+    const caller = { type: 'code_execution_20260120', tool_id: id }
+    return fc.tuple(
+      turn(
+        fc.constant([
+          ...before,
+          { type: 'server_tool_use', id, name: 'code_execution', input: { code: 'look_up()' } },
+          { type: 'tool_use', id: `toolu_${uuid}`, name: 'look_up', input: { by: 'code' }, caller },
+        ]),
+        fc.constant('tool_use'),
+      ),
+      turn(
+        fc.constant([
+          { type: 'code_execution_tool_result', tool_use_id: id, content: { type: 'code_execution_result' } },
+          ...after,
+          { type: 'tool_use', id: `toolu_b_${uuid}`, name: 'look_up', input: {} },
+        ]),
+        fc.constant('tool_use'),
+      ),
+    )
+  })
 
 const lastTurn = turn(
   units(),
-  fc.constantFrom('end_turn', 'end_turn', 'max_tokens', 'stop_sequence', 'refusal', 'model_context_window_exceeded', 'a_reason_of_tomorrow'),
+  fc.constantFrom(
+    'end_turn',
+    'end_turn',
+    'max_tokens',
+    'stop_sequence',
+    'refusal',
+    'model_context_window_exceeded',
+    'a_reason_of_tomorrow',
+  ),
 )
 
 const cutCallTurn = turn(
