@@ -1,0 +1,132 @@
+import { defineTool, type Tool, ToolError } from '@millrace/core'
+import { jsonSchema } from '@millrace/json-schema'
+import { create, type CreateInput, edit, type EditInput, insert, type InsertInput } from './change.ts'
+import type { WorkspaceSettings } from './settings.ts'
+import { view, type ViewInput } from './view.ts'
+
+const path = { type: 'string', description: 'Relative to the workspace, such as src/main.ts' } as const
+const range = { type: 'array', items: { type: 'integer' }, minItems: 2, maxItems: 2 } as const
+
+/** `view`. */
+export function viewTool(settings: WorkspaceSettings): Tool {
+  return defineTool({
+    name: 'view',
+    description: 'Shows a text file with line numbers, or what a folder holds, two levels deep.',
+    readOnly: true,
+    inputSchema: jsonSchema<ViewInput>({
+      type: 'object',
+      required: ['path'],
+      additionalProperties: false,
+      properties: {
+        path,
+        view_range: { ...range, description: 'First and last line, from 1; -1 as the last is the end of the file' },
+      },
+    }),
+    run: (input) => view(input, settings),
+  })
+}
+
+/** `edit`. */
+export function editTool(settings: WorkspaceSettings): Tool {
+  return defineTool({
+    name: 'edit',
+    description: 'Replaces text in a file. old_str must match exactly one place, unless replace_all is set.',
+    inputSchema: jsonSchema<EditInput>({
+      type: 'object',
+      required: ['path', 'old_str', 'new_str'],
+      additionalProperties: false,
+      properties: {
+        path,
+        old_str: { type: 'string', description: 'The text to replace, exactly as it stands in the file' },
+        new_str: { type: 'string', description: 'The text to put in its place; empty to delete it' },
+        replace_all: { type: 'boolean', description: 'Replace every place. Default: false' },
+      },
+    }),
+    run: (input) => edit(input, settings),
+  })
+}
+
+/** `create`. */
+export function createTool(settings: WorkspaceSettings): Tool {
+  return defineTool({
+    name: 'create',
+    description:
+      'Writes a text file, and the folders that it needs. A file that exists is only replaced with overwrite.',
+    inputSchema: jsonSchema<CreateInput>({
+      type: 'object',
+      required: ['path', 'file_text'],
+      additionalProperties: false,
+      properties: {
+        path,
+        file_text: { type: 'string', description: 'The whole text' },
+        overwrite: { type: 'boolean', description: 'Replace a file that exists. Default: false' },
+      },
+    }),
+    run: (input) => create(input, settings),
+  })
+}
+
+type TextEditorInput =
+  | ({ readonly command: 'view' } & ViewInput)
+  | ({ readonly command: 'str_replace' } & EditInput)
+  | ({ readonly command: 'create' } & CreateInput)
+  | ({ readonly command: 'insert' } & InsertInput)
+
+const commands = [
+  {
+    required: ['command', 'path'],
+    properties: { command: { const: 'view' }, path, view_range: range },
+  },
+  {
+    required: ['command', 'path', 'old_str'],
+    properties: { command: { const: 'str_replace' }, path, old_str: { type: 'string' }, new_str: { type: 'string' } },
+  },
+  {
+    required: ['command', 'path', 'file_text'],
+    properties: { command: { const: 'create' }, path, file_text: { type: 'string' } },
+  },
+  {
+    required: ['command', 'path', 'insert_line', 'insert_text'],
+    properties: {
+      command: { const: 'insert' },
+      path,
+      insert_line: { type: 'integer' },
+      insert_text: { type: 'string' },
+    },
+  },
+] as const
+
+/** Claude's own text editor. With `readOnly` its other commands than `view` are refused. */
+export function textEditorTool(settings: WorkspaceSettings): Tool {
+  const { readOnly } = settings
+  return defineTool({
+    name: 'str_replace_based_edit_tool',
+    description: 'Shows and changes text files.',
+    definition: { type: 'text_editor_20250728' },
+    readOnly,
+    inputSchema: jsonSchema<TextEditorInput>({
+      type: 'object',
+      required: ['command'],
+      properties: { command: { enum: ['view', 'str_replace', 'create', 'insert'] } },
+      allOf: commands.map(({ required, properties }) => ({
+        if: { properties: { command: properties.command } },
+        // oxlint-disable-next-line unicorn/no-thenable -- the keyword's name
+        then: { required, properties },
+      })),
+    }),
+    async run(input) {
+      if (readOnly && input.command !== 'view') throw new ToolError('The workspace is read-only: only view is allowed.')
+      switch (input.command) {
+        case 'view':
+          return view(input, settings)
+        case 'str_replace':
+          return edit({ path: input.path, old_str: input.old_str, new_str: input.new_str ?? '' }, settings)
+        case 'create':
+          // As Claude knows the command: it writes the file whether there is one or not.
+          return create({ path: input.path, file_text: input.file_text, overwrite: true }, settings)
+        case 'insert':
+          return insert(input, settings)
+      }
+    },
+  })
+}
