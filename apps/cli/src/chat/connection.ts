@@ -1,0 +1,61 @@
+import Anthropic from '@anthropic-ai/sdk'
+import type { ScriptedClaude } from '@millrace/testing'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Who answers. */
+export interface Connection {
+  readonly client: Anthropic
+  /** For the user: what it is, and where. */
+  readonly description: string
+  close(): Promise<void>
+}
+
+/** Starts the scripted server. */
+export type StartScripted = () => Promise<ScriptedClaude>
+
+/** The API that the environment names, else the scripted server. Rejects with what to set, where neither works. */
+export async function connect(env: Environment, startScripted: StartScripted = startDemoServer): Promise<Connection> {
+  const key = given(env['ANTHROPIC_API_KEY'])
+  const baseURL = given(env['ANTHROPIC_BASE_URL'])
+  if (key === undefined && baseURL === undefined) return connectToScripted(startScripted)
+  if (baseURL !== undefined && !URL.canParse(baseURL)) {
+    throw new Error(`ANTHROPIC_BASE_URL is "${baseURL}", which is no URL. Set it to one such as http://127.0.0.1:8080`)
+  }
+  return {
+    client: new Anthropic({
+      // A server of one's own may want no key; the client does not start without one.
+      apiKey: key ?? 'none',
+      ...(baseURL !== undefined && { baseURL }),
+    }),
+    description: `${baseURL ?? 'the Anthropic API'} (${key === undefined ? 'ANTHROPIC_BASE_URL, without a key' : 'ANTHROPIC_API_KEY'})`,
+    close: () => Promise.resolve(),
+  }
+}
+
+function given(value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === '' ? undefined : value.trim()
+}
+
+async function startDemoServer(): Promise<ScriptedClaude> {
+  const { demoScript, startClaude } = await import('@millrace/testing')
+  return startClaude({ script: demoScript, pace: { tokensPerSecond: 40 } })
+}
+
+async function connectToScripted(startScripted: StartScripted): Promise<Connection> {
+  try {
+    const claude = await startScripted()
+    return {
+      client: new Anthropic({ baseURL: claude.url, apiKey: 'not-needed-by-the-scripted-server' }),
+      description: `a scripted server on this machine (${claude.url}); set ANTHROPIC_API_KEY to talk to Claude`,
+      close: () => claude.close(),
+    }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(
+      'There is no model to talk to. Set ANTHROPIC_API_KEY to talk to Claude, or ANTHROPIC_BASE_URL to talk to another ' +
+        `server of the Messages API. The scripted server, which needs neither, did not start: ${why}`,
+      { cause },
+    )
+  }
+}

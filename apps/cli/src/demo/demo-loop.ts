@@ -1,0 +1,63 @@
+import Anthropic from '@anthropic-ai/sdk'
+import {
+  adaptLoop,
+  type AdaptedLoop,
+  type AgentEvent,
+  chatLoopPreset,
+  createAgent,
+  type FlagClient,
+  flagKeys,
+} from '@millrace/core'
+import { toolProgress } from '@millrace/tool-progress'
+import type { DemoTools } from './demo-tools.ts'
+import { createExistingLoop, type LoopArgs, type LoopResult } from './existing-loop.ts'
+
+/** A flag that the demo switches; every other one is left at its default. */
+export interface DemoFlag extends FlagClient {
+  set(on: boolean): void
+}
+
+export function createDemoFlag(): DemoFlag {
+  let streaming = false
+  return {
+    getBooleanDetails: (key, fallback) => ({ value: key === flagKeys.streaming ? streaming : fallback }),
+    set(on) {
+      streaming = on
+    },
+  }
+}
+
+export interface DemoLoopOptions {
+  readonly baseURL: string
+  readonly tools: DemoTools
+  readonly flags: FlagClient
+  readonly onEvent: (event: AgentEvent) => void
+  /** Milliseconds before the first retry. Default: the agent's own. */
+  readonly backoff?: number | undefined
+}
+
+/** An existing loop, wrapped: what its callers call stays the same. */
+export function createDemoLoop(options: DemoLoopOptions): AdaptedLoop<unknown, [LoopArgs], LoopResult> {
+  const { baseURL, tools, flags, onEvent, backoff } = options
+  const client = new Anthropic({ baseURL, apiKey: 'not-needed-by-the-scripted-server' })
+  const model = 'claude-scripted'
+  const executeAgentLoop = createExistingLoop({ client, model, tools: tools.loopTools })
+  const agent = createAgent({
+    client,
+    request: { model, max_tokens: 4096 },
+    tools: tools.agentTools,
+    use: [toolProgress()],
+    recovery: backoff === undefined ? {} : { backoff },
+  })
+  return adaptLoop({
+    legacy: executeAgentLoop,
+    agent,
+    ...chatLoopPreset<LoopArgs, LoopResult>({
+      fromResult: ({ text, messages }) => ({ text, messages }),
+      textOf: ({ text }) => text,
+      historyOf: ({ messages }) => messages,
+    }),
+    flags,
+    onEvent,
+  })
+}

@@ -1,0 +1,89 @@
+import { type Conversation, type ContentBlock, text, thinking, toolUse, type Turn } from '@millrace/testing'
+import { z } from 'zod'
+import type { Survey } from '../folder/survey.ts'
+
+/** What the user of the demo asks, in each of its runs. */
+export const question: string = 'How large is the source in this folder? Leave a note of it in the journal.'
+
+type Found = Pick<Survey, 'bytes' | 'compressed' | 'files' | 'largest' | 'lines'>
+
+const survey = z.object({
+  files: z.number(),
+  lines: z.number(),
+  bytes: z.number(),
+  compressed: z.number(),
+  largest: z.array(z.object({ path: z.string(), lines: z.number() })),
+})
+
+const firstTurn: Turn = {
+  content: [
+    thinking(
+      'They want to know how large the source is. I should not guess that: survey_folder can count it, and then I leave the note.',
+    ),
+    text('I will count it: every file, its lines and its bytes, and how small it compresses.'),
+    toolUse('survey_folder', { path: '.' }),
+  ],
+}
+
+/** The scripted model: it surveys, writes a note, and sums up what the survey found. Asked again, it words its answer differently. */
+export function demoModel(conversation: Conversation): Turn {
+  const [result] = conversation.resultsOf('survey_folder')
+  if (result === undefined) return firstTurn
+  if (result.isError) return { content: [text(`The folder could not be surveyed: ${result.text}`)] }
+  const found = survey.parse(JSON.parse(result.text))
+  if (conversation.resultsOf('write_note').length === 0) return noteTurn(found.files, found.lines)
+  return { content: [text(conversation.attempt === 2 ? otherWording(found) : finalWording(found))] }
+}
+
+function noteTurn(files: number, lines: number): Turn {
+  return {
+    content: [
+      text('The numbers are there. I leave the note before I sum up.'),
+      toolUse('write_note', { note: `${files} files, ${lines} lines` }),
+    ],
+  }
+}
+
+/** The text that the model gives for what a survey found. */
+export function finalWording({ files, lines, bytes, compressed, largest }: Found): string {
+  const share = Math.round((100 * compressed) / Math.max(1, bytes))
+  const names = largest.map(({ path, lines }) => `${path} (${lines} lines)`).join(', ')
+  return [
+    `There are ${files} files with ${lines} lines in all, that is ${bytes} bytes.`,
+    `Compressed, ${share} % of them are left, which is usual for source code.`,
+    `The largest are ${names}.`,
+    'The note is in the journal, once.',
+  ].join(' ')
+}
+
+function otherWording(found: Found): string {
+  return finalWording(found).replace('Compressed, ', 'Brotli makes them smaller: only ')
+}
+
+/** The events of a turn's stream before the one that carries this word (0-based) of a block's text. */
+export function eventOfWord(content: readonly ContentBlock[], block: number, word: number): number {
+  const before = content.slice(0, block).reduce((sum, each) => sum + 2 + deltas(each), 0)
+  // `message_start`, `ping`, and the block's own start.
+  return 2 + before + 1 + word
+}
+
+/** How many deltas a block is sent in: one for each word, one for a signature, one that opens a tool's input. */
+function deltas(block: ContentBlock): number {
+  const words = (value: unknown): number =>
+    typeof value === 'string' ? (value.match(/\s*\S+|\s+$/gu)?.length ?? 0) : 0
+  if (block.type === 'tool_use') return 1 + words(JSON.stringify(block.input))
+  return block.type === 'thinking' ? words(block.thinking) + 1 : words(block.text)
+}
+
+/** Where the second run of the demo loses its streams. */
+export const cuts: readonly { readonly turn: number; readonly event: number; readonly where: string }[] = [
+  { turn: 1, event: eventOfWord(firstTurn.content, 1, 8), where: 'in the middle of a sentence' },
+  {
+    turn: 2,
+    // Everything has arrived by then, but for the message's end.
+    event: eventOfWord([...noteTurn(0, 0).content, text('')], 2, -1),
+    where: 'behind the call of write_note, before the end of the message',
+  },
+  { turn: 3, event: 26, where: 'in the answer' },
+  { turn: 3, event: 26, where: 'in the answer once more, which now has another wording' },
+]
