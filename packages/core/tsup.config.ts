@@ -1,3 +1,7 @@
 import { definePackage } from '@millrace/config/tsup'
 
-export default definePackage({ index: 'src/index.ts', conformance: 'src/conformance/index.ts' })
+export default definePackage({
+  index: 'src/index.ts',
+  memory: 'src/memory.ts',
+  conformance: 'src/conformance/index.ts',
+})

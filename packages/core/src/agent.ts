@@ -80,6 +80,7 @@ function startRun(
 ): AgentRun {
   const { runtime, onWarning } = settings
   const { state, tail } = rebuilt
+  const drains: Promise<void>[] = []
   let journal = noJournal
   return createRun({
     runId,
@@ -89,10 +90,13 @@ function startRun(
     async drive(handle) {
       handle.attach(input.callbacks, input.signal)
       journal = await openStore(handle)
-      return drive(settings, input, rebuilt, handle, journal)
+      return drive(settings, input, rebuilt, handle, journal, drains)
     },
     crashed: (error) => toResult(runId, state, { outcome: 'failed', error }),
-    finish: (last) => journal.finish(last),
+    async finish(last) {
+      await journal.finish(last)
+      await Promise.all(drains)
+    },
   })
 }
 
@@ -102,6 +106,7 @@ async function drive(
   { state, decision: stored, pending }: RebuiltRun,
   handle: RunHandle,
   journal: Journal,
+  drains: Promise<void>[],
 ): Promise<RunResult> {
   const decision = stored ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
@@ -127,6 +132,7 @@ async function drive(
     flagContext: flagContext(input.user),
     state,
     journal,
+    drains,
     pending,
   }
   const layers = settings.use.flatMap(({ name, run: around }): Layer<RunScope, RunResult>[] =>

@@ -13,6 +13,7 @@ export interface AttemptOptions {
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal
   readonly ready: () => Promise<void> | undefined
+  readonly onDrain: (drained: Promise<void>) => void
   readonly view: TurnView
   /** Told of each call as soon as its block is whole. */
   readonly onCall: (call: ToolUseBlock) => void
@@ -37,7 +38,7 @@ export type AttemptEnd =
 
 /** Asks the model once, through either source, and shows what arrives. Never rejects. */
 export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
-  const { source, request, signal, ready, view, onCall, acceptsInvalidInput } = options
+  const { source, request, signal, ready, onDrain, view, onCall, acceptsInvalidInput } = options
   const accumulator = createAccumulator()
   const link = linkedController(signal)
 
@@ -61,7 +62,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   }
 
   try {
-    for await (const batch of source.open(request, { signal: link.signal, ready })) {
+    for await (const batch of source.open(request, { signal: link.signal, ready, onDrain })) {
       const error = take(batch)
       if (error !== undefined) {
         // Leaving a stream that is whole lets its connection live on; this one must be closed.

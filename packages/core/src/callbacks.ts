@@ -1,5 +1,5 @@
 import { type ClientError, clientError, MillraceError } from './errors.ts'
-import type { AgentEvent, ToolResultContent } from './events.ts'
+import type { AgentEvent, ToolResultContent, TurnRetracted } from './events.ts'
 import type { ToolProgress } from './tools/define-tool.ts'
 
 /** The last argument of each callback. */
@@ -59,8 +59,8 @@ export function createCallbackDispatcher(
 ): CallbackDispatcher {
   let turn = 0
   let thinkingRetracted = false
-  /** The text shown in this turn, by block; kept only where somebody may ask for it back. */
-  let shown: { readonly block: number; text: string }[] = []
+  /** The text shown, by turn and block; kept only where somebody may ask for it back. */
+  let shown: { readonly turn: number; readonly block: number; text: string }[] = []
   const inputs = new Map<string, unknown>()
 
   const meta = (toolUseId?: string): CallbackMeta =>
@@ -91,23 +91,23 @@ export function createCallbackDispatcher(
   function showText(block: number, text: string): void {
     if (callbacks.onRetract !== undefined) {
       const last = shown.at(-1)
-      if (last?.block === block) last.text += text
-      else shown.push({ block, text })
+      if (last?.turn === turn && last.block === block) last.text += text
+      else shown.push({ turn, block, text })
     }
     call('onText', () => callbacks.onText?.(text, meta()))
   }
 
-  function retract(fromBlock: number, fromOffset: number): void {
+  function retract(from: TurnRetracted): void {
     let withdrawn = ''
     for (const entry of shown) {
-      if (entry.block < fromBlock) continue
-      const keep = entry.block === fromBlock ? fromOffset : 0
+      if (entry.turn !== from.turn || entry.block < from.fromBlock) continue
+      const keep = entry.block === from.fromBlock ? from.fromOffset : 0
       withdrawn += entry.text.slice(keep)
       entry.text = entry.text.slice(0, keep)
     }
     shown = shown.filter((entry) => entry.text !== '')
     thinkingRetracted = true
-    if (withdrawn !== '') call('onRetract', () => callbacks.onRetract?.({ turn, text: withdrawn }, meta()))
+    if (withdrawn !== '') call('onRetract', () => callbacks.onRetract?.({ turn: from.turn, text: withdrawn }, meta()))
   }
 
   function dispatch(event: AgentEvent): void {
@@ -115,7 +115,6 @@ export function createCallbackDispatcher(
       case 'turn.started':
         if (event.turn !== turn) {
           turn = event.turn
-          shown = []
           thinkingRetracted = false
         }
         break
@@ -129,7 +128,7 @@ export function createCallbackDispatcher(
         }
         break
       case 'turn.retracted':
-        retract(event.fromBlock, event.fromOffset)
+        retract(event)
         break
       case 'tool.started':
         inputs.set(event.toolUseId, event.input)

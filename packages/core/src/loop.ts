@@ -49,12 +49,9 @@ async function commitContinued(
   result: TurnResult,
   tools: ToolRunner,
 ): Promise<undefined> {
-  const calls = callsOf(result.blocks)
   tools.discard([])
   await addTurn(run, turn, result, result.blocks, null)
-  const answers = tools.refuse(calls, 'The call was not run: the connection failed before its turn was whole')
-  const prompt = { type: 'text', text: run.settings.recovery.continuePrompt }
-  run.state.added.push(userMessage([...toResults(answers), prompt]))
+  run.state.added.push(userMessage([{ type: 'text', text: run.settings.recovery.continuePrompt }]))
 }
 
 /** Keeps what an interrupt or a failure leaves of a turn. */
@@ -65,18 +62,21 @@ async function commitPartial(
   tools: ToolRunner,
 ): Promise<LoopEnd> {
   const committed = run.state.added.length
+  if (result.status === 'failed') {
+    tools.discard([])
+    // Calls that could be trusted have been salvaged; any other is better not there than answered as not run.
+    await addTurn(run, turn, result, keptOfPartial(result.blocks.filter(({ kind }) => kind !== 'tool_use')), null)
+    return { outcome: 'failed', error: result.error, committed }
+  }
   const kept = keptOfPartial(result.blocks)
   const calls = callsOf(kept)
   tools.discard(calls)
   await addTurn(run, turn, result, kept, null)
-  if (result.status === 'interrupted') {
-    addResults(run, await tools.run(calls, result.attempt))
-    return { outcome: 'interrupted' }
-  }
-  addResults(run, tools.refuse(calls, 'The call was not run: the connection failed before the turn was whole'))
-  return { outcome: 'failed', error: result.error, committed }
+  addResults(run, await tools.run(calls, result.attempt))
+  return { outcome: 'interrupted' }
 }
 
+/** Adds a whole turn, and goes on to what it leads to. */
 async function commitWhole(
   run: RunContext,
   turn: number,
@@ -100,8 +100,11 @@ async function leadOn(
   attempt: number,
   tools: ToolRunner,
 ): Promise<LoopEnd | undefined> {
-  if (isPause(stopReason)) return run.state.pauses > run.settings.limits.pauses ? { outcome: 'limit' } : undefined
-  if (stopReason === 'tool_use') return runCalls(run, attempt, blocks, tools)
+  const isPaused = isPause(stopReason)
+  // A pause waits for no answer of ours, unless it left calls behind.
+  if (stopReason === 'tool_use' || (isPaused && callsOf(blocks).length > 0))
+    return runCalls(run, attempt, blocks, tools)
+  if (isPaused) return run.state.pauses > run.settings.limits.pauses ? { outcome: 'limit' } : undefined
   // Any other end starts no tool: of a call that `max_tokens` cut, nobody knows what was still to come.
   tools.discard([])
   const why = `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`

@@ -24,6 +24,8 @@ export interface RunContext {
   readonly flagContext: FlagContext
   readonly state: RunState
   readonly journal: Journal
+  /** Connections that are let go in the background; the run's result waits for them, its last event does not. */
+  readonly drains: Promise<void>[]
   /** Where the run was taken over: its last turn, which has not led on to anything yet. */
   readonly pending: PendingTurn | undefined
 }

@@ -222,7 +222,7 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
       reason = why
       compare()
       for (const { index, block, text } of blocks) {
-        const final = text === '' ? initialText(block) : text
+        const final = text === '' ? initialText(block) || emptyInput(block) : text
         if (block.type === 'text' && isBlank(final)) continue
         open(identify(index, block), true)
         show(index, final)
@@ -268,6 +268,11 @@ function initialText(block: ContentBlock): string {
   if (block.type === 'thinking') return typeof thinking === 'string' ? thinking : ''
   if (!block.type.endsWith('tool_use')) return ''
   return isRecord(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : ''
+}
+
+/** A call without arguments is shown as one with an empty object, whether its JSON was sent or not. */
+function emptyInput({ type }: ContentBlock): string {
+  return type.endsWith('tool_use') ? '{}' : ''
 }
 
 export function isBlank(text: string): boolean {

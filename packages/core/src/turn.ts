@@ -71,7 +71,7 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
     const mode = modeOf(request)
     handle.emit({ type: 'turn.started', turn, attempt, mode })
     view.begin(attempt, reason)
-    const end = await ask(run, { turn, attempt, request, view, tools, reason })
+    const end = await ask(run, { turn, attempt, request, view, tools })
     tellBreaker(permit, end)
     // What clients see is this attempt, unless it had only repeated the one before when it ended.
     if (shown === undefined || !view.repeating) shown = end
@@ -157,12 +157,10 @@ interface Ask {
   readonly request: Request
   readonly view: TurnView
   readonly tools: ToolRunner
-  /** Why the attempt before failed. */
-  readonly reason: FallbackReason
 }
 
 /** Makes one request, inside the middleware. */
-async function ask(run: RunContext, { turn, attempt, request, view, tools, reason }: Ask): Promise<AttemptEnd> {
+async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask): Promise<AttemptEnd> {
   const { settings, scope, handle } = run
   const definitions = settings.tools()
   const first: TurnScope = { ...scope, turn, attempt, mode: modeOf(request), request: buildRequest(run, definitions) }
@@ -179,15 +177,15 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools, reaso
         request: changed.request,
         signal: handle.signal,
         ready: () => readyToRead(run),
+        onDrain: (drained) => void run.drains.push(drained),
         view,
         onCall: (call) => {
           if (settings.eagerTools) tools.startEarly(call, attempt)
         },
-        acceptsInvalidInput: ({ block }) => {
-          const { name } = block
-          const eager = typeof name === 'string' && definitions.get(name)?.definition['eager_input_streaming'] === true
-          return eager || (attempt > 1 && reason === 'invalid_tool_input')
-        },
+        // Asking again without streaming gives a parsed input; only where that was not possible is the model told.
+        acceptsInvalidInput: ({ block: { name } }) =>
+          request === 'collected' ||
+          (typeof name === 'string' && definitions.get(name)?.definition['eager_input_streaming'] === true),
       })
       return end
     },

@@ -17,7 +17,7 @@ import {
   emitLegacyText,
   failedResult,
   type Handover,
-  legacyText,
+  legacyAnswer,
   type LoopEnd,
   type Relayed,
 } from './legacy-run.ts'
@@ -228,7 +228,7 @@ async function driveLegacy<This, Args extends unknown[], R>(
   try {
     const value = await legacy.apply(self, args)
     const handed = { runId: handle.runId, messages: [], newMessages: [], ledger: createToolLedger(), error: undefined }
-    const text = legacyText(handover, self, args, value, handed, handle)
+    const { text } = legacyAnswer(handover, self, args, value, handed, handle)
     emitLegacyText(handle, 1, text)
     return { result: completedResult(handle.runId, [], [], text), end: { value } }
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { RunHandle } from '../create-run.ts'
 import { MillraceError } from '../errors.ts'
 import type { FallbackReason } from '../events.ts'
-import { blocksOf, closeHistory, userMessage } from '../history.ts'
+import { answerText, blocksOf, closeHistory, userMessage } from '../history.ts'
 import type { Message } from '../messages.ts'
 import { readRetraction } from '../options/run-input.ts'
 import { isFaultCode } from '../recovery/faults.ts'
@@ -15,7 +15,7 @@ import {
   type Driven,
   emitLegacyText,
   type HandedOver,
-  legacyText,
+  legacyAnswer,
   readLegacy,
   type Relayed,
 } from './legacy-run.ts'
@@ -53,11 +53,14 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
   const stage = relayed.shown.has(turn) ? 'after_output' : 'before_output'
   handle.report(error)
   handle.emit({ type: 'fallback', turn, from: relayed.lastMode, to: 'legacy', reason, stage })
-  for (const withdrawn of plan.retract) {
-    handle.emit({ type: 'turn.retracted', turn: withdrawn, attempt: 1, fromBlock: 0, fromOffset: 0, reason })
-  }
   if (options.legacyReports === true) handle.attach({}, input.signal)
   handle.emit({ type: 'turn.started', turn: turn + 1, attempt: 1, mode: 'legacy' })
+  // Only when there is something to show instead: if the legacy loop fails as well, what was said stays.
+  const retract = (): void => {
+    for (const withdrawn of plan.retract) {
+      handle.emit({ type: 'turn.retracted', turn: withdrawn, attempt: 1, fromBlock: 0, fromOffset: 0, reason })
+    }
+  }
 
   const handed: HandedOver = {
     runId: handle.runId,
@@ -68,8 +71,8 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
   }
   try {
     return plan.type === 'call'
-      ? await callAnew(given, handed, turn + 1)
-      : await letGoOn(given, handed, plan.retract.includes(turn) ? '' : (relayed.shown.get(turn) ?? ''), turn + 1)
+      ? await callAnew(given, handed, retract, turn + 1)
+      : await letGoOn(given, handed, retract, turn + 1)
   } catch (cause) {
     const failed = new MillraceError('legacy_failed', 'The run failed, and so did the loop it was handed over to', {
       cause,
@@ -86,6 +89,7 @@ function givenMessages({ messages, newMessages }: RunResult): readonly Message[]
 async function callAnew<This, Args extends unknown[], R>(
   { options, self, args, handle, ledger, result }: HandOver<This, Args, R>,
   handed: HandedOver,
+  retract: () => void,
   turns: number,
 ): Promise<Driven<R>> {
   const { legacy, handover, scope } = options
@@ -103,9 +107,10 @@ async function callAnew<This, Args extends unknown[], R>(
       reused: true,
     })
   const value = await (handover === 'restart' && scope !== undefined ? scope.run({ ledger, onReuse }, call) : call())
-  const text = legacyText(handover, self, args, value, handed, handle)
+  const { messages, text } = legacyAnswer(handover, self, args, value, handed, handle)
+  retract()
   emitLegacyText(handle, turns, text)
-  const completed = completedResult(handle.runId, givenMessages(result), [], text)
+  const completed = completedResult(handle.runId, givenMessages(result), messages, text)
   return { result: { ...completed, usage: result.usage, turns }, end: { value } }
 }
 
@@ -113,16 +118,19 @@ async function callAnew<This, Args extends unknown[], R>(
 async function letGoOn<This, Args extends unknown[], R>(
   { options, self, args, handle, result }: HandOver<This, Args, R>,
   handed: HandedOver,
-  shownBefore: string,
+  retract: () => void,
   turns: number,
 ): Promise<Driven<R>> {
   const { legacy, handover, fromResult } = options
   if (typeof handover !== 'object') throw new TypeError('unreachable: planned with a handover')
   const value = await legacy.apply(self, handover.toArgs.apply(self, [handed, ...args]))
   const added = readLegacy(handover, self, args, value, handed)
+  retract()
   emitLegacyText(handle, turns, added.text)
   const newMessages = [...handed.newMessages, ...added.messages]
-  const completed = completedResult(handle.runId, givenMessages(result), newMessages, shownBefore + added.text)
+  const hasCalls = added.messages.flatMap(blocksOf).some(({ type }) => type === 'tool_result')
+  const before = hasCalls ? '' : answerText(handed.newMessages)
+  const completed = completedResult(handle.runId, givenMessages(result), newMessages, before + added.text)
   const merged = { ...completed, usage: result.usage, turns }
   return { result: merged, end: { value: await fromResult.apply(self, [merged, ...args]) } }
 }

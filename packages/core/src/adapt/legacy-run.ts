@@ -74,21 +74,23 @@ export function readLegacy<This, Args extends unknown[], R>(
   return { messages: whole.slice(handed.messages.length), text }
 }
 
-/** The text of what the legacy loop gave, as far as the caller's options can say. Never throws. */
-export function legacyText<This, Args extends unknown[], R>(
+/** What the legacy loop gave, as far as the caller's options can say. Never throws: its result is the caller's anyway. */
+export function legacyAnswer<This, Args extends unknown[], R>(
   handover: Handover<This, Args, R> | 'restart' | undefined,
   self: This,
   args: Args,
   value: R,
   handed: HandedOver,
   handle: RunHandle,
-): string {
-  if (typeof handover !== 'object') return typeof value === 'string' ? value : ''
+): { readonly messages: readonly Message[]; readonly text: string } {
+  if (typeof handover !== 'object') return { messages: [], text: typeof value === 'string' ? value : '' }
   try {
-    return handover.fromLegacy.apply(self, [value, handed, ...args]).text
+    if (handed.messages.length > 0) return readLegacy(handover, self, args, value, handed)
+    // The caller's arguments were never read as messages, so there is no history that the answer is the end of.
+    return { messages: [], text: handover.fromLegacy.apply(self, [value, handed, ...args]).text }
   } catch (cause) {
     handle.report(new MillraceError('callback_failed', 'fromLegacy failed', { cause }))
-    return ''
+    return { messages: [], text: '' }
   }
 }
 

@@ -51,10 +51,9 @@ export type NextStep =
 /** Decides what follows a broken attempt: the recovery ladder, without its legacy rung, as one function. */
 export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: () => number): NextStep {
   const { error, blocks, failures, boundByText, mayContinue, keepPartialText, extraRequests } = broken
-  if (!error.retryable) return { type: 'fail', error }
-
   const salvaged = salvage(blocks, { keepPartialText })
   if (salvaged !== undefined) return { type: 'salvage', blocks: salvaged }
+  if (!error.retryable) return { type: 'fail', error }
 
   const request = nextRequest(broken, policy)
   if (request === undefined || extraRequests < 1) return { type: 'fail', error }
@@ -69,7 +68,8 @@ export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: 
   if (!mayAskAgain(policy.retryAfterServerTools, pending)) {
     return { type: 'fail', error: outcomeUnknown(error) }
   }
-  const kept = keptOfPartial(blocks)
+  // A call that could not be salvaged is not to be trusted; the model will make it again.
+  const kept = keptOfPartial(blocks.filter(({ kind }) => kind !== 'tool_use'))
   if (boundByText && !mayContinue) return { type: 'fail', error: cannotRetract(error) }
   if (kept.length === 0) return { type: 'fail', error: outcomeUnknown(error) }
   return { type: 'continue', blocks: kept, request, delay }

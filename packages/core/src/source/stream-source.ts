@@ -8,8 +8,8 @@ import { createSseParser } from './sse-parser.ts'
 import type { StreamEvent, TurnSource } from './turn-source.ts'
 import { createWatchdog, type Watchdog, type WatchdogLimits } from './watchdog.ts'
 
-/** How long the rest of a body is read after the turn is whole, so that its connection can serve the next request. */
-const drainTime = 1_000
+/** How long, in ms, the rest of a body is read after the turn is whole, so that its connection can serve again. */
+const drainTime = 250
 
 export interface StreamSourceOptions {
   readonly client: ModelClient
@@ -21,7 +21,7 @@ export interface StreamSourceOptions {
 export function streamSource({ client, clock, limits }: StreamSourceOptions): TurnSource {
   return {
     mode: 'stream',
-    async *open(request, { signal, ready }) {
+    async *open(request, { signal, ready, onDrain }) {
       const link = linkedController(signal)
       const rejections = rejectable()
       const watchdog = createWatchdog(clock, limits, (error) => {
@@ -61,7 +61,7 @@ export function streamSource({ client, clock, limits }: StreamSourceOptions): Tu
         link.signal.removeEventListener('abort', onAbort)
         if (!finished && opened !== undefined && !signal.aborted) {
           // The reader has left because the turn is whole: what follows is at most a message_stop.
-          drain(opened, clock, () => link.dispose())
+          onDrain(drain(opened, clock).finally(() => link.dispose()))
         } else {
           if (!finished) opened?.cancel()
           link.dispose()
@@ -178,33 +178,31 @@ function note(event: StreamEvent, watchdog: Watchdog, requestId: string | undefi
   return true
 }
 
-/** Reads on in the background until the body ends or the time is up. */
-function drain(opened: Opened, clock: Clock, done: () => void): void {
-  let over = false
-  const end = (): void => {
-    if (over) return
-    over = true
+/** Reads on in the background until the body ends or the time is up. Never rejects. */
+async function drain(opened: Opened, clock: Clock): Promise<void> {
+  let cancelTimer = (): void => {}
+  const late = new Promise<undefined>((resolve) => {
+    cancelTimer = clock.setTimer(() => resolve(undefined), drainTime)
+  })
+  try {
+    while ((await Promise.race([opened.read(silent), late])) !== undefined);
+  } catch {
+    // Nobody waits for this body any more.
+  } finally {
     cancelTimer()
     opened.cancel()
-    done()
   }
-  const cancelTimer = clock.setTimer(end, drainTime)
-  const silent: Watchdog = {
-    connected: ignore,
-    alive: ignore,
-    ping: ignore,
-    content: ignore,
-    pause: ignore,
-    resume: ignore,
-    stop: ignore,
-  }
-  const readOn = async (): Promise<void> => {
-    while (true) {
-      const batch = await opened.read(silent)
-      if (batch === undefined || over) return
-    }
-  }
-  readOn().then(end, end)
+}
+
+/** Nothing is watched any more. */
+const silent: Watchdog = {
+  connected: ignore,
+  alive: ignore,
+  ping: ignore,
+  content: ignore,
+  pause: ignore,
+  resume: ignore,
+  stop: ignore,
 }
 
 /** Lets a watchdog reject whatever read is waiting, without leaving a listener behind for each read. */

@@ -1,4 +1,3 @@
-import type { MillraceError } from '../errors.ts'
 import type { RequestBody } from '../model-client.ts'
 
 /** An event of the Messages API's stream, or one made from a whole answer. */
@@ -11,6 +10,8 @@ export interface SourceOptions {
   readonly signal: AbortSignal
   /** Undefined where the reader keeps up, else what to wait for before the next read. */
   readonly ready: () => Promise<void> | undefined
+  /** Told of a connection that is read on in the background; the promise resolves, soon, when it is let go. */
+  readonly onDrain: (drained: Promise<void>) => void
 }
 
 /**
@@ -21,10 +22,4 @@ export interface SourceOptions {
 export interface TurnSource {
   readonly mode: 'stream' | 'buffered'
   open(request: RequestBody, options: SourceOptions): AsyncIterable<readonly StreamEvent[]>
-}
-
-/** A batch that was cut short, so that what came before the fault is not lost. */
-export interface BrokenBatch {
-  readonly events: readonly StreamEvent[]
-  readonly error: MillraceError
 }

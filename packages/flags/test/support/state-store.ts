@@ -1,4 +1,5 @@
-import { memoryStateStore, type StateStore } from '@millrace/core'
+import { type StateStore } from '@millrace/core'
+import { memoryStateStore } from '@millrace/core/memory'
 
 /** The memory store, whose failures are scripted. */
 export interface ScriptedStateStore extends StateStore {
