@@ -3,7 +3,7 @@ import type { OutputUnit } from '@cfworker/json-schema'
 import { isRecord } from './json-value.ts'
 
 /** At most this many issues are given for one input: a model corrects the first few, and the rest is tokens. */
-export const maxIssues = 20
+const maxIssues = 20
 
 /** Keywords whose error only says that an error follows. */
 const wrappers = new Set([

@@ -1,5 +1,5 @@
 /** How deep a schema or an input may be nested. The validator recurses, and the stack is not ours to fill. */
-export const maxDepth = 256
+const maxDepth = 256
 
 /** What a copy was stopped by. `path` leads to it. */
 export interface NotJson {

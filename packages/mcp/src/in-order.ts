@@ -11,7 +11,6 @@ export function deliverInOrder(transport: Transport): void {
   const turns = async (): Promise<void> => {
     for (let turn = 0; turn < 3; turn += 1) await Promise.resolve()
   }
-  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's transport is no EventTarget
   transport.onmessage = (message, extra) => {
     const isResponse = 'id' in message && !('method' in message)
     if (isResponse) void turns().then(() => deliver(message, extra))

@@ -63,7 +63,6 @@ export async function openClient(options: OpenOptions): Promise<Client> {
     await list()
     signal.throwIfAborted()
     if (client.transport === undefined) throw new Error('It ended at once')
-    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's client is no EventTarget
     client.onclose = () => onLost(client)
     return client
   } catch (cause) {

@@ -5,7 +5,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import type { McpTransportServer } from '../src/index.ts'
 import { stdio } from '../src/stdio/index.ts'
 
-const resolve = createRequire(import.meta.url).resolve
+const require = createRequire(import.meta.url)
 
 /** A real server as a program, and a look at its connection. */
 export interface RealServer extends McpTransportServer {
@@ -15,8 +15,8 @@ export interface RealServer extends McpTransportServer {
   readonly sent: string[]
 }
 
-function program(name: string, args: readonly string[]): RealServer {
-  const entry = join(dirname(resolve(`@modelcontextprotocol/${name}/package.json`)), 'dist', 'index.js')
+function program(manifest: string, args: readonly string[]): RealServer {
+  const entry = join(dirname(manifest), 'dist', 'index.js')
   const server = stdio({ command: process.execPath, args: [entry, ...args] })
   const started: StdioClientTransport[] = []
   const sent: string[] = []
@@ -39,9 +39,9 @@ function program(name: string, args: readonly string[]): RealServer {
 }
 
 export function everything(): RealServer {
-  return program('server-everything', [])
+  return program(require.resolve('@modelcontextprotocol/server-everything/package.json'), [])
 }
 
 export function filesystem(folder: string): RealServer {
-  return program('server-filesystem', [folder])
+  return program(require.resolve('@modelcontextprotocol/server-filesystem/package.json'), [folder])
 }

@@ -1,9 +1,9 @@
 import type { ToolProgress } from '@millrace/core'
 
 /** The longest `message` that is passed on, in UTF-16 code units. */
-export const maxMessage = 1000
+const maxMessage = 1000
 /** The largest `data` that is passed on, in characters of its JSON. */
-export const maxData = 16_384
+const maxData = 16_384
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -14,7 +14,7 @@ function finite(value: unknown): number | undefined {
 }
 
 /** The first `max` code units of `text`, never half of a surrogate pair. */
-export function cut(text: string, max: number): string {
+function cut(text: string, max: number): string {
   if (text.length <= max) return text
   const end = /[\uD800-\uDBFF]/.test(text.charAt(max - 1)) ? max - 1 : max
   return `${text.slice(0, end)}…`

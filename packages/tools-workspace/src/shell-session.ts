@@ -10,7 +10,7 @@ export interface ShellState {
   readonly exports: string
 }
 
-export const freshState: ShellState = { cwd: undefined, exports: '' }
+const freshState: ShellState = { cwd: undefined, exports: '' }
 
 /** A command, prepared to take over the state before it and to leave its own. */
 export interface PreparedCommand {
