@@ -155,6 +155,8 @@ async function drive<This, Args extends unknown[], R>(
     })
   } catch (cause) {
     handle.report(asError(cause))
+    // The legacy loop calls them itself: text would come twice.
+    if (options.legacyReports === true) handle.attach({}, undefined)
     handle.emit({ type: 'run.started', decision })
     handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
     return driveLegacy(options, self, args, handle)

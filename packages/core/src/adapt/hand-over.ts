@@ -142,7 +142,8 @@ function makePlan<This, Args extends unknown[], R>(
   // Asking from the start would repeat what a server tool may have done.
   if (error.code === 'server_tool_outcome_unknown') return { type: 'none', error }
   const retraction = readRetraction(input, 'auto')
-  const canRetract = retraction === 'retract' || retraction === 'hold'
+  // Who has text held back until its turn is whole cannot take back that of a turn that was.
+  const canRetract = retraction === 'retract'
   const { unfinished, newMessages, turns } = result
   const committed = newMessages.slice(0, unfinished?.committed ?? newMessages.length)
   const shownTurns = [...relayed.shown.keys()]
