@@ -45,11 +45,22 @@ function explain(error: unknown, { tool, link }: CallOptions, client: Client): T
   return new ToolError(`The server of "${tool}" could not be reached. ${unknownEffect}`, cause)
 }
 
+/** What `promise` gives, unless `signal` aborts first: then its reason. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
 async function connected({ link, tool, signal }: CallOptions): Promise<Client> {
   signal.throwIfAborted()
   try {
-    return await link.connect()
+    // Others may wait for the same connection: it is not given up, only this wait is.
+    return await unlessAborted(link.connect(), signal)
   } catch (cause) {
+    signal.throwIfAborted()
     throw new ToolError(`The server of "${tool}" cannot be reached. The call did not run.`, { cause })
   }
 }

@@ -15,6 +15,7 @@ export interface PendingCall {
 
 /** A server in the same process, which does what the test says and nothing else. */
 export interface ScriptedServer extends McpTransportServer {
+  transport: () => Transport
   /** The answers to `tools/list`, page by page. */
   pages: readonly (readonly unknown[])[]
   /** The next call, past or future. */

@@ -245,6 +245,19 @@ test('a lost connection: the call fails, is not repeated, and the next one conne
   expect(problems.map(({ code }) => code)).toEqual(['connection_lost'])
 })
 
+test('an abort while a lost server is being connected ends the wait', async () => {
+  const a = scriptedServer(listed('t'))
+  const { transport } = a
+  const connection = await connect({ a }, { clock: manualClock() })
+  a.transport = () => Object.assign(transport(), { start: () => new Promise<void>(() => {}) })
+  await a.die()
+  const controller = new AbortController()
+  const reason = new Error('interrupted')
+  const running = find(connection, 't').run({}, context(controller.signal))
+  controller.abort(reason)
+  await expect(running).rejects.toBe(reason)
+})
+
 test('a server that stays away: calls say that they did not run, attempts come at growing distances', async () => {
   const a = scriptedServer(listed('t'))
   const clock = manualClock()
