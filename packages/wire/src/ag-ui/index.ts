@@ -1,0 +1,3 @@
+export { agUiEncoder } from './encoder.ts'
+export { type AgUiRequest, readRunAgentInput } from './run-agent-input.ts'
+export { type AgUiMessage, type AgUiOptions } from './translate.ts'

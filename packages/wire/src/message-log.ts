@@ -1,0 +1,60 @@
+import type { ContentBlock, Message } from '@millrace/core'
+import { isBlock } from './json-guards.ts'
+
+export interface LoggedCall {
+  readonly id: string
+  readonly name: string
+  readonly input: unknown
+}
+
+/** Builds a conversation that the API takes from the parts that foreign clients keep of one. */
+export interface MessageLog {
+  add(role: 'user' | 'assistant', blocks: readonly ContentBlock[]): void
+  /** A call and its result. Calls that follow each other are calls of one message. */
+  call(call: LoggedCall, result: unknown, isError: boolean): void
+  messages(): readonly Message[]
+}
+
+export function messageLog(): MessageLog {
+  const log: { readonly role: 'user' | 'assistant'; readonly content: ContentBlock[] }[] = []
+  let results: ContentBlock[] = []
+
+  function push(role: 'user' | 'assistant', blocks: readonly ContentBlock[]): void {
+    const last = log.at(-1)
+    if (last?.role === role) last.content.push(...blocks)
+    else log.push({ role, content: [...blocks] })
+  }
+
+  function flush(): void {
+    if (results.length > 0) push('user', results)
+    results = []
+  }
+
+  return {
+    add(role, blocks) {
+      if (blocks.length === 0) return
+      flush()
+      push(role, blocks)
+    },
+    call({ id, name, input }, result, isError) {
+      push('assistant', [{ type: 'tool_use', id, name, input }])
+      const content = asContent(result)
+      results.push({ type: 'tool_result', tool_use_id: id, content, ...(isError && { is_error: true }) })
+    },
+    messages() {
+      flush()
+      const messages: readonly unknown[] = log
+      return messages.filter(isMessage)
+    },
+  }
+}
+
+function asContent(result: unknown): unknown {
+  if (typeof result === 'string') return result
+  if (Array.isArray(result) && result.length > 0 && result.every(isBlock)) return result
+  return JSON.stringify(result ?? null)
+}
+
+function isMessage(message: unknown): message is Message {
+  return typeof message === 'object' && message !== null && 'role' in message && 'content' in message
+}

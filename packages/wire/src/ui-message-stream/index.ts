@@ -1,0 +1,3 @@
+export { type ChatRequest, readChatRequest } from './chat-request.ts'
+export { uiMessageStreamEncoder } from './encoder.ts'
+export { type UiMessageStreamOptions } from './translate.ts'

@@ -1,0 +1,232 @@
+import type { AgentEvent, RunFinished, ToolFinished, ToolProgressed, TurnRetracted } from '@millrace/core'
+import { parseJson } from '../json-guards.ts'
+import { isCallKind, type ShownBlock, type ShownBlocks, shownBlocks } from '../shown-blocks.ts'
+import { toolResultText } from '../tool-result-text.ts'
+
+export interface UiMessageStreamOptions {
+  /** Default: the run's id. */
+  readonly messageId?: string
+  /**
+   * How tool progress is shown: as a `data-tool-progress` part beside the tool's, or as its preliminary output. Default:
+   * `data`, since a preliminary output of another shape than the result surprises code that renders it.
+   */
+  readonly progress?: 'data' | 'preliminary'
+}
+
+/** One frame of the stream. */
+export interface UiChunk {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+interface UiState {
+  readonly shown: ShownBlocks
+  /** Calls that have a part in the current step, with the latest chunks of their progress and output. */
+  tools: Map<string, { readonly available: UiChunk; progress?: UiChunk; output?: UiChunk }>
+  /** The first turn of the current step; 0 before the first. */
+  stepFrom: number
+  lastTurn: number
+  /** Something had to be withdrawn and could not be: nothing more may follow. */
+  isBroken: boolean
+  readonly options: UiMessageStreamOptions
+}
+
+/** From events to the chunks that `AbstractChat` understands. It must see a run from its first event on. */
+export function uiTranslator(options: UiMessageStreamOptions): (event: AgentEvent) => readonly UiChunk[] {
+  const state: UiState = { shown: shownBlocks(), tools: new Map(), stepFrom: 0, lastTurn: 0, isBroken: false, options }
+  return (event) => (state.isBroken ? [] : translate(state, event))
+}
+
+function translate(state: UiState, event: AgentEvent): readonly UiChunk[] {
+  switch (event.type) {
+    case 'run.started': {
+      const { runId, sessionId } = event
+      const messageMetadata = { runId, ...(sessionId !== undefined && { sessionId }) }
+      return [{ type: 'start', messageId: state.options.messageId ?? runId, messageMetadata }]
+    }
+    case 'turn.started':
+      return startTurn(state, event.turn)
+    case 'block.started':
+      return isCallKind(event.kind) ? [] : touch(state, event, event.kind).opening
+    case 'text.delta':
+      return append(state, event, 'text', event.text)
+    case 'thinking.delta':
+      return append(state, event, 'thinking', event.text)
+    case 'tool.input': {
+      const { block, isFresh } = state.shown.at(event, 'tool_use')
+      block.toolUseId = event.toolUseId
+      block.name = event.name
+      block.text += event.json
+      const delta: UiChunk = { type: 'tool-input-delta', toolCallId: block.toolUseId, inputTextDelta: event.json }
+      return isFresh ? [inputStart(block), delta] : [delta]
+    }
+    case 'block.finished': {
+      const block = state.shown.all.findLast(({ turn, block: index }) => turn === event.turn && index === event.block)
+      return block ? finishBlock(state, block) : []
+    }
+    case 'tool.started':
+      return makeAvailable(state, event.toolUseId, event.name, event.input)
+    case 'tool.progress':
+      return showProgress(state, event)
+    case 'tool.finished':
+      return showResult(state, event)
+    case 'turn.retracted':
+      return retract(state, event)
+    case 'turn.finished':
+    case 'fallback':
+      return []
+    case 'run.finished':
+      return finishRun(state, event)
+  }
+}
+
+/** A turn opens a step once the one before has tool results; until then a retraction must still reach both. */
+function startTurn(state: UiState, turn: number): readonly UiChunk[] {
+  if (turn === state.lastTurn) return []
+  state.lastTurn = turn
+  const hasResults = [...state.tools.values()].some(({ output }) => output !== undefined)
+  if (state.stepFrom > 0 && !hasResults) return []
+  const before: UiChunk[] = state.stepFrom > 0 ? [...closeTexts(state), { type: 'finish-step' }] : []
+  state.stepFrom = turn
+  state.tools = new Map()
+  state.shown.forget(turn)
+  return [...before, { type: 'start-step' }]
+}
+
+const partTypes: Readonly<Record<string, string>> = { text: 'text', thinking: 'reasoning' }
+
+function touch(
+  state: UiState,
+  place: { readonly turn: number; readonly attempt: number; readonly block: number },
+  kind: string,
+): { readonly block: ShownBlock; readonly opening: readonly UiChunk[] } {
+  const { block, isFresh } = state.shown.at(place, kind)
+  const part = partTypes[kind]
+  return { block, opening: isFresh && part ? [{ type: `${part}-start`, id: block.id }] : [] }
+}
+
+function append(
+  state: UiState,
+  place: { readonly turn: number; readonly attempt: number; readonly block: number },
+  kind: 'text' | 'thinking',
+  delta: string,
+): readonly UiChunk[] {
+  const { block, opening } = touch(state, place, kind)
+  block.text += delta
+  return [...opening, { type: `${partTypes[kind]}-delta`, id: block.id, delta }]
+}
+
+function finishBlock(state: UiState, block: ShownBlock): readonly UiChunk[] {
+  if (!block.isOpen) return []
+  block.isOpen = false
+  const part = partTypes[block.kind]
+  if (part) return [{ type: `${part}-end`, id: block.id }]
+  if (block.toolUseId === '') return []
+  const input = parseJson(block.text === '' ? '{}' : block.text)
+  // Cut JSON: the call is answered as an error, or withdrawn; either says more than a part with a made-up input.
+  return input === undefined ? [] : makeAvailable(state, block.toolUseId, block.name, input)
+}
+
+function inputStart({ toolUseId, name }: ShownBlock): UiChunk {
+  return { type: 'tool-input-start', toolCallId: toolUseId, toolName: name }
+}
+
+function makeAvailable(state: UiState, toolCallId: string, toolName: string, input: unknown): readonly UiChunk[] {
+  if (state.tools.has(toolCallId)) return []
+  const available: UiChunk = { type: 'tool-input-available', toolCallId, toolName, input }
+  state.tools.set(toolCallId, { available })
+  return [available]
+}
+
+function showProgress(state: UiState, event: ToolProgressed): readonly UiChunk[] {
+  const tool = state.tools.get(event.toolUseId)
+  if (!tool || tool.output) return []
+  const { toolUseId: toolCallId, name: toolName, progress, total, message, data, elapsedMs } = event
+  const values = { progress, total, message, data, elapsedMs }
+  const chunk: UiChunk =
+    state.options.progress === 'preliminary'
+      ? { type: 'tool-output-available', toolCallId, output: values, preliminary: true }
+      : { type: 'data-tool-progress', id: toolCallId, data: { toolCallId, toolName, ...values } }
+  tool.progress = chunk
+  return [chunk]
+}
+
+function showResult(state: UiState, event: ToolFinished): readonly UiChunk[] {
+  const { toolUseId, name, input, outcome, result } = event
+  // Its part went with the attempt that asked for it.
+  if (outcome === 'discarded') return []
+  const opening = makeAvailable(state, toolUseId, name, input ?? {})
+  const output: UiChunk =
+    outcome === 'ok'
+      ? { type: 'tool-output-available', toolCallId: toolUseId, output: result }
+      : { type: 'tool-output-error', toolCallId: toolUseId, errorText: toolResultText(result) }
+  const tool = state.tools.get(toolUseId)
+  if (tool) tool.output = output
+  return [...opening, output]
+}
+
+/** `reset-step` takes the whole step away; what remains of it is sent again. */
+function retract(state: UiState, event: TurnRetracted): readonly UiChunk[] {
+  if (event.turn < state.stepFrom) {
+    state.isBroken = true
+    return [{ type: 'error', errorText: 'The answer was withdrawn. Please try again.' }]
+  }
+  if (state.shown.reachedBy(event).length === 0) return []
+  state.shown.retract(event)
+  const kept = new Set(state.shown.all.map(({ toolUseId }) => toolUseId))
+  const tools = [...state.tools]
+  state.tools = new Map(tools.filter(([toolCallId, { output }]) => kept.has(toolCallId) || output !== undefined))
+  const withoutBlock = [...state.tools].filter(([toolCallId]) => !kept.has(toolCallId)).map(([, tool]) => tool)
+  const again = state.shown.all.flatMap((block) => showAgain(state, block))
+  return [{ type: 'reset-step' }, ...again, ...withoutBlock.flatMap(toolChunks)]
+}
+
+function showAgain(state: UiState, block: ShownBlock): readonly UiChunk[] {
+  const part = partTypes[block.kind]
+  if (part) {
+    const { id, text, isOpen } = block
+    const delta: UiChunk[] = text === '' ? [] : [{ type: `${part}-delta`, id, delta: text }]
+    return [{ type: `${part}-start`, id }, ...delta, ...(isOpen ? [] : [{ type: `${part}-end`, id }])]
+  }
+  const tool = state.tools.get(block.toolUseId)
+  if (tool && !block.isOpen) return toolChunks(tool)
+  state.tools.delete(block.toolUseId)
+  if (block.toolUseId === '') return []
+  return [inputStart(block), { type: 'tool-input-delta', toolCallId: block.toolUseId, inputTextDelta: block.text }]
+}
+
+function toolChunks(tool: { readonly available: UiChunk; progress?: UiChunk; output?: UiChunk }): readonly UiChunk[] {
+  return [tool.available, ...(tool.progress ? [tool.progress] : []), ...(tool.output ? [tool.output] : [])]
+}
+
+function closeTexts(state: UiState): readonly UiChunk[] {
+  const open = state.shown.all.filter(({ isOpen, kind }) => isOpen && partTypes[kind] !== undefined)
+  return open.flatMap((block) => finishBlock(state, block))
+}
+
+function finishRun(state: UiState, { outcome, stopReason, usage, error }: RunFinished): readonly UiChunk[] {
+  const closing = [...closeTexts(state), ...(state.stepFrom > 0 ? [{ type: 'finish-step' }] : [])]
+  const failure = outcome === 'failed' ? [{ type: 'error', errorText: error?.message ?? 'The run failed' }] : []
+  const finish: UiChunk = {
+    type: 'finish',
+    finishReason: finishReasonOf(outcome, stopReason),
+    messageMetadata: { outcome, usage },
+  }
+  return [...closing, ...failure, finish]
+}
+
+function finishReasonOf(outcome: RunFinished['outcome'], stopReason: string | null): string {
+  switch (outcome) {
+    case 'completed':
+      return 'stop'
+    case 'limit':
+      return stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded' ? 'length' : 'other'
+    case 'refused':
+      return 'content-filter'
+    case 'failed':
+      return 'error'
+    case 'interrupted':
+      // Not `interrupted`: clients before AI SDK 7 refuse a reason that they do not know.
+      return 'other'
+  }
+}
