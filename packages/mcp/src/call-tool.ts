@@ -4,6 +4,7 @@ import { isRecord } from './json.ts'
 import { anything } from './lenient-schema.ts'
 import { toResult } from './result-content.ts'
 import type { ServerLink } from './server-link.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export interface CallOptions {
   readonly link: ServerLink
@@ -43,15 +44,6 @@ function explain(error: unknown, { tool, link }: CallOptions, client: Client): T
     )
   }
   return new ToolError(`The server of "${tool}" could not be reached. ${unknownEffect}`, cause)
-}
-
-/** What `promise` gives, unless `signal` aborts first: then its reason. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 async function connected({ link, tool, signal }: CallOptions): Promise<Client> {

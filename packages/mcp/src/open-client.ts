@@ -3,6 +3,7 @@ import { deliverInOrder } from './in-order.ts'
 import { McpError } from './mcp-error.ts'
 import { type McpServer, openTransport } from './server.ts'
 import { listTools, type ToolListing } from './tool-list.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export interface OpenOptions {
   readonly name: string
@@ -57,7 +58,8 @@ export async function openClient(options: OpenOptions): Promise<Client> {
   )
   try {
     const transport = openTransport(server)
-    await client.connect(transport, limits)
+    // The SDK's own signal and timeout begin once the transport has started.
+    await unlessAborted(client.connect(transport, limits), signal)
     deliverInOrder(transport)
     client.setNotificationHandler('notifications/tools/list_changed', relist)
     await list()
