@@ -2,6 +2,7 @@ import type { RunSnapshot } from '@millrace/core'
 import { type CancelAnswer, parseCancel, type RunSnapshotBody } from '@millrace/wire'
 import { findRun } from './follow-run.ts'
 import { readBody } from './read-body.ts'
+import { askStore } from './store-call.ts'
 import type { Exchange } from './services.ts'
 import { jsonResponse } from './stream-run.ts'
 
@@ -15,7 +16,7 @@ export async function cancelRun(exchange: Exchange, runId: string): Promise<Resp
     const { reason = 'user' } = parseCancel(body)
     await findRun(exchange, runId)
     // The store first: what is only said to this process is lost with it.
-    const cancelled = await settings.runs.cancel(runId, reason)
+    const cancelled = await askStore(settings.runs.cancel(runId, reason))
     live.get(runId)?.run.interrupt(reason)
     const answer: CancelAnswer = { runId, cancelled }
     return jsonResponse(answer)

@@ -1,24 +1,28 @@
 import { ndjsonEncoder, type RunFormat, sseEncoder, type StreamEncoder } from '@millrace/wire'
+import { agUiEncoder, type AgUiOptions } from '@millrace/wire/ag-ui'
+import { uiMessageStreamEncoder } from '@millrace/wire/ui-message-stream'
 
 /** A format that is a stream of events. */
 export type StreamFormat = Exclude<RunFormat, 'json'>
 
 export interface EncoderOptions {
+  /** Send signatures and other raw content as well, in the formats that have a place for it. Default: false. */
   readonly rawContent?: boolean
-  /** The names that a foreign client has for its conversation and its run. */
-  readonly foreign?: { readonly threadId: string; readonly runId?: string } | undefined
+  /** What an AG-UI client calls its conversation and its run, and what it shows. */
+  readonly agUi?: AgUiOptions | undefined
 }
 
 /** An encoder for one response. */
-export function createEncoder(format: StreamFormat, { rawContent = false }: EncoderOptions): StreamEncoder {
+export function createEncoder(format: StreamFormat, { rawContent = false, agUi = {} }: EncoderOptions): StreamEncoder {
   switch (format) {
     case 'sse':
       return sseEncoder({ rawContent })
     case 'ndjson':
       return ndjsonEncoder({ rawContent })
     case 'ui-message-stream':
+      return uiMessageStreamEncoder()
     case 'ag-ui':
-      throw new TypeError('not there yet')
+      return agUiEncoder(agUi)
   }
 }
 

@@ -5,6 +5,7 @@ import { untilSettled } from './event-batches.ts'
 import { ProblemError } from './problem.ts'
 import { notFound } from './routes.ts'
 import { resultFromEvents } from './run-result.ts'
+import { askStore } from './store-call.ts'
 import type { Exchange } from './services.ts'
 import { readWanted, resultResponse, streamRun, type Wanted } from './stream-run.ts'
 
@@ -29,11 +30,11 @@ export async function findRun(
   { settings: { runs }, runtime, caller, live }: Exchange,
   runId: string,
 ): Promise<RunSnapshot> {
-  let snapshot = await runs.snapshot(runId)
+  let snapshot = await askStore(runs.snapshot(runId))
   // A client may come back before the run that it has just started here has reached the store.
   for (let waited = 0; !snapshot && live.get(runId) && waited < behind.within; waited += behind.every) {
     await pause(runtime.clock, behind.every)
-    snapshot = await runs.snapshot(runId)
+    snapshot = await askStore(runs.snapshot(runId))
   }
   // The same answer for a run that is somebody else's: whether it exists is theirs to know.
   if (!snapshot || snapshot.record.owner !== caller.owner) throw notFound()
@@ -89,7 +90,7 @@ async function catchUp(
   let snapshot = found
   for (let waited = 0; isBehind(snapshot, cursor) && waited < behind.within; waited += behind.every) {
     await pause(runtime.clock, behind.every)
-    snapshot = (await runs.snapshot(found.record.runId)) ?? snapshot
+    snapshot = (await askStore(runs.snapshot(found.record.runId))) ?? snapshot
   }
   return snapshot
 }

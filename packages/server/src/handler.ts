@@ -50,7 +50,8 @@ export function createHandler(options: HandlerOptions): Handler {
     } catch (error) {
       if (error instanceof AnsweredError) return error.response
       const problem = toProblem(error)
-      if (problem.code === 'internal' || problem.code === 'store_unavailable') settings.onError(error, {})
+      if (problem.code === 'internal' || problem.code === 'store_unavailable')
+        settings.onError(problem.cause ?? error, {})
       return problemResponse(problem)
     }
   }

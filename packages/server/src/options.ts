@@ -32,7 +32,7 @@ export interface HandlerLimits {
 
 export interface HandlerOptions {
   readonly agent: Agent
-  /** The store that the agent writes its runs to (`createAgent({ store })`): from it they are followed and looked up. */
+  /** The store that the agent writes its runs to (`createAgent({ journal: runJournal(runs) })`): from it they are followed and looked up. */
   readonly runs: RunStore
   /** Where conversations are kept. Without it every request brings its whole conversation. */
   readonly sessions?: SessionStore

@@ -1,5 +1,6 @@
 import { findRun, follow } from './follow-run.ts'
 import type { Exchange } from './services.ts'
+import { askStore } from './store-call.ts'
 import { ownSession } from './start-run.ts'
 
 /**
@@ -10,7 +11,7 @@ export async function resumeChat(exchange: Exchange, chatId: string): Promise<Re
   const { settings, caller, request } = exchange
   const { sessions } = settings
   const sessionId = (await settings.sessionId?.(request)) ?? ownSession(chatId, caller.owner)
-  const session = sessions && sessionId !== undefined ? await sessions.load(sessionId) : undefined
+  const session = sessions && sessionId !== undefined ? await askStore(sessions.load(sessionId)) : undefined
   const runId = session?.activeRunId
   if (runId === undefined) return new Response(null, { status: 204 })
   const snapshot = await findRun(exchange, runId)

@@ -1,4 +1,5 @@
 import type { Clock, Message, RunResult, RunStore, SessionStore } from '@millrace/core'
+import { askStore } from './store-call.ts'
 import { ProblemError } from './problem.ts'
 
 /** How long, in milliseconds, a run that has ended elsewhere may take to give its session back, and how often to look. */
@@ -70,10 +71,10 @@ async function claim(
 ): Promise<{ readonly messages: readonly Message[]; readonly version: number }> {
   const { sessions, runs, sessionId, runId, claimMs, clock } = options
   for (let waited = 0; ; waited += handBack.every) {
-    const claimed = await sessions.claim(sessionId, runId, claimMs)
+    const claimed = await askStore(sessions.claim(sessionId, runId, claimMs))
     if (claimed.status === 'claimed') return claimed.session
     // A client that saw the end of the run before may be faster than the instance that writes the session.
-    const before = await runs.snapshot(claimed.activeRunId)
+    const before = await askStore(runs.snapshot(claimed.activeRunId))
     if (before?.closed !== true || waited >= handBack.within) throw busy(claimed.expiresAt - clock.now())
     await new Promise<void>((resolve) => void clock.setTimer(resolve, handBack.every))
   }

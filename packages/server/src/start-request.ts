@@ -1,14 +1,15 @@
 import { type Message, MillraceError } from '@millrace/core'
 import { parseStartRun, type StartRunBody } from '@millrace/wire'
-import { parseAgUiBody } from './foreign/ag-ui-body.ts'
-import { parseChatBody } from './foreign/chat-body.ts'
+import { type AgUiOptions, readRunAgentInput } from '@millrace/wire/ag-ui'
+import { readChatRequest } from '@millrace/wire/ui-message-stream'
+import { isRecord } from './check.ts'
 import type { Route } from './routes.ts'
 
 /** What a body asks for, in whichever protocol it came. */
 export interface StartRequest {
   readonly body: StartRunBody
-  /** The names that a foreign client has for its conversation and its run, to be repeated to it. */
-  readonly foreign?: { readonly threadId: string; readonly runId?: string }
+  /** What an AG-UI client calls its conversation and its run, and what it shows. */
+  readonly agUi?: AgUiOptions
   /** The last answer is to be given again. */
   readonly regenerate: boolean
   /** Whether `messages` are the whole conversation, of which a session needs the last alone, or what comes after it. */
@@ -20,11 +21,28 @@ export function parseStart(protocol: Extract<Route, { name: 'start' }>['protocol
   switch (protocol) {
     case 'native':
       return { body: parseStartRun(body), regenerate: false, wholeConversation: false }
-    case 'ui-message-stream':
-      return parseChatBody(body)
-    case 'ag-ui':
-      return parseAgUiBody(body)
+    case 'ui-message-stream': {
+      const { sessionId, messages } = readChatRequest(body)
+      const regenerate = isRecord(body) && body['trigger'] === 'regenerate-message'
+      return { body: { messages, sessionId: checkId(sessionId, 'id') }, regenerate, wholeConversation: true }
+    }
+    case 'ag-ui': {
+      const { threadId, runId, given, messages } = readRunAgentInput(body)
+      const agUi = { threadId: checkId(threadId, 'threadId'), runId: checkId(runId, 'runId'), messages: given }
+      const own = isUuid(runId) ? { runId } : {}
+      return { body: { messages, sessionId: threadId, ...own }, agUi, regenerate: false, wholeConversation: true }
+    }
   }
+}
+
+/** Ids are kept and compared: none needs to be long. */
+function checkId(id: string, path: string): string {
+  if (id.length > 256) throw new MillraceError('invalid_input', `\`${path}\` may have 256 characters`, { path })
+  return id
+}
+
+function isUuid(value: string): boolean {
+  return /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i.test(value)
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Route } from './routes.ts'
 import { resultBody } from './run-result.ts'
 import { claimSession, type RunSession } from './run-session.ts'
 import type { Exchange } from './services.ts'
+import { askStore } from './store-call.ts'
 import { conversationOf, parseStart, type StartRequest } from './start-request.ts'
 import { readWanted, resultResponse, streamRun, type Wanted } from './stream-run.ts'
 
@@ -60,7 +61,7 @@ async function readUpload({ settings, uploadPlaces, request, runtime }: Exchange
 /** The run that an earlier request has started under this id, so that asking twice never runs twice. */
 async function findEarlier(exchange: Exchange, runId: string): Promise<RunSnapshot | undefined> {
   const { settings, live } = exchange
-  const isKnown = live.get(runId) !== undefined || (await settings.runs.snapshot(runId)) !== undefined
+  const isKnown = live.get(runId) !== undefined || (await askStore(settings.runs.snapshot(runId))) !== undefined
   return isKnown ? findRun(exchange, runId) : undefined
 }
 
@@ -70,7 +71,7 @@ function justBegun(): ProblemError {
 
 async function openSession(
   { settings, runtime, request, caller }: Exchange,
-  { body, foreign }: StartRequest,
+  { body, wholeConversation }: StartRequest,
   runId: string,
 ): Promise<(RunSession & { readonly sessionId: string }) | undefined> {
   const { sessions, runs, sessionClaim, onError } = settings
@@ -79,7 +80,7 @@ async function openSession(
   const sessionId = given ?? ownSession(body.sessionId, caller.owner)
   if (sessionId === undefined) {
     // A foreign client always names its conversation, and always brings all of it.
-    if (body.sessionId === undefined || foreign !== undefined) return undefined
+    if (body.sessionId === undefined || wholeConversation) return undefined
     throw new MillraceError('invalid_input', 'a session needs a user that it belongs to', { path: 'sessionId' })
   }
   const session = await claimSession({
@@ -128,7 +129,7 @@ async function answer(
   exchange: Exchange,
   { run, settled }: LiveRun,
   { format, rawContent }: Wanted,
-  { foreign }: StartRequest,
+  { agUi }: StartRequest,
 ): Promise<Response> {
   const { settings, request } = exchange
   const leaves = (): void => {
@@ -148,7 +149,7 @@ async function answer(
     {
       runId: run.runId,
       format,
-      encoder: { rawContent, foreign },
+      encoder: { rawContent, agUi },
       onEnd({ left }) {
         if (left) leaves()
       },

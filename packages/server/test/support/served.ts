@@ -1,13 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
-import {
-  type AgentEvent,
-  type AgentOptions,
-  createAgent,
-  defineTool,
-  memoryRunStore,
-  type RunStore,
-  type Tool,
-} from '@millrace/core'
+import { type AgentEvent, type AgentOptions, createAgent, defineTool, type RunStore, type Tool } from '@millrace/core'
+import { runJournal } from '@millrace/core/journal'
+import { memoryRunStore } from '@millrace/core/memory'
 import { type ClaudeOptions, type ScriptedClaude, startClaude, text, thinking, toolUse } from '@millrace/testing'
 import { ndjsonDecoder, sseDecoder } from '@millrace/wire'
 import { onTestFinished } from 'vitest'
@@ -60,7 +54,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     client: new Anthropic({ apiKey: 'sk-secret-key', baseURL: claude.url, maxRetries: 0 }),
     request: { model: 'claude-opus-5-5', max_tokens: 1_000 },
     tools: [lookUp],
-    store: runs,
+    journal: runJournal(runs),
     recovery: { backoff: 0, ...recovery },
     ...rest,
   })

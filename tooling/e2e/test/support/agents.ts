@@ -1,13 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
-import {
-  type AgentOptions,
-  createAgent,
-  defineTool,
-  type LocalAgent,
-  memoryRunStore,
-  type RunStore,
-  type Tool,
-} from '@millrace/core'
+import { type AgentOptions, createAgent, defineTool, type LocalAgent, type RunStore, type Tool } from '@millrace/core'
+import { runJournal } from '@millrace/core/journal'
+import { memoryRunStore } from '@millrace/core/memory'
 import { createHandler, type Handler, type HandlerOptions } from '@millrace/server'
 import { type ClaudeOptions, type ScriptedClaude, startClaude, text, thinking, toolUse } from '@millrace/testing'
 import { onTestFinished } from 'vitest'
@@ -61,7 +55,7 @@ export async function serveAgent(options: ServeOptions = {}): Promise<Served> {
     client: new Anthropic({ apiKey: 'sk-secret-key', baseURL: claude.url, maxRetries: 0 }),
     request: { model: 'claude-opus-5-5', max_tokens: 1_000 },
     tools: [lookUp],
-    store: runs,
+    journal: runJournal(runs),
     recovery: { backoff: 0, ...recovery },
     ...rest,
   })
