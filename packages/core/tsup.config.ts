@@ -2,6 +2,7 @@ import { definePackage } from '@millrace/config/tsup'
 
 export default definePackage({
   index: 'src/index.ts',
+  journal: 'src/journal/index.ts',
   memory: 'src/memory.ts',
   conformance: 'src/conformance/index.ts',
 })

@@ -1,7 +1,7 @@
+import { defined } from './defined.ts'
 import { createRun, type RunHandle } from './create-run.ts'
 import { decide } from './decision.ts'
 import { isMillraceError, MillraceError } from './errors.ts'
-import { type Journal, noJournal, openJournal, writeJournal } from './journal.ts'
 import { runLoop } from './loop.ts'
 import type { RunScope } from './middleware.ts'
 import { type Layer, runOnion } from './onion.ts'
@@ -9,19 +9,20 @@ import { type AgentOptions, type AgentSettings, readAgentOptions } from './optio
 import { refuse } from './options/check.ts'
 import { flagContext, readRetraction, readRunInput } from './options/run-input.ts'
 import type { RunDecision } from './ports/flag-client.ts'
-import { leaseTime } from './recorder.ts'
-import { readStored, rebuild, type RebuiltRun } from './resume.ts'
+import { type Journal, noJournal } from './ports/journal.ts'
+import type { RebuiltRun } from './rebuilt-run.ts'
 import type { Agent, AgentRun, ResumeInput, ResumeResult, RunInput, RunResult } from './run.ts'
-import { initialState, type LoopEnd, type RunContext, toResult } from './run-context.ts'
+import { type LoopEnd, type RunContext, toResult } from './run-context.ts'
+import { initialState } from './run-state.ts'
 
 /** An agent with a loop of its own, which can also take over runs of a process that died. */
 export interface LocalAgent extends Agent {
   toolNames(): readonly string[]
   /**
    * Takes over a stored run whose lease has expired, and drives it to its end. Settled calls are reused; a call that had
-   * started is reconciled, runs again if its tool may, or is reported as unknown. Needs the option `store`.
+   * started is reconciled, runs again if its tool may, or is reported as unknown. Needs the option `journal`.
    *
-   * @throws MillraceError `invalid_option` without a store; rejects where the store fails
+   * @throws MillraceError `invalid_option` without a journal; rejects where its store fails
    */
   resume(runId: string, input?: ResumeInput): Promise<ResumeResult>
 }
@@ -33,41 +34,28 @@ export interface LocalAgent extends Agent {
  */
 export function createAgent(options: AgentOptions): LocalAgent {
   const settings = readAgentOptions(options)
+  const { journal, runtime, recovery } = settings
+  const { clock } = runtime
   return {
     run(input) {
       const messages = readRunInput(input)
-      const runId = input.runId ?? settings.runtime.newId()
-      const rebuilt = { state: initialState(messages), tail: 0, decision: undefined, pending: undefined }
-      return startRun(settings, { ...input, messages }, runId, rebuilt, async (handle) => {
-        const { store, runtime } = settings
-        return store === undefined ? noJournal : openJournal(handle, { store, clock: runtime.clock, input, messages })
-      })
+      const runId = input.runId ?? runtime.newId()
+      const fresh = { state: initialState(messages), tail: 0, decision: undefined, pending: undefined }
+      return startRun(settings, input, runId, fresh, async (handle) =>
+        journal === undefined ? noJournal : journal.open(handle, { clock, input, messages }),
+      )
     },
     toolNames: () => [...settings.tools().keys()],
-    resume: (runId, input) => resumeRun(settings, runId, input),
+    async resume(runId, given = {}) {
+      if (journal === undefined)
+        refuse('journal', 'must be a journal, such as runJournal(store), for runs to be resumed')
+      const taken = await journal.takeOver(runId, clock, recovery.continuePrompt)
+      if (taken.status !== 'taken') return taken
+      const { input, rebuilt, open } = taken
+      const run = startRun(settings, { ...given, ...input }, runId, rebuilt, async (handle) => open(handle))
+      return { status: 'resumed', run }
+    },
   }
-}
-
-async function resumeRun(settings: AgentSettings, runId: string, input: ResumeInput = {}): Promise<ResumeResult> {
-  const { store, recovery, runtime } = settings
-  if (store === undefined) refuse('store', 'must be a RunStore for runs to be resumed')
-  const lease = await store.acquire(runId, leaseTime)
-  if (lease.status !== 'acquired') return lease
-  const snapshot = await store.snapshot(runId)
-  if (snapshot === undefined) return { status: 'not_found' }
-  const { record } = snapshot
-  const rebuilt = rebuild(record, await readStored(store, runId, lease.tail), recovery.continuePrompt)
-  const { sessionId, owner, request, messages } = record
-  const stored = {
-    messages,
-    ...(sessionId !== undefined && { sessionId }),
-    ...(owner !== undefined && { owner }),
-    ...(request !== undefined && { request }),
-  }
-  const run = startRun(settings, { ...input, ...stored }, runId, rebuilt, async (handle) =>
-    writeJournal(handle, store, runtime.clock, lease),
-  )
-  return { status: 'resumed', run }
 }
 
 /** Starts the loop at whatever point `rebuilt` is; a fresh run is at its beginning. */
@@ -76,7 +64,7 @@ function startRun(
   input: RunInput,
   runId: string,
   rebuilt: RebuiltRun,
-  openStore: (handle: RunHandle) => Promise<Journal>,
+  openJournal: (handle: RunHandle) => Promise<Journal>,
 ): AgentRun {
   const { runtime, onWarning } = settings
   const { state, tail } = rebuilt
@@ -89,7 +77,7 @@ function startRun(
     tail,
     async drive(handle) {
       handle.attach(input.callbacks, input.signal)
-      journal = await openStore(handle)
+      journal = await openJournal(handle)
       return drive(settings, input, rebuilt, handle, journal, drains)
     },
     crashed: (error) => toResult(runId, state, { outcome: 'failed', error }),
@@ -111,7 +99,7 @@ async function drive(
   const decision = stored ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
   if (stored === undefined) {
-    handle.emit({ type: 'run.started', ...(sessionId !== undefined && { sessionId }), decision })
+    handle.emit({ type: 'run.started', ...defined({ sessionId }), decision })
   }
   const requested: unknown = input.request?.['model']
   const scope: RunScope = {
@@ -152,7 +140,7 @@ async function drive(
 async function endOf(run: RunContext): Promise<LoopEnd> {
   try {
     const end = await runLoop(run)
-    const { lost } = run.journal
+    const lost = run.journal.lost()
     return lost === undefined ? end : { outcome: 'failed', error: lost }
   } catch (cause) {
     const error = isMillraceError(cause) ? cause : new MillraceError('internal', 'Millrace failed inside', { cause })

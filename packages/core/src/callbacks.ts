@@ -1,3 +1,4 @@
+import { defined } from './defined.ts'
 import { type ClientError, clientError, MillraceError } from './errors.ts'
 import type { AgentEvent, ToolResultContent, TurnRetracted } from './events.ts'
 import type { ToolProgress } from './tools/define-tool.ts'
@@ -136,12 +137,7 @@ export function createCallbackDispatcher(
         break
       case 'tool.progress': {
         const { progress, total, message, data } = event
-        const report: ToolProgress = {
-          ...(progress !== undefined && { progress }),
-          ...(total !== undefined && { total }),
-          ...(message !== undefined && { message }),
-          ...(data !== undefined && { data }),
-        }
+        const report: ToolProgress = defined({ progress, total, message, data })
         const input = inputs.get(event.toolUseId)
         call('onToolProgress', () =>
           callbacks.onToolProgress?.(event.name, input, message, report, meta(event.toolUseId)),
@@ -163,12 +159,8 @@ export function createCallbackDispatcher(
         }
         break
       }
-      case 'run.started':
-      case 'block.started':
-      case 'block.finished':
-      case 'tool.input':
-      case 'turn.finished':
-      case 'fallback':
+      default:
+        // Only onEvent is told of the others.
         break
     }
     if (callbacks.onEvent !== undefined) call('onEvent', () => callbacks.onEvent?.(event, meta()))

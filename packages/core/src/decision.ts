@@ -1,3 +1,4 @@
+import { defined } from './defined.ts'
 import { MillraceError } from './errors.ts'
 import {
   type DecisionReason,
@@ -70,8 +71,7 @@ function decision(
     mode: streams ? 'stream' : otherwise,
     arm: streams ? 'streaming' : 'control',
     reason,
-    ...(flag !== undefined && { flag }),
-    ...(variant !== undefined && { variant }),
+    ...defined({ flag, variant }),
     tools: Object.freeze(tools),
   })
 }

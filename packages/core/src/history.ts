@@ -24,7 +24,7 @@ function isMessage(message: unknown): message is Message {
 }
 
 function toMessage(message: LooseMessage): Message {
-  if (!isMessage(message)) throw new TypeError('unreachable: a message without role and content')
+  if (!isMessage(message)) throw new TypeError('unreachable')
   return message
 }
 

@@ -49,17 +49,12 @@ export { answerText, closeHistory } from './history.ts'
 export {
   type AssistantMessage,
   type ContentBlock,
-  contentBlockTypes,
-  deltaTypes,
   type InputMessage,
-  type KnownContentBlockType,
-  type KnownDeltaType,
-  type KnownStopReason,
   type Message,
-  stopReasons,
   type ToolUseBlock,
   type Usage,
 } from './messages.ts'
+export type { KnownContentBlockType, KnownDeltaType, KnownStopReason } from './known-types.ts'
 export type { Middleware, RunScope, ToolCall, ToolCallEnd, TurnEnd, TurnScope } from './middleware.ts'
 export {
   type DecisionReason,

@@ -1,9 +1,10 @@
+import { defined } from './defined.ts'
 import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
 import { noUsage, type AccumulatedBlock } from './accumulator.ts'
 import type { RetractionReason } from './events.ts'
 import { type ContentBlock, isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
 import { countUsage, type LoopEnd, type RunContext } from './run-context.ts'
-import type { PendingTurn, RecoveredCalls } from './resume.ts'
+import type { PendingTurn, RecoveredCalls } from './rebuilt-run.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from './tools/tool-runner.ts'
 import { takeTurn, type TurnResult } from './turn.ts'
 
@@ -193,8 +194,8 @@ function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls):
     turn,
     emit: handle.emit,
     report: handle.report,
-    barrier: () => journal.barrier(),
-    ...(recovered !== undefined && { recovered }),
+    barrier: journal.barrier,
+    ...defined({ recovered }),
     crowded: () => handle.ready() !== undefined,
   })
 }

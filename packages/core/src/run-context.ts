@@ -1,17 +1,17 @@
-import { addUsage, noUsage } from './accumulator.ts'
+import { defined } from './defined.ts'
+import { addUsage } from './accumulator.ts'
 import type { RunHandle } from './create-run.ts'
 import type { MillraceError } from './errors.ts'
-import type { Journal } from './journal.ts'
+import type { Journal } from './ports/journal.ts'
 import { answerText, closeHistory } from './history.ts'
 import type { Message, Usage } from './messages.ts'
 import type { RunScope } from './middleware.ts'
 import type { AgentSettings } from './options/agent-options.ts'
 import type { FlagClient, FlagContext } from './ports/flag-client.ts'
-import type { Request, TurnFailures } from './recovery/ladder.ts'
 import type { Retraction, RunInput, RunResult } from './run.ts'
 import type { RunOutcome } from './events.ts'
-import type { PendingTurn } from './resume.ts'
-import type { ShownBlock } from './turn-view.ts'
+import type { PendingTurn } from './rebuilt-run.ts'
+import type { RunState } from './run-state.ts'
 
 /** What is needed to drive a run, and does not change. */
 export interface RunContext {
@@ -28,43 +28,6 @@ export interface RunContext {
   readonly drains: Promise<void>[]
   /** Where the run was taken over: its last turn, which has not led on to anything yet. */
   readonly pending: PendingTurn | undefined
-}
-
-/** What changes as a run goes on. */
-export interface RunState {
-  readonly given: readonly Message[]
-  readonly added: Message[]
-  turn: number
-  usage: Usage
-  stopReason: string | null
-  /** Extra requests made so far. */
-  extraRequests: number
-  /** Streaming failed twice in one turn, or was switched off: the rest goes without. */
-  staysBuffered: boolean
-  /** Pauses in a row. */
-  pauses: number
-  /** The container that server tools work in, carried from answer to request. */
-  container: string | undefined
-  /** The turn that another process was in when it died: what it had shown, and with which attempt. */
-  reopened: { readonly shown: readonly (ShownBlock | undefined)[]; readonly attempt: number } | undefined
-  /** How the continuation of a broken answer is to be asked for. */
-  continuation: { readonly failures: TurnFailures; readonly request: Request; readonly delay: number } | undefined
-}
-
-export function initialState(given: readonly Message[]): RunState {
-  return {
-    given,
-    added: [],
-    turn: 0,
-    usage: noUsage,
-    stopReason: null,
-    extraRequests: 0,
-    staysBuffered: false,
-    pauses: 0,
-    container: undefined,
-    reopened: undefined,
-    continuation: undefined,
-  }
 }
 
 /** How the loop ended. */
@@ -91,7 +54,7 @@ export function toResult(runId: string, state: RunState, end: LoopEnd): RunResul
     text: answerText(newMessages),
     usage: state.usage,
     turns: state.turn,
-    ...(end.error !== undefined && { error: end.error }),
+    ...defined({ error: end.error }),
     ...(end.committed !== undefined && { unfinished: { turn: state.turn, committed: end.committed } }),
   }
 }

@@ -190,7 +190,7 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
       return end
     },
   })
-  if (end === undefined) throw new TypeError('unreachable: the onion runs its core')
+  if (end === undefined) throw new TypeError('unreachable')
   return end
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import { createRun, type RunHandle } from '../create-run.ts'
 import { decide } from '../decision.ts'
 import { isMillraceError, MillraceError } from '../errors.ts'
@@ -22,25 +23,25 @@ import {
   type Relayed,
 } from './legacy-run.ts'
 
-export interface AdaptLoopOptions<This, Args extends unknown[], R> {
+export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends unknown[] = Args> {
   /** The loop that runs in production. Not overloaded: TypeScript sees the last overload only. */
   readonly legacy: (this: This, ...args: Args) => Promise<R>
   readonly agent: Agent
   /** How the caller's arguments become a run. Where it throws, the legacy loop is called. */
-  readonly toInput: (this: This, ...args: Args) => RunInput
+  readonly toInput: (this: This, ...args: Own) => RunInput
   /** How a run's result becomes the caller's return value. */
-  readonly fromResult: (this: This, result: RunResult, ...args: Args) => R | Promise<R>
+  readonly fromResult: (this: This, result: RunResult, ...args: Own) => NoInfer<R> | Promise<NoInfer<R>>
   /**
    * How the rest of a half-done run is given to the legacy loop. `restart`: it starts over with the caller's arguments,
    * and its tools, wrapped by `wrapLegacyTool` with the same `scope`, answer the calls already made. Default: none; a
    * run that fails after a committed turn then ends in its error.
    */
-  readonly handover?: Handover<This, Args, R> | 'restart'
+  readonly handover?: Handover<This, Own, NoInfer<R>> | 'restart'
   /** Decides who streams. Default: none, and nobody does but who asks for it. */
   readonly flags?: FlagClient
-  readonly context?: (this: This, ...args: Args) => FlagContext
+  readonly context?: (this: This, ...args: Own) => FlagContext
   /** The caller's own wish, which wins over flags but not over the kill switch. Undefined: ask the flags. */
-  readonly useStreaming?: (this: This, ...args: Args) => boolean | undefined
+  readonly useStreaming?: (this: This, ...args: Own) => boolean | undefined
   /** An `AsyncLocalStorage`, for `handover: 'restart'`. */
   readonly scope?: AsyncScope
   /** Whether the legacy loop itself calls the callbacks among its arguments; ours are then silent for its text. Default: false. */
@@ -52,6 +53,11 @@ export interface AdaptLoopOptions<This, Args extends unknown[], R> {
   readonly flagDeadline?: number
   readonly runtime?: Partial<Runtime>
 }
+
+/**
+ * `Args`, and no place to infer it from: a callback that leaves an argument out does not take it from the loop's callers.
+ */
+type AsIs<Args extends unknown[]> = [Args] extends [infer Same extends unknown[] | []] ? Same : never
 
 /** Stands wherever the legacy function stood, and also gives events. */
 export interface AdaptedLoop<This, Args extends unknown[], R> {
@@ -67,6 +73,9 @@ export interface AdaptedLoop<This, Args extends unknown[], R> {
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export function adaptLoop<This, Args extends unknown[] | [], R>(
+  options: AdaptLoopOptions<This, Args, R, AsIs<Args>>,
+): AdaptedLoop<This, Args, R>
+export function adaptLoop<This, Args extends unknown[], R>(
   options: AdaptLoopOptions<This, Args, R>,
 ): AdaptedLoop<This, Args, R> {
   checkAdaptOptions(options)
@@ -151,7 +160,7 @@ async function drive<This, Args extends unknown[], R>(
       ledger,
       runId: handle.runId,
       retraction: readRetraction(input, 'auto'),
-      ...(options.flags !== undefined && { flags: options.flags }),
+      ...defined({ flags: options.flags }),
     })
   } catch (cause) {
     handle.report(asError(cause))
@@ -161,7 +170,7 @@ async function drive<This, Args extends unknown[], R>(
     handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
     return driveLegacy(options, self, args, handle)
   }
-  handle.emit({ type: 'run.started', ...(input.sessionId !== undefined && { sessionId: input.sessionId }), decision })
+  handle.emit({ type: 'run.started', ...defined({ sessionId: input.sessionId }), decision })
   const relayed = await relay(inner, handle)
   const result = await inner.result
   if (result.outcome !== 'failed') return { result, end: await fromResult(options, self, args, result) }

@@ -1,42 +1,36 @@
-import { checkBoolean, checkDelay, checkFunction, checkKeys, checkMethods, refuse } from '../options/check.ts'
 import { isRecord } from '../messages.ts'
+import { aBoolean, aDelay, aFunction, anything, checkOptions, refuse, withMethods } from '../options/check.ts'
 
-const optionNames = [
-  'agent',
-  'context',
-  'flagDeadline',
-  'flags',
-  'fromResult',
-  'handover',
-  'legacy',
-  'legacyReports',
-  'onEvent',
-  'onWarning',
-  'runtime',
-  'scope',
-  'toInput',
-  'useStreaming',
-]
+const toLegacy = { toArgs: aFunction, fromLegacy: aFunction }
+
+const rules = {
+  legacy: aFunction,
+  agent: withMethods('run'),
+  toInput: aFunction,
+  fromResult: aFunction,
+  handover(value: unknown, path: string): void {
+    if (value === 'restart') return
+    if (!isRecord(value)) refuse(path, 'must be { toArgs, fromLegacy } or "restart"')
+    checkOptions(value, path, toLegacy)
+    withMethods('toArgs', 'fromLegacy')(value, path)
+  },
+  flags: withMethods('getBooleanDetails'),
+  context: aFunction,
+  useStreaming: aFunction,
+  scope: withMethods('run', 'getStore'),
+  legacyReports: aBoolean,
+  onEvent: aFunction,
+  onWarning: aFunction,
+  flagDeadline: aDelay(),
+  runtime: anything,
+}
 
 /** @throws MillraceError with the option's path and what is expected there */
 export function checkAdaptOptions(given: object): void {
-  const options = checkKeys(given, 'options', optionNames)
-  for (const name of ['legacy', 'toInput', 'fromResult']) {
-    if (typeof options[name] !== 'function') refuse(name, 'must be a function')
-  }
-  for (const name of ['context', 'useStreaming', 'onEvent', 'onWarning']) checkFunction(options[name], name)
+  const { handover, scope, ...options } = checkOptions(given, '', rules)
+  for (const name of ['legacy', 'toInput', 'fromResult']) aFunction(options[name], name)
   if (options['agent'] === undefined) refuse('agent', 'must be an agent, made by createAgent or remoteAgent')
-  checkMethods(options['agent'], 'agent', ['run'])
-  checkMethods(options['flags'], 'flags', ['getBooleanDetails'])
-  checkMethods(options['scope'], 'scope', ['run', 'getStore'])
-  checkBoolean(options['legacyReports'], 'legacyReports')
-  checkDelay(options['flagDeadline'], 'flagDeadline')
-  const { handover } = options
-  if (handover === 'restart') {
-    if (options['scope'] === undefined) refuse('scope', 'must be an AsyncLocalStorage where handover is "restart"')
-  } else if (handover !== undefined) {
-    if (!isRecord(handover)) refuse('handover', 'must be { toArgs, fromLegacy } or "restart"')
-    checkKeys(handover, 'handover', ['toArgs', 'fromLegacy'])
-    checkMethods(handover, 'handover', ['toArgs', 'fromLegacy'])
+  if (handover === 'restart' && scope === undefined) {
+    refuse('scope', 'must be an AsyncLocalStorage where handover is "restart"')
   }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import type { AgentCallbacks } from '../callbacks.ts'
 import type { InputMessage } from '../messages.ts'
 import type { FlagContext } from '../ports/flag-client.ts'
@@ -39,8 +40,7 @@ export function chatLoopPreset<A extends ChatLoopArgs, R>(
     context: (args) => context?.(args) ?? {},
     toInput: ({ userInput, conversationHistory, callbacks, signal }): RunInput => ({
       messages: [...conversationHistory, { role: 'user', content: userInput }],
-      ...(callbacks !== undefined && { callbacks }),
-      ...(signal !== undefined && { signal }),
+      ...defined({ callbacks, signal }),
     }),
     fromResult: (result, args) => fromResult(result, args),
     // The legacy loop calls the callbacks that it finds in its arguments.

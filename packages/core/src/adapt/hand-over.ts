@@ -122,7 +122,7 @@ async function letGoOn<This, Args extends unknown[], R>(
   turns: number,
 ): Promise<Driven<R>> {
   const { legacy, handover, fromResult } = options
-  if (typeof handover !== 'object') throw new TypeError('unreachable: planned with a handover')
+  if (typeof handover !== 'object') throw new TypeError('unreachable')
   const value = await legacy.apply(self, handover.toArgs.apply(self, [handed, ...args]))
   const added = readLegacy(handover, self, args, value, handed)
   retract()

@@ -4,24 +4,29 @@ import { isRecord } from '../messages.ts'
 import type { Middleware } from '../middleware.ts'
 import type { ModelClient } from '../model-client.ts'
 import type { FlagClient } from '../ports/flag-client.ts'
-import type { RunStore } from '../ports/run-store.ts'
+import type { RunJournal } from '../ports/journal.ts'
 import { createCircuitBreaker } from '../recovery/circuit-breaker.ts'
 import { recoveryDefaults, type RecoveryOptions, type RecoveryPolicy } from '../recovery/policy.ts'
 import { createRetryBudget } from '../recovery/retry-budget.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Tool } from '../tools/define-tool.ts'
 import {
-  checkBoolean,
-  checkCount,
-  checkDelay,
-  checkFunction,
-  checkKeys,
-  checkMethods,
-  checkOneOf,
+  aBoolean,
+  anId,
+  aCount,
+  aDelay,
+  aFunction,
+  anything,
+  checkOptions,
+  oneOf,
   refuse,
+  type Rule,
+  rule,
   withDefaults,
+  withMethods,
 } from './check.ts'
 import { type Limits, readLimits } from './limits.ts'
+import { aRetraction } from './retraction.ts'
 import { readRuntime } from './runtime.ts'
 
 /** Messages API parameters, sent untouched; `messages` and `stream` are ours. */
@@ -43,8 +48,8 @@ export interface AgentOptions {
   readonly eagerTools?: boolean
   /** Decides in mode `auto`. Without one, `auto` streams. */
   readonly flags?: FlagClient
-  /** Where runs are kept, so that they outlive this process. Default: nowhere. */
-  readonly store?: RunStore
+  /** Where runs are kept, so that they outlive this process: `runJournal(store)`. Default: nowhere. */
+  readonly journal?: RunJournal
   /** Told of what was recovered from: a fault, or a callback, middleware or flag source that failed. Default: nobody. */
   readonly onWarning?: (error: MillraceError) => void
   /** Clock, randomness, ids. Default: the platform's. */
@@ -62,36 +67,46 @@ export interface AgentSettings {
   readonly recovery: RecoveryPolicy
   readonly eagerTools: boolean
   readonly flags: FlagClient | undefined
-  readonly store: RunStore | undefined
+  readonly journal: RunJournal | undefined
   readonly onWarning: ((error: MillraceError) => void) | undefined
   readonly runtime: Runtime
 }
 
-const optionNames = [
-  'client',
-  'eagerTools',
-  'flags',
-  'limits',
-  'onWarning',
-  'recovery',
-  'request',
-  'runtime',
-  'store',
-  'tools',
-  'use',
-]
+const rules = {
+  client: rule(
+    (client) => isRecordLike(client) && withCreate(Reflect.get(client, 'messages')),
+    'must be a model client, with messages.create',
+  ),
+  request: rule(isRecord, 'must be an object of Messages API parameters'),
+  tools: rule(
+    (tools) => Array.isArray(tools) || typeof tools === 'function',
+    'must be an array of tools, or a function that gives one',
+  ),
+  use: rule(Array.isArray, 'must be an array of middleware'),
+  limits: anything,
+  recovery: anything,
+  eagerTools: aBoolean,
+  flags: withMethods('getBooleanDetails'),
+  journal: withMethods('open', 'takeOver'),
+  onWarning: aFunction,
+  runtime: anything,
+}
+
+const layerRules = {
+  name: anId,
+  run: aFunction,
+  turn: aFunction,
+  tool: aFunction,
+}
 
 /** @throws MillraceError with the option's path and what is expected there */
 export function readAgentOptions(options: AgentOptions): AgentSettings {
-  checkKeys(options, 'options', optionNames)
-  const { client, request, tools = [], use = [], eagerTools = false, flags, store, onWarning } = options
-  checkClient(client)
+  checkOptions(options, '', rules)
+  const { client, request, tools = [], use = [], eagerTools = false, flags, journal, onWarning } = options
+  rules.client(client, 'client')
+  rules.request(request, 'request')
+  for (const [index, layer] of use.entries()) checkLayer(layer, `use[${index}]`)
   const runtime = readRuntime(options.runtime)
-  checkBoolean(eagerTools, 'eagerTools')
-  checkFunction(onWarning, 'onWarning')
-  checkMethods(flags, 'flags', ['getBooleanDetails'])
-  checkMethods(store, 'store', ['create', 'acquire', 'renew', 'append', 'read', 'snapshot', 'cancel'])
-  checkMiddleware(use)
   const { model } = checkRequest(request)
   const readTools = (): ReadonlyMap<string, Tool> => byName(typeof tools === 'function' ? tools() : tools)
   if (typeof tools !== 'function') readTools()
@@ -105,28 +120,40 @@ export function readAgentOptions(options: AgentOptions): AgentSettings {
     recovery: readRecovery(options.recovery, runtime),
     eagerTools,
     flags,
-    store,
+    journal,
     onWarning,
     runtime,
   }
 }
 
-function checkClient(client: unknown): void {
-  const messages = typeof client === 'object' && client !== null && 'messages' in client ? client.messages : undefined
-  const create = typeof messages === 'object' && messages !== null ? Reflect.get(messages, 'create') : undefined
-  if (typeof create !== 'function') refuse('client', 'must be a model client, with messages.create')
+function checkLayer(layer: unknown, path: string): void {
+  const { name } = checkOptions(layer, path, layerRules)
+  layerRules.name(name, `${path}.name`)
 }
 
-function checkRequest(request: unknown): { readonly model: string } {
-  if (!isRecord(request)) refuse('request', 'must be an object of Messages API parameters')
+function isRecordLike(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function withCreate(messages: unknown): boolean {
+  return isRecordLike(messages) && typeof Reflect.get(messages, 'create') === 'function'
+}
+
+/** The parameters that the API needs in every request. */
+export const needed: Readonly<Record<'model' | 'max_tokens', Rule>> = {
+  model: anId,
+  max_tokens: aCount(1),
+}
+
+function checkRequest(request: Readonly<Record<string, unknown>>): { readonly model: string } {
   const { model, max_tokens, tools } = request
-  if (typeof model !== 'string' || model === '') refuse('request.model', 'must name a model')
-  checkCount(max_tokens ?? Number.NaN, 'request.max_tokens', 1)
+  needed.model(model, 'request.model')
+  needed.max_tokens(max_tokens, 'request.max_tokens')
   for (const name of ['messages', 'stream']) {
     if (name in request) refuse(`request.${name}`, 'is set for each turn; give messages to run()')
   }
   if (tools !== undefined) checkServerTools(tools)
-  return { model }
+  return { model: String(model) }
 }
 
 function checkServerTools(tools: unknown): void {
@@ -142,18 +169,9 @@ function checkServerTools(tools: unknown): void {
   }
 }
 
-function checkMiddleware(use: unknown): void {
-  if (!Array.isArray(use)) refuse('use', 'must be an array of middleware')
-  for (const [index, layer] of use.entries()) {
-    const path = `use[${index}]`
-    checkKeys(layer, path, ['name', 'run', 'turn', 'tool'])
-    if (typeof layer.name !== 'string' || layer.name === '') refuse(`${path}.name`, 'must be a name, for reports')
-    for (const around of ['run', 'turn', 'tool']) checkFunction(layer[around], `${path}.${around}`)
-  }
-}
-
 function byName(tools: unknown): ReadonlyMap<string, Tool> {
-  if (!Array.isArray(tools)) refuse('tools', 'must be an array of tools, or a function that gives one')
+  rules.tools(tools, 'tools')
+  if (!Array.isArray(tools)) return new Map()
   const map = new Map<string, Tool>()
   for (const [index, tool] of tools.entries()) {
     const path = `tools[${index}]`
@@ -174,29 +192,29 @@ function isTool(value: unknown): value is Tool {
   )
 }
 
+const recoveryRules = {
+  connectTimeout: aDelay(),
+  idleTimeout: aDelay(),
+  idleTimeoutWithoutPings: aDelay(),
+  contentTimeout: aDelay(),
+  bufferedTimeout: aDelay(),
+  streamRetries: aCount(0),
+  bufferedRetries: aCount(0),
+  extraRequests: aCount(0),
+  backoff: aDelay(0),
+  maxBackoff: aDelay(0),
+  retryAfterCap: aDelay(0),
+  retryAfterServerTools(value: unknown, path: string): void {
+    if (typeof value !== 'function') oneOf('always', 'never', 'reads')(value, path)
+  },
+  retraction: aRetraction,
+  continuePrompt: rule((text) => typeof text === 'string' && text.trim() !== '', 'must be a text that is not blank'),
+  budget: withMethods('request', 'take'),
+  breaker: withMethods('permit', 'onChange'),
+}
+
 function readRecovery(given: RecoveryOptions = {}, { clock }: Runtime): RecoveryPolicy {
-  checkKeys(given, 'recovery', [...Object.keys(recoveryDefaults), 'budget', 'breaker'])
-  for (const name of [
-    'connectTimeout',
-    'idleTimeout',
-    'idleTimeoutWithoutPings',
-    'contentTimeout',
-    'bufferedTimeout',
-  ] as const) {
-    checkDelay(given[name], `recovery.${name}`)
-  }
-  for (const name of ['backoff', 'maxBackoff', 'retryAfterCap'] as const) checkDelay(given[name], `recovery.${name}`, 0)
-  for (const name of ['streamRetries', 'bufferedRetries', 'extraRequests'] as const) {
-    checkCount(given[name], `recovery.${name}`, 0)
-  }
-  checkOneOf(given.retraction, 'recovery.retraction', ['auto', 'retract', 'continue', 'hold', 'fail'])
-  const { retryAfterServerTools: policy, continuePrompt } = given
-  if (typeof policy !== 'function') checkOneOf(policy, 'recovery.retryAfterServerTools', ['always', 'never', 'reads'])
-  if (continuePrompt !== undefined && (typeof continuePrompt !== 'string' || continuePrompt.trim() === '')) {
-    refuse('recovery.continuePrompt', 'must be a text that is not blank')
-  }
-  checkMethods(given.budget, 'recovery.budget', ['request', 'take'])
-  checkMethods(given.breaker, 'recovery.breaker', ['permit', 'onChange'])
+  checkOptions(given, 'recovery', recoveryRules)
   const own = { budget: createRetryBudget({ clock }), breaker: createCircuitBreaker({ clock }) }
   return withDefaults<RecoveryPolicy>({ ...recoveryDefaults, ...own }, given)
 }

@@ -6,57 +6,90 @@ export function refuse(path: string, expected: string, code: ErrorCode = 'invali
   throw new MillraceError(code, `${path} ${expected}`, { path })
 }
 
-/** The options, known to be an object whose keys are all known. */
-export function checkKeys(given: unknown, path: string, known: readonly string[]): Readonly<Record<string, unknown>> {
-  if (!isRecord(given)) refuse(path, 'must be an object')
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue
-    const at = path === 'options' || path === 'input' ? key : `${path}.${key}`
-    refuse(at, `is no option; known here are ${known.join(', ')}`, 'unknown_option')
+/** Throws where `value`, the option at `path`, is not what it has to be. */
+export type Rule = (value: unknown, path: string) => void
+
+export function rule(isValid: (value: unknown) => boolean, expected: string): Rule {
+  return (value, path) => {
+    if (!isValid(value)) refuse(path, expected)
   }
-  return given
 }
+
+/** Anything: the option is looked at elsewhere. */
+export const anything: Rule = () => {}
+
+export const aFunction: Rule = rule((value) => typeof value === 'function', 'must be a function')
+export const aBoolean: Rule = rule((value) => typeof value === 'boolean', 'must be true or false')
+export const anId: Rule = rule(
+  (value) => typeof value === 'string' && value !== '',
+  'must be a string that is not empty',
+)
+export const aSignal: Rule = rule(
+  (value) => hasMember(value, 'aborted') && hasMember(value, 'addEventListener'),
+  'must be an AbortSignal',
+)
 
 /** The largest delay that timers take. */
 const maxDelay = 2 ** 31 - 1
 
-export function checkDelay(value: unknown, path: string, minimum = 1): void {
-  const valid = typeof value === 'number' && value >= minimum && value <= maxDelay
-  if (value !== undefined && !valid) refuse(path, `must be a number of milliseconds, from ${minimum} to ${maxDelay}`)
+export function aDelay(minimum = 1): Rule {
+  return rule(
+    (value) => typeof value === 'number' && value >= minimum && value <= maxDelay,
+    `must be a number of milliseconds, from ${minimum} to ${maxDelay}`,
+  )
 }
 
-export function checkCount(value: unknown, path: string, minimum: number): void {
-  if (value !== undefined && !(Number.isSafeInteger(value) && Number(value) >= minimum)) {
-    refuse(path, `must be a whole number of at least ${minimum}`)
+export function aCount(minimum: number): Rule {
+  return rule(
+    (value) => Number.isSafeInteger(value) && Number(value) >= minimum,
+    `must be a whole number of at least ${minimum}`,
+  )
+}
+
+export function oneOf(...allowed: readonly unknown[]): Rule {
+  return rule((value) => allowed.includes(value), `must be one of ${allowed.join(', ')}`)
+}
+
+/** An object that has these methods. */
+export function withMethods(...names: readonly string[]): Rule {
+  return rule(
+    (value) => names.every((name) => hasMember(value, name) && typeof Reflect.get(value, name) === 'function'),
+    `must be an object with ${names.map((name) => `${name}()`).join(', ')}`,
+  )
+}
+
+/** An object whose every key has a rule. */
+export function anObject(rules: Readonly<Record<string, Rule>>): Rule {
+  return (value, path) => void checkOptions(value, path, rules)
+}
+
+function hasMember(value: unknown, name: string): value is object {
+  return typeof value === 'object' && value !== null && name in value
+}
+
+/**
+ * Checks each option by its rule; one that is undefined was not given.
+ *
+ * @param path where the options stand, empty for a function's own
+ * @param name what a function's own options are called
+ * @throws MillraceError `unknown_option` for a key without a rule, `invalid_option` where a rule says so
+ */
+export function checkOptions(
+  given: unknown,
+  path: string,
+  rules: Readonly<Record<string, Rule>>,
+  name = 'options',
+): Readonly<Record<string, unknown>> {
+  if (!isRecord(given)) refuse(path === '' ? name : path, 'must be an object')
+  for (const [key, value] of Object.entries(given)) {
+    const at = path === '' ? key : `${path}.${key}`
+    const known = Object.hasOwn(rules, key) ? rules[key] : undefined
+    if (known === undefined) {
+      refuse(at, `is no option; known here are ${Object.keys(rules).join(', ')}`, 'unknown_option')
+    }
+    if (value !== undefined) known(value, at)
   }
-}
-
-export function checkFunction(value: unknown, path: string): void {
-  if (value !== undefined && typeof value !== 'function') refuse(path, 'must be a function')
-}
-
-export function checkBoolean(value: unknown, path: string): void {
-  if (value !== undefined && typeof value !== 'boolean') refuse(path, 'must be true or false')
-}
-
-export function checkOneOf(value: unknown, path: string, allowed: readonly string[]): void {
-  if (value !== undefined && !(typeof value === 'string' && allowed.includes(value))) {
-    refuse(path, `must be one of ${allowed.join(', ')}`)
-  }
-}
-
-/** An object that has these methods, where it is given at all. */
-export function checkMethods(value: unknown, path: string, methods: readonly string[]): void {
-  if (value === undefined) return
-  const has = (method: string): boolean =>
-    typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function'
-  if (!methods.every(has)) refuse(path, `must be an object with ${methods.map((name) => `${name}()`).join(', ')}`)
-}
-
-export function checkSignal(value: unknown, path: string): void {
-  if (value === undefined) return
-  const valid = typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
-  if (!valid) refuse(path, 'must be an AbortSignal')
+  return given
 }
 
 /** `given` over `defaults`; an option that is undefined is one that was not given. */

@@ -1,5 +1,5 @@
 import type { ToolLimits } from '../tools/tool-runner.ts'
-import { checkCount, checkDelay, checkKeys, withDefaults } from './check.ts'
+import { aCount, aDelay, checkOptions, withDefaults } from './check.ts'
 
 export interface Limits extends ToolLimits {
   /** How often the model may be asked, retries not counted. Default: 50. */
@@ -31,15 +31,19 @@ const defaults: Limits = {
   flagDeadline: 50,
 }
 
+const rules = {
+  turns: aCount(1),
+  pauses: aCount(0),
+  parallelTools: aCount(1),
+  toolTimeout: aDelay(),
+  toolAbortGrace: aDelay(0),
+  interruptGrace: aDelay(0),
+  middlewareGrace: aDelay(),
+  flagDeadline: aDelay(),
+}
+
+/** @throws MillraceError with the option's path and what is expected there */
 export function readLimits(given: Partial<Limits> = {}): Limits {
-  checkKeys(given, 'limits', Object.keys(defaults))
-  checkCount(given.turns, 'limits.turns', 1)
-  checkCount(given.pauses, 'limits.pauses', 0)
-  checkCount(given.parallelTools, 'limits.parallelTools', 1)
-  checkDelay(given.toolTimeout, 'limits.toolTimeout')
-  checkDelay(given.toolAbortGrace, 'limits.toolAbortGrace', 0)
-  checkDelay(given.interruptGrace, 'limits.interruptGrace', 0)
-  checkDelay(given.middlewareGrace, 'limits.middlewareGrace')
-  checkDelay(given.flagDeadline, 'limits.flagDeadline')
+  checkOptions(given, 'limits', rules)
   return withDefaults(defaults, given)
 }

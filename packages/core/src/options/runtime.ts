@@ -1,5 +1,7 @@
 import { type Runtime, systemRuntime } from '../runtime.ts'
-import { checkFunction, checkKeys, checkMethods, withDefaults } from './check.ts'
+import { aFunction, checkOptions, withDefaults, withMethods } from './check.ts'
+
+const rules = { clock: withMethods('now', 'setTimer'), random: aFunction, newId: aFunction }
 
 /**
  * The runtime, with the platform's parts where none were given.
@@ -7,9 +9,6 @@ import { checkFunction, checkKeys, checkMethods, withDefaults } from './check.ts
  * @throws MillraceError with the option's path and what is expected there
  */
 export function readRuntime(given: Partial<Runtime> = {}): Runtime {
-  checkKeys(given, 'runtime', ['clock', 'random', 'newId'])
-  checkMethods(given.clock, 'runtime.clock', ['now', 'setTimer'])
-  checkFunction(given.random, 'runtime.random')
-  checkFunction(given.newId, 'runtime.newId')
+  checkOptions(given, 'runtime', rules)
   return withDefaults(systemRuntime, given)
 }

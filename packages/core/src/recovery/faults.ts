@@ -1,46 +1,57 @@
+import { defined } from '../defined.ts'
 import { type ErrorCode, type FaultCode, isMillraceError, MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
 import { readRetryAfter } from './retry-after.ts'
 
-/** What a client is told of each fault, and whether asking again may help. */
-const faults: Readonly<Record<FaultCode, { readonly message: string; readonly retryable: boolean }>> = {
-  authentication: { message: 'The model API refused the credentials', retryable: false },
-  bad_request: { message: 'The model API refused the request', retryable: false },
-  billing: { message: 'The model API refused the request for billing reasons', retryable: false },
-  buffer_overflow: { message: 'The model API sent more at once than can be held', retryable: false },
-  conflict: { message: 'The model API reported a conflict', retryable: true },
-  connect_timeout: { message: 'The model API did not answer in time', retryable: true },
-  connection_failed: { message: 'The model API could not be reached', retryable: true },
-  connection_lost: { message: 'The connection to the model API was lost', retryable: true },
-  content_timeout: { message: 'The model API sent no content in time', retryable: true },
-  garbage: { message: 'The model API sent something that cannot be read', retryable: true },
-  idle_timeout: { message: 'The connection to the model API fell silent', retryable: true },
-  internal: { message: 'The request failed inside this service', retryable: true },
-  invalid_tool_input: { message: 'The model gave a tool an input that is no JSON object', retryable: true },
-  not_a_stream: { message: 'The model API answered with something that is no event stream', retryable: true },
-  not_found: { message: 'The model API does not know this model or resource', retryable: false },
-  overloaded: { message: 'The model API is overloaded', retryable: true },
-  permission: { message: 'The model API refused permission', retryable: false },
-  protocol_error: { message: 'The model API sent events that do not fit together', retryable: true },
-  rate_limited: { message: 'The model API limits the rate of requests', retryable: true },
-  request_timeout: { message: 'The model API timed out', retryable: true },
-  request_too_large: { message: 'The request is too large for the model API', retryable: false },
-  server_error: { message: 'The model API failed', retryable: true },
-  stream_error: { message: 'The model API ended the stream with an error', retryable: true },
-  truncated: { message: 'The stream of the model API ended before the answer was whole', retryable: true },
+/** What a client is told of each fault, after "The model API ". */
+const messages: Readonly<Record<FaultCode, string>> = {
+  authentication: 'refused the credentials',
+  bad_request: 'refused the request',
+  billing: 'refused the request for billing reasons',
+  buffer_overflow: 'sent more at once than can be held',
+  conflict: 'reported a conflict',
+  connect_timeout: 'did not answer in time',
+  connection_failed: 'could not be reached',
+  connection_lost: 'was lost in the middle of its answer',
+  content_timeout: 'sent no content in time',
+  garbage: 'sent something that cannot be read',
+  idle_timeout: 'fell silent in the middle of its answer',
+  internal: 'could not be asked, for a reason inside this service',
+  invalid_tool_input: 'gave a tool an input that is no JSON object',
+  not_a_stream: 'answered with something that is no event stream',
+  not_found: 'does not know this model or resource',
+  overloaded: 'is overloaded',
+  permission: 'refused permission',
+  protocol_error: 'sent events that do not fit together',
+  rate_limited: 'limits the rate of requests',
+  request_timeout: 'timed out',
+  request_too_large: 'refused the request as too large',
+  server_error: 'failed',
+  stream_error: 'ended its answer with an error',
+  truncated: 'ended its answer before it was whole',
 }
+
+/** Asking the same again would fail the same. */
+const final = new Set<ErrorCode>([
+  'authentication',
+  'bad_request',
+  'billing',
+  'buffer_overflow',
+  'not_found',
+  'permission',
+  'request_too_large',
+])
 
 /** A fault with the message that a client may see; the original error stays in `cause`. */
 export function fault(
   code: FaultCode,
   details: { cause?: unknown; status?: number; requestId?: string; retryAfterMs?: number } = {},
 ): MillraceError {
-  const { message, retryable } = faults[code]
-  return new MillraceError(code, message, { ...details, retryable })
+  return new MillraceError(code, `The model API ${messages[code]}`, { ...details, retryable: !final.has(code) })
 }
 
 export function isFaultCode(code: ErrorCode): code is FaultCode {
-  return Object.hasOwn(faults, code)
+  return Object.hasOwn(messages, code)
 }
 
 /** Faults that say nothing about streaming: the model's load, the request, or what the model wrote. */
@@ -51,73 +62,50 @@ export function isStreamFault(error: MillraceError): boolean {
   return error.retryable && !notOfTheStream.has(error.code)
 }
 
-/** The fault of an HTTP status. */
-function faultOfStatus(status: number): FaultCode {
-  switch (status) {
-    case 400:
-    case 422:
-      return 'bad_request'
-    case 401:
-      return 'authentication'
-    case 402:
-      return 'billing'
-    case 403:
-      return 'permission'
-    case 404:
-      return 'not_found'
-    case 408:
-      return 'request_timeout'
-    case 409:
-      return 'conflict'
-    case 413:
-      return 'request_too_large'
-    case 429:
-      return 'rate_limited'
-    case 529:
-      return 'overloaded'
-    default:
-      return status >= 500 ? 'server_error' : 'bad_request'
-  }
+const faultOfStatus: Readonly<Record<number, FaultCode>> = {
+  401: 'authentication',
+  402: 'billing',
+  403: 'permission',
+  404: 'not_found',
+  408: 'request_timeout',
+  409: 'conflict',
+  413: 'request_too_large',
+  429: 'rate_limited',
+  529: 'overloaded',
 }
 
-/** The fault of an API error's `type`; Bedrock's exceptions come in camel case. */
-function faultOfType(type: string): FaultCode {
-  switch (type) {
-    case 'invalid_request_error':
-    case 'validationException':
-      return 'bad_request'
-    case 'authentication_error':
-      return 'authentication'
-    case 'billing_error':
-      return 'billing'
-    case 'permission_error':
-      return 'permission'
-    case 'not_found_error':
-      return 'not_found'
-    case 'request_too_large':
-      return 'request_too_large'
-    case 'rate_limit_error':
-    case 'throttlingException':
-      return 'rate_limited'
-    case 'overloaded_error':
-    case 'serviceUnavailableException':
-      return 'overloaded'
-    case 'timeout_error':
-    case 'modelTimeoutException':
-      return 'request_timeout'
-    case 'api_error':
-    case 'internalServerException':
-      return 'server_error'
-    default:
-      return 'stream_error'
-  }
+/** By an API error's `type`; Bedrock's exceptions come in camel case. */
+const faultOfType: Readonly<Record<string, FaultCode>> = {
+  invalid_request_error: 'bad_request',
+  validationException: 'bad_request',
+  authentication_error: 'authentication',
+  billing_error: 'billing',
+  permission_error: 'permission',
+  not_found_error: 'not_found',
+  request_too_large: 'request_too_large',
+  rate_limit_error: 'rate_limited',
+  throttlingException: 'rate_limited',
+  overloaded_error: 'overloaded',
+  serviceUnavailableException: 'overloaded',
+  timeout_error: 'request_timeout',
+  modelTimeoutException: 'request_timeout',
+  api_error: 'server_error',
+  internalServerException: 'server_error',
+}
+
+function readType(type: string): FaultCode {
+  return (Object.hasOwn(faultOfType, type) ? faultOfType[type] : undefined) ?? 'stream_error'
+}
+
+function readStatus(status: number): FaultCode {
+  return faultOfStatus[status] ?? (status >= 500 ? 'server_error' : 'bad_request')
 }
 
 /** The fault that an `error` event of the stream stands for. */
 export function faultOfErrorEvent(body: unknown, requestId: string | undefined): MillraceError {
   const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {}
   const type = typeof error['type'] === 'string' ? error['type'] : ''
-  return fault(faultOfType(type), { cause: body, ...(requestId !== undefined && { requestId }) })
+  return fault(readType(type), { cause: body, ...defined({ requestId }) })
 }
 
 /** The error and its causes, outermost first; at most eight, since a cause may be a circle. */
@@ -161,12 +149,12 @@ export function toFault(error: unknown, open: boolean, now: number): MillraceErr
   if (isMillraceError(error)) return error
   for (const { name, code, status, type, headers, requestID } of causes(error)) {
     const requestId = typeof requestID === 'string' ? requestID : undefined
-    const details = { cause: error, ...(requestId !== undefined && { requestId }) }
+    const details = { cause: error, ...defined({ requestId }) }
     if (typeof status === 'number' && status >= 400) {
       const retryAfterMs = readRetryAfter(headers, now)
-      return fault(faultOfStatus(status), { ...details, status, ...(retryAfterMs !== undefined && { retryAfterMs }) })
+      return fault(readStatus(status), { ...details, status, ...defined({ retryAfterMs }) })
     }
-    if (typeof type === 'string' && type !== '' && type !== 'system') return fault(faultOfType(type), details)
+    if (typeof type === 'string' && type !== '' && type !== 'system') return fault(readType(type), details)
     if (name === 'SyntaxError') return fault('garbage', details)
     if (name === 'APIConnectionTimeoutError') return fault('connect_timeout', details)
     if (isClientLimit(error)) return fault(open ? 'idle_timeout' : 'connect_timeout', details)

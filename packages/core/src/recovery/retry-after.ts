@@ -7,7 +7,8 @@ export function readRetryAfter(headers: unknown, now: number): number | undefine
   if (Number.isFinite(milliseconds)) return Math.max(0, milliseconds)
   const value = header(headers, 'retry-after')
   if (value === undefined) return undefined
-  if (/^\s*\d+(\.\d+)?\s*$/.test(value)) return Number.parseFloat(value) * 1_000
+  const seconds = Number(value)
+  if (seconds >= 0 && value.trim() !== '') return seconds * 1_000
   const date = Date.parse(value)
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }

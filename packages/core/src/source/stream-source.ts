@@ -72,8 +72,8 @@ export function streamSource({ client, clock, limits }: StreamSourceOptions): Tu
 }
 
 interface Opened {
-  /** The events of the next read; undefined at the end of the body. */
-  read(watchdog: Watchdog): Promise<readonly StreamEvent[] | undefined>
+  /** The events of the next read, of which `watchdog` is told; undefined at the end of the body. */
+  read(watchdog?: Watchdog): Promise<readonly StreamEvent[] | undefined>
   cancel(): void
 }
 
@@ -119,7 +119,7 @@ function openResponse(response: Response): Opened {
       if (broken !== undefined) throw broken
       const { done, value } = await reader.read()
       if (done) return undefined
-      watchdog.alive()
+      watchdog?.alive()
       const batch: StreamEvent[] = []
       try {
         for (const frame of parser.push(value)) {
@@ -144,7 +144,7 @@ function openIterable(iterable: AsyncIterable<unknown>): Opened {
     async read(watchdog) {
       const { done, value } = await iterator.next()
       if (done === true) return undefined
-      watchdog.alive()
+      watchdog?.alive()
       if (!isStreamEvent(value)) throw fault('garbage')
       return note(value, watchdog, undefined) ? [value] : []
     },
@@ -168,13 +168,13 @@ function isStreamEvent(value: unknown): value is StreamEvent {
 }
 
 /** Notes the sign of life; false where the event holds nothing for the accumulator. */
-function note(event: StreamEvent, watchdog: Watchdog, requestId: string | undefined): boolean {
+function note(event: StreamEvent, watchdog: Watchdog | undefined, requestId: string | undefined): boolean {
   if (event.type === 'ping') {
-    watchdog.ping()
+    watchdog?.ping()
     return false
   }
   if (event.type === 'error') throw faultOfErrorEvent(event, requestId)
-  watchdog.content()
+  watchdog?.content()
   return true
 }
 
@@ -185,24 +185,13 @@ async function drain(opened: Opened, clock: Clock): Promise<void> {
     cancelTimer = clock.setTimer(() => resolve(undefined), drainTime)
   })
   try {
-    while ((await Promise.race([opened.read(silent), late])) !== undefined);
+    while ((await Promise.race([opened.read(), late])) !== undefined);
   } catch {
     // Nobody waits for this body any more.
   } finally {
     cancelTimer()
     opened.cancel()
   }
-}
-
-/** Nothing is watched any more. */
-const silent: Watchdog = {
-  connected: ignore,
-  alive: ignore,
-  ping: ignore,
-  content: ignore,
-  pause: ignore,
-  resume: ignore,
-  stop: ignore,
 }
 
 /** Lets a watchdog reject whatever read is waiting, without leaving a listener behind for each read. */

@@ -1,6 +1,6 @@
-import { MillraceError } from '../errors.ts'
 import type { ToolResultContent } from '../events.ts'
 import { isRecord } from '../messages.ts'
+import { aBoolean, aDelay, aFunction, anything, checkOptions, rule } from '../options/check.ts'
 import { type CompiledSchema, compileSchema, type InputOf, type ToolSchema } from './schema.ts'
 
 /** How far a tool is. Everything is optional; `progress` and `total` share one unit of the tool's choosing. */
@@ -91,47 +91,19 @@ export class ToolError extends Error {
   }
 }
 
-const knownOptions = new Set([
-  'definition',
-  'description',
-  'idempotent',
-  'inputSchema',
-  'name',
-  'readOnly',
-  'reconcile',
-  'run',
-  'timeout',
-])
-
-function fail(path: string, expected: string): never {
-  throw new MillraceError('invalid_option', `defineTool: ${path} ${expected}`, { path })
-}
-
-function check(options: unknown): void {
-  if (!isRecord(options)) fail('options', 'must be an object')
-  for (const key of Object.keys(options)) {
-    if (!knownOptions.has(key)) {
-      throw new MillraceError(
-        'unknown_option',
-        `defineTool: "${key}" is no option; known are ${[...knownOptions].join(', ')}`,
-        { path: key },
-      )
-    }
-  }
-  const { name, description, readOnly, idempotent, timeout, reconcile, definition, run } = options
-  if (typeof name !== 'string' || !/^[a-zA-Z0-9_-]{1,128}$/.test(name)) {
-    fail('name', 'must be 1 to 128 letters, digits, "_" or "-"')
-  }
-  if (typeof description !== 'string') fail('description', 'must be a string')
-  if (typeof run !== 'function') fail('run', 'must be a function')
-  if (reconcile !== undefined && typeof reconcile !== 'function') fail('reconcile', 'must be a function')
-  if (definition !== undefined && !isRecord(definition)) fail('definition', 'must be an object')
-  for (const [path, value] of Object.entries({ readOnly, idempotent })) {
-    if (value !== undefined && typeof value !== 'boolean') fail(path, 'must be true or false')
-  }
-  if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1)) {
-    fail('timeout', 'must be a number of milliseconds, from 1 to 2147483647')
-  }
+const rules = {
+  name: rule(
+    (name) => typeof name === 'string' && /^[a-zA-Z0-9_-]{1,128}$/.test(name),
+    'must be 1 to 128 letters, digits, "_" or "-"',
+  ),
+  description: rule((text) => typeof text === 'string', 'must be a string'),
+  inputSchema: anything,
+  readOnly: aBoolean,
+  idempotent: aBoolean,
+  timeout: aDelay(),
+  reconcile: aFunction,
+  definition: rule(isRecord, 'must be an object'),
+  run: aFunction,
 }
 
 /**
@@ -141,7 +113,8 @@ function check(options: unknown): void {
  */
 export function defineTool<const Schema extends ToolSchema>(options: ToolOptions<Schema>): Tool
 export function defineTool(options: ToolOptions<ToolSchema>): Tool {
-  check(options)
+  checkOptions(options, '', rules)
+  for (const needed of ['name', 'description', 'run'] as const) rules[needed](options[needed], needed)
   const { name, description, readOnly = false, idempotent = false, timeout, definition = {}, reconcile, run } = options
   const schema = compileSchema(options.inputSchema, 'inputSchema')
   const builtIn = typeof definition['type'] === 'string' && definition['type'] !== 'custom'

@@ -125,11 +125,8 @@ export function describeIssues(issues: readonly InputIssue[]): string {
   return issues
     .map(({ message, path = [] }) => {
       const keys = path.map((part) => (typeof part === 'object' ? part.key : part))
-      const where = keys.reduce<string>(
-        (at, key) => (typeof key === 'number' ? `${at}[${key}]` : at === '' ? String(key) : `${at}.${String(key)}`),
-        '',
-      )
-      return where === '' ? message : `${where}: ${message}`
+      const where = keys.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
+      return where === '' ? message : `${where.replace(/^\./, '')}: ${message}`
     })
     .join('\n')
 }

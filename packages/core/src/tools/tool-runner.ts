@@ -1,10 +1,11 @@
+import { defined } from '../defined.ts'
 import { isMillraceError, MillraceError } from '../errors.ts'
 import type { EventBody } from '../events.ts'
 import { isRecord, type ToolUseBlock } from '../messages.ts'
 import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../middleware.ts'
 import { type Layer, runOnion } from '../onion.ts'
 import type { Clock } from '../runtime.ts'
-import type { RecoveredCalls } from '../resume.ts'
+import type { RecoveredCalls } from '../rebuilt-run.ts'
 import { linkedController } from '../signals.ts'
 import { askTool, callTool, describeOutput } from './call-tool.ts'
 import type { Tool, ToolProgress } from './define-tool.ts'
@@ -165,8 +166,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       outcome,
       readOnly: tool.readOnly,
       result,
-      ...(output !== undefined && { output }),
-      ...(error !== undefined && { error }),
+      ...defined({ output, error }),
     })
     finish(call, end, startedAt)
     if (!tool.readOnly) await isDurable()
@@ -234,7 +234,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
             { outcome: 'discarded', result: 'The attempt that asked for this call was discarded' },
             startedAt,
           )
-          link.abort(new MillraceError('aborted', 'The attempt that asked for this call was discarded'))
+          link.abort(new MillraceError('aborted', 'discarded'))
         },
       })
     },
@@ -304,10 +304,14 @@ function isToolCallEnd(given: unknown): given is ToolCallEnd {
 function readProgress(given: unknown): ToolProgress {
   if (!isRecord(given)) return {}
   const { progress, total, message, data } = given
-  return {
-    ...(typeof progress === 'number' && Number.isFinite(progress) && { progress }),
-    ...(typeof total === 'number' && Number.isFinite(total) && { total }),
-    ...(typeof message === 'string' && { message }),
-    ...(data !== undefined && { data }),
-  }
+  return defined({
+    progress: finite(progress),
+    total: finite(total),
+    message: typeof message === 'string' ? message : undefined,
+    data,
+  })
+}
+
+function finite(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }

@@ -54,8 +54,20 @@ const ofAgent: readonly Offence[] = [
   ['a client without messages', { client: {}, request }, 'invalid_option', 'client', /messages\.create/],
   ['a client without create', { client: { messages: {} }, request }, 'invalid_option', 'client', /messages\.create/],
   ['no request', { client }, 'invalid_option', 'request', /object of Messages API parameters/],
-  ['no model', { client, request: { max_tokens: 1 } }, 'invalid_option', 'request.model', /must name a model/],
-  ['an empty model', { client, request: { ...request, model: '' } }, 'invalid_option', 'request.model', /must name/],
+  [
+    'no model',
+    { client, request: { max_tokens: 1 } },
+    'invalid_option',
+    'request.model',
+    /must be a string that is not empty/,
+  ],
+  [
+    'an empty model',
+    { client, request: { ...request, model: '' } },
+    'invalid_option',
+    'request.model',
+    /must be a string that is not empty/,
+  ],
   ['no max_tokens', { client, request: { model: 'm' } }, 'invalid_option', 'request.max_tokens', count],
   [
     'a null max_tokens',
@@ -138,7 +150,7 @@ const ofAgent: readonly Offence[] = [
     { ...valid, use: [{ run() {} }] },
     'invalid_option',
     'use[0].name',
-    /name, for reports/,
+    /must be a string that is not empty/,
   ],
   [
     'middleware of an unknown kind',
@@ -253,7 +265,7 @@ const ofAgent: readonly Offence[] = [
     'flags',
     /getBooleanDetails\(\)/,
   ],
-  ['a store that is none', { ...valid, store: {} }, 'invalid_option', 'store', /create\(\), acquire\(\)/],
+  ['a journal that is none', { ...valid, journal: {} }, 'invalid_option', 'journal', /open\(\), takeOver\(\)/],
   ['an onWarning that is none', { ...valid, onWarning: 'log' }, 'invalid_option', 'onWarning', /must be a function/],
   ['a runtime that is no object', { ...valid, runtime: 1 }, 'invalid_option', 'runtime', /must be an object/],
   [
@@ -320,7 +332,7 @@ const badMessages = 'invalid_messages'
 
 const ofRun: readonly Offence[] = [
   ['no input', undefined, 'invalid_option', 'input', /must be an object/],
-  ['an unknown option', { messages, message: user }, 'unknown_option', 'message', /known here are callbacks/],
+  ['an unknown option', { messages, message: user }, 'unknown_option', 'message', /known here are messages/],
   ['no messages', {}, badMessages, 'messages', /array of at least one message/],
   ['an empty list of messages', { messages: [] }, badMessages, 'messages', /at least one/],
   ['a message that is none', { messages: ['Hello'] }, badMessages, 'messages[0]', /role and content/],
@@ -436,7 +448,7 @@ const ofRun: readonly Offence[] = [
     { messages, request: { model: '' } },
     'invalid_option',
     'request.model',
-    /must name a model/,
+    /must be a string that is not empty/,
   ],
   ['max_tokens of 0', { messages, request: { max_tokens: 0 } }, 'invalid_option', 'request.max_tokens', count],
   ['a user that is none', { messages, user: 7 }, 'invalid_option', 'user', /string or a flag context/],
@@ -462,7 +474,7 @@ const ofRun: readonly Offence[] = [
     { messages, callbacks: { onToken() {} } },
     'unknown_option',
     'callbacks.onToken',
-    /known here are onError/,
+    /known here are onText/,
   ],
   ...['onError', 'onEvent', 'onRetract', 'onText', 'onThinking', 'onToolProgress', 'onToolResult', 'onToolUse'].map(
     (name): Offence => [
@@ -491,7 +503,13 @@ const badSchema = 'invalid_schema'
 
 const ofTool: readonly Offence[] = [
   ['no options', undefined, 'invalid_option', 'options', /must be an object/],
-  ['an unknown option', { ...plain, readonly: true }, 'unknown_option', 'readonly', /is no option; known are/],
+  [
+    'an unknown option',
+    { ...plain, readonly: true },
+    'unknown_option',
+    'readonly',
+    /is no option; known here are name/,
+  ],
   ['no name', { ...plain, name: undefined }, 'invalid_option', 'name', /1 to 128 letters/],
   ['a name with a space', { ...plain, name: 'look up' }, 'invalid_option', 'name', /1 to 128 letters/],
   ['a name that is too long', { ...plain, name: 'x'.repeat(129) }, 'invalid_option', 'name', /1 to 128 letters/],
@@ -571,7 +589,7 @@ const loop = {
 
 const ofAdapter: readonly Offence[] = [
   ['no options', undefined, 'invalid_option', 'options', /must be an object/],
-  ['an unknown option', { ...loop, flag: true }, 'unknown_option', 'flag', /known here are agent/],
+  ['an unknown option', { ...loop, flag: true }, 'unknown_option', 'flag', /known here are legacy/],
   ...['legacy', 'toInput', 'fromResult'].flatMap((name): Offence[] => [
     [`no ${name}`, { ...loop, [name]: undefined }, 'invalid_option', name, /must be a function/],
     [`a ${name} that is no function`, { ...loop, [name]: {} }, 'invalid_option', name, /must be a function/],

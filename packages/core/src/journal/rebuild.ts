@@ -1,35 +1,12 @@
-import { addUsage } from './accumulator.ts'
-import type { AgentEvent, ToolFinished, TurnFinished } from './events.ts'
-import { assistantMessage, toolResult, userMessage } from './history.ts'
-import { type ContentBlock, isToolUse } from './messages.ts'
-import type { RunDecision } from './ports/flag-client.ts'
-import type { RunRecord, RunStore } from './ports/run-store.ts'
-import { initialState, type RunState } from './run-context.ts'
-import type { ShownBlock } from './turn-view.ts'
-
-/** Calls of a committed turn, of which some may have been under way when their process died. */
-export interface RecoveredCalls {
-  /** Calls whose result is stored. */
-  readonly settled: ReadonlyMap<string, ToolFinished>
-  /** Calls whose start is stored. */
-  readonly started: ReadonlySet<string>
-}
-
-/** A committed turn that has not led on to anything yet. */
-export interface PendingTurn extends RecoveredCalls {
-  readonly stopReason: string | null
-  readonly attempt: number
-  readonly content: readonly ContentBlock[]
-}
-
-/** A run as its events tell it. */
-export interface RebuiltRun {
-  readonly state: RunState
-  readonly tail: number
-  readonly decision: RunDecision | undefined
-  /** Set where the last stored turn was committed and its calls were not all answered, or the run not yet ended. */
-  readonly pending: PendingTurn | undefined
-}
+import { addUsage } from '../accumulator.ts'
+import type { AgentEvent, ToolFinished, TurnFinished } from '../events.ts'
+import { assistantMessage, toolResult, userMessage } from '../history.ts'
+import { type ContentBlock, isToolUse } from '../messages.ts'
+import type { RunDecision } from '../ports/flag-client.ts'
+import type { RunRecord, RunStore } from '../ports/run-store.ts'
+import type { PendingTurn, RebuiltRun } from '../rebuilt-run.ts'
+import { initialState } from '../run-state.ts'
+import type { ShownBlock } from '../turn-view.ts'
 
 /** The events of a run that are stored now; `tail` says how many there are. */
 export async function readStored(store: RunStore, runId: string, tail: number): Promise<readonly AgentEvent[]> {

@@ -1,0 +1,68 @@
+import type { RunHandle } from '../create-run.ts'
+import { MillraceError } from '../errors.ts'
+import { defined } from '../defined.ts'
+import type { Journal, NewRun, RunJournal, TakeOverResult } from '../ports/journal.ts'
+import type { RunLease, RunStore } from '../ports/run-store.ts'
+import type { Clock } from '../runtime.ts'
+import { readStored, rebuild } from './rebuild.ts'
+import { createRecorder, leaseTime, storeUnavailable } from './recorder.ts'
+
+/** Makes runs durable in `store`: their events are written there, and another process can take them over. */
+export function runJournal(store: RunStore): RunJournal {
+  return {
+    open: (handle, run) => openNew(store, handle, run),
+    takeOver: (runId, clock, continuePrompt) => takeOver(store, runId, clock, continuePrompt),
+  }
+}
+
+async function openNew(store: RunStore, handle: RunHandle, { clock, input, messages }: NewRun): Promise<Journal> {
+  const { sessionId, owner, request, metadata } = input
+  const { runId } = handle
+  const record = { runId, messages, createdAt: clock.now(), ...defined({ sessionId, owner, request, metadata }) }
+  const created = await store.create(record, leaseTime).catch((cause: unknown) => {
+    throw storeUnavailable(cause)
+  })
+  if (created.status === 'exists') {
+    throw new MillraceError('invalid_input', 'runId is the id of a run that exists already', { path: 'runId' })
+  }
+  return write(handle, store, clock, created)
+}
+
+async function takeOver(store: RunStore, runId: string, clock: Clock, continuePrompt: string): Promise<TakeOverResult> {
+  const lease = await store.acquire(runId, leaseTime)
+  if (lease.status !== 'acquired') return lease
+  const snapshot = await store.snapshot(runId)
+  if (snapshot === undefined) return { status: 'not_found' }
+  const { record } = snapshot
+  const { messages, sessionId, owner, request, metadata } = record
+  return {
+    status: 'taken',
+    input: { messages, ...defined({ sessionId, owner, request, metadata }) },
+    rebuilt: rebuild(record, await readStored(store, runId, lease.tail), continuePrompt),
+    open: (handle) => write(handle, store, clock, lease),
+  }
+}
+
+/** Writes a run's events under a lease that is held. */
+function write(handle: RunHandle, store: RunStore, clock: Clock, lease: RunLease): Journal {
+  const recorder = createRecorder({
+    store,
+    runId: handle.runId,
+    lease,
+    clock,
+    onCancel: (reason) => handle.interrupt(reason),
+    onLost: (error) => handle.interrupt(error.message),
+  })
+  handle.observe((event) => {
+    if (event.type !== 'run.finished') recorder.record(event)
+  })
+  if (lease.cancelled !== undefined) handle.interrupt(lease.cancelled)
+  return {
+    barrier: () => recorder.barrier(),
+    ready: () => recorder.ready(),
+    async finish(last) {
+      if (last.type === 'run.finished') await recorder.close(last, last.outcome)
+    },
+    lost: () => recorder.lost,
+  }
+}

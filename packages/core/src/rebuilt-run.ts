@@ -1,0 +1,28 @@
+import type { ToolFinished } from './events.ts'
+import type { ContentBlock } from './messages.ts'
+import type { RunDecision } from './ports/flag-client.ts'
+import type { RunState } from './run-state.ts'
+
+/** Calls of a committed turn, of which some may have been under way when their process died. */
+export interface RecoveredCalls {
+  /** Calls whose result is stored. */
+  readonly settled: ReadonlyMap<string, ToolFinished>
+  /** Calls whose start is stored. */
+  readonly started: ReadonlySet<string>
+}
+
+/** A committed turn that has not led on to anything yet. */
+export interface PendingTurn extends RecoveredCalls {
+  readonly stopReason: string | null
+  readonly attempt: number
+  readonly content: readonly ContentBlock[]
+}
+
+/** A run as its events tell it. */
+export interface RebuiltRun {
+  readonly state: RunState
+  readonly tail: number
+  readonly decision: RunDecision | undefined
+  /** Set where the last stored turn was committed and its calls were not all answered, or the run not yet ended. */
+  readonly pending: PendingTurn | undefined
+}
