@@ -3,6 +3,7 @@ import { chatHelp, type ChatOptions, readChatOptions } from './chat/chat-options
 import { connect } from './chat/connection.ts'
 import { linePrompter, terminalPrompter } from './chat/prompter.ts'
 import { runChat } from './chat/run-chat.ts'
+import { openFolder } from './folder/folder.ts'
 import { drained } from './terminal/drained.ts'
 import { openScreen } from './terminal/screen.ts'
 
@@ -29,7 +30,9 @@ async function main(): Promise<number> {
   const isTerminal = stdin.isTTY && stdout.isTTY
   try {
     return await runChat({
-      options: { ...options, folder: resolve(process.env['INIT_CWD'] ?? '.', options.folder) },
+      options,
+      // Before anything is started that would have to be stopped.
+      folder: await openFolder(resolve(process.env['INIT_CWD'] ?? '.', options.folder)),
       connection: await connect(process.env),
       prompter: isTerminal ? terminalPrompter(stdin, stdout) : linePrompter(stdin, (line) => screen.line(line)),
       screen,

@@ -1,6 +1,6 @@
 import { type Agent, type AgentEvent, createAgent, type RunResult } from '@millrace/core'
 import { toolProgress } from '@millrace/tool-progress'
-import { openFolder } from '../folder/folder.ts'
+import type { Folder } from '../folder/folder.ts'
 import { folderTools } from '../folder/folder-tools.ts'
 import { createRunPrinter } from '../terminal/run-printer.ts'
 import type { Screen } from '../terminal/screen.ts'
@@ -11,6 +11,8 @@ import type { Prompter } from './prompter.ts'
 
 export interface ChatHost {
   readonly options: ChatOptions
+  /** What the tools may read. */
+  readonly folder: Folder
   readonly connection: Connection
   readonly prompter: Prompter
   /** Shows everything but the events that `--json` asks for. */
@@ -23,10 +25,9 @@ export interface ChatHost {
   readonly onSignal: (pressed: () => void) => () => void
 }
 
-/** Chats until the input ends or the user leaves. Gives the exit code: 1 where a run failed, 130 after Ctrl-C twice. */
+/** Chats until the input ends or the user leaves. Gives the exit code: 1 where a run failed, 130 where one was left. */
 export async function runChat(host: ChatHost): Promise<number> {
-  const { options, connection, screen, prompter, onSignal } = host
-  const folder = await openFolder(options.folder)
+  const { options, folder, connection, screen, prompter, onSignal } = host
   const agent = chatAgent(options, connection, folderTools(folder))
   const conversation = createConversation(agent, {
     mode: options.stream ? 'stream' : 'buffered',

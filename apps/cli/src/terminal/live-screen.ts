@@ -5,11 +5,8 @@ import { drawProgress } from './progress-bar.ts'
 import { createRunningText } from './running-text.ts'
 import type { Output, Progress, Screen } from './screen.ts'
 
-/** Of the running text, so many lines can still be withdrawn; those before scroll away. */
-const liveLines = 12
-
-/** The same for a text without line breaks. It bounds what is drawn again for each piece of text. */
-const liveLength = 4_000
+/** So many lines of the running text can still be withdrawn; those before scroll away. It bounds what is drawn again. */
+const liveLines = 10
 
 /** For terminals: the end of the running text and the bars below it are drawn again with each change. */
 export function liveScreen(output: Output): Screen {
@@ -21,34 +18,37 @@ export function liveScreen(output: Output): Screen {
   const wrap = (text: string): string => wrapAnsi(text, width(), { trim: false, hard: true })
 
   function render(): void {
-    const text = running.painted()
-    const lines = [...(text === '' ? [] : [wrap(text)]), ...[...bars.values()].map((bar) => drawProgress(bar, width()))]
+    const text = running.plain === '' ? [] : wrap(running.painted()).split('\n')
+    if (text.at(-1) === '') text.pop()
+    const lines = [...text, ...[...bars.values()].map((bar) => drawProgress(bar, width()))]
     if (lines.length === 0) update.clear()
-    else update(lines.join('\n'))
+    // A frame must not grow by an empty line: log-update 8 then moves down past the last line of the terminal, where
+    // there is nothing to move to, and draws one line too high.
+    else update(lines.map((line) => (line === '' ? ' ' : line)).join('\n'))
   }
 
   /** Writes what is no longer live, above what is. */
   function settle(text: string): void {
-    update.persist(wrap(text))
+    update.persist(`${wrap(text)}\n`)
   }
 
-  /** Lets all but the end of a long text scroll away. */
+  /** Lets all but the last lines of a long text scroll away. */
   function trim(): void {
     const { plain } = running
-    const lines = plain.split('\n')
-    if (plain.length <= liveLength && lines.length <= liveLines) return
-    const kept = lines.slice(-Math.ceil(liveLines / 2)).join('\n')
-    if (lines.length > liveLines && kept.length <= liveLength) {
-      settle(running.takeFront(plain.length - kept.length - 1))
-      running.takeFront(1)
-    } else {
-      settle(running.takeFront(plain.length))
-    }
+    const lines = wrap(plain).split('\n')
+    const most = Math.max(1, Math.min(liveLines, (output.rows ?? 24) - bars.size - 2))
+    if (lines.length <= most) return
+    const cut = startOfLine(plain, lines, lines.length - Math.ceil(most / 2))
+    const breaksHere = plain[cut - 1] === '\n'
+    settle(running.takeFront(breaksHere ? cut - 1 : cut))
+    if (breaksHere) running.takeFront(1)
   }
 
   function endText(): void {
-    const text = running.takeFront(running.length)
-    if (text !== '') settle(text)
+    const { plain } = running
+    const text = running.takeFront(plain.endsWith('\n') ? plain.length - 1 : plain.length)
+    running.takeFront(1)
+    if (plain !== '') settle(text)
     render()
   }
 
@@ -87,4 +87,15 @@ export function liveScreen(output: Output): Screen {
       update.done()
     },
   }
+}
+
+/** Where a line of the wrapped text begins in the text itself. The end of it, where wrapping has changed characters. */
+function startOfLine(text: string, lines: readonly string[], wanted: number): number {
+  let start = 0
+  for (const line of lines.slice(0, wanted)) {
+    if (!text.startsWith(line, start)) return text.length
+    start += line.length
+    if (text[start] === '\n') start++
+  }
+  return start
 }

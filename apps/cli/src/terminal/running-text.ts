@@ -2,7 +2,6 @@ import { type Look, paint } from './look.ts'
 
 /** The end of a text that is still growing, in pieces of different looks. */
 export interface RunningText {
-  readonly length: number
   /** Without its looks. */
   readonly plain: string
   /** With the escape sequences of its looks. */
@@ -39,9 +38,6 @@ export function createRunningText(): RunningText {
   }
 
   return {
-    get length() {
-      return plain().length
-    },
     get plain() {
       return plain()
     },
