@@ -1,0 +1,145 @@
+import { type CancelTimer, type Clock, MillraceError } from '@millrace/core'
+
+/** Headers of every request, or what makes them. They are never logged, nor part of an error or a description. */
+export type RequestHeaders =
+  | Readonly<Record<string, string>>
+  | (() => Readonly<Record<string, string>> | PromiseLike<Readonly<Record<string, string>>>)
+
+/** How requests are made. */
+export interface Transport {
+  readonly fetch: typeof globalThis.fetch
+  readonly clock: Clock
+  readonly headers: RequestHeaders
+  /** Milliseconds for a whole request: headers and body. */
+  readonly timeout: number
+  readonly maxBytes: number
+}
+
+/** What a request came to. */
+export type Fetched =
+  | { readonly status: 'text'; readonly text: string; readonly contentType: string; readonly etag: string | undefined }
+  | { readonly status: 'not_modified' }
+  /** `httpStatus` is absent where there was no answer. `message` holds no address, header or body. */
+  | {
+      readonly status: 'failed'
+      readonly message: string
+      readonly httpStatus?: number
+      readonly retryAfterMs?: number
+    }
+
+export interface TextRequest {
+  readonly url: URL
+  readonly etag?: string | undefined
+  /** Posted as JSON; without it the request is a GET. */
+  readonly body?: string
+}
+
+/** Makes a request and reads its answer whole. Never rejects, and never takes longer than the transport's timeout. */
+export async function fetchText(request: TextRequest, transport: Transport, signal: AbortSignal): Promise<Fetched> {
+  const { clock, timeout } = transport
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  let cancel: CancelTimer = () => {}
+  // Raced, and not left to the abort alone: what makes the headers, or a `fetch` of the user's own, may not heed it.
+  const late = new Promise<Fetched>((resolve) => {
+    const stop = (message: string) => (): void => {
+      end()
+      resolve({ status: 'failed', message })
+    }
+    cancel = clock.setTimer(stop(`did not answer within ${timeout} ms`), timeout)
+    signal.addEventListener('abort', stop('was closed'), { once: true, signal: ending.signal })
+  })
+  try {
+    return await Promise.race([exchange(request, transport, ending.signal), late])
+  } finally {
+    cancel()
+    // Ends what is left of the answer, and removes the listener.
+    end()
+  }
+}
+
+async function exchange(request: TextRequest, transport: Transport, signal: AbortSignal): Promise<Fetched> {
+  const { headers, fetch, maxBytes, clock } = transport
+  try {
+    const own = typeof headers === 'function' ? await headers() : headers
+    const response = await fetch(request.url, {
+      method: request.body === undefined ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        ...own,
+        ...(request.etag !== undefined && { 'if-none-match': request.etag }),
+        ...(request.body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(request.body !== undefined && { body: request.body }),
+      // A redirect could carry an API key to another host.
+      redirect: 'error',
+      signal,
+    })
+    if (response.status === 304 && request.etag !== undefined) return { status: 'not_modified' }
+    if (response.status !== 200) {
+      const retryAfterMs = readRetryAfter(response.headers.get('retry-after'), clock.now())
+      return {
+        status: 'failed',
+        message: `answered ${response.status}`,
+        httpStatus: response.status,
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      }
+    }
+    const text = await readBody(response, maxBytes)
+    if (text === undefined)
+      return { status: 'failed', message: `answered with more than ${maxBytes} bytes`, httpStatus: 200 }
+    const contentType = response.headers.get('content-type') ?? ''
+    return { status: 'text', text, contentType, etag: response.headers.get('etag') ?? undefined }
+  } catch (error) {
+    return { status: 'failed', message: `could not be asked${codeOf(error)}` }
+  }
+}
+
+/** The body as text, or undefined where it is too large. Throws where it is no UTF-8. */
+async function readBody(response: Response, maxBytes: number): Promise<string | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  if (response.body === null) return ''
+  const reader = response.body.getReader()
+  let text = ''
+  let length = 0
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    length += chunk.value.byteLength
+    if (length > maxBytes) return undefined
+    text += decoder.decode(chunk.value, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+/** Longer pleas are cut: a flag server that asks for a day must not hold back a kill for one. */
+const longestRetryAfter = 300_000
+
+function readRetryAfter(header: string | null, now: number): number | undefined {
+  if (header === null) return undefined
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestRetryAfter)
+}
+
+/** The code of the system's error alone: messages of `fetch` hold addresses. */
+function codeOf(error: unknown): string {
+  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : error
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+  return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? ` (${code})` : ''
+}
+
+/**
+ * Reads an address that is an option.
+ *
+ * @throws MillraceError `invalid_option`, whose message does not repeat the address
+ */
+export function readAddress(address: string | URL, path: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new MillraceError('invalid_option', `${path} must be an http or https address`, { path })
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new MillraceError('invalid_option', `${path} must not hold a user or password: use the option headers`, {
+      path,
+    })
+  }
+  return url
+}

@@ -1,0 +1,5 @@
+export type { RequestHeaders } from './fetch-text.ts'
+export type { LastKnownGood } from './last-known-good.ts'
+export { type OfrepFlags, ofrepFlags, type OfrepFlagsOptions } from './ofrep-flags.ts'
+export { type RemoteFlagFile, remoteFlagFile, type RemoteFlagFileOptions } from './remote-flag-file.ts'
+export type { RemoteOptions } from './remote-options.ts'

@@ -1,0 +1,32 @@
+import type { Clock } from '@millrace/core'
+import { wait } from '@millrace/flags'
+
+/** Where the last good answer of a server is kept, for a process that starts while the server is down. */
+export interface LastKnownGood {
+  /** What was saved last, undefined where nothing was. */
+  load(signal: AbortSignal): Promise<string | undefined>
+  save(text: string, signal: AbortSignal): Promise<void>
+}
+
+/** A disk that takes longer is not waited for. */
+const patience = 1000
+
+/** Loads, and never rejects or hangs: what cannot be loaded counts as not saved. */
+export async function loadPatiently(
+  store: LastKnownGood | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (store === undefined) return undefined
+  const done = new AbortController()
+  try {
+    return await Promise.race([
+      store.load(signal),
+      wait(clock, patience, AbortSignal.any([signal, done.signal])).then(() => undefined),
+    ])
+  } catch {
+    return undefined
+  } finally {
+    done.abort()
+  }
+}

@@ -1,0 +1,160 @@
+import type { FlagContext } from '@millrace/core'
+import { wait } from '@millrace/flags'
+import { contextKey, hashKey } from './context-key.ts'
+import type { Transport } from './fetch-text.ts'
+import { type LastKnownGood, loadPatiently } from './last-known-good.ts'
+import type { ContextEntry, ContextTable } from './ofrep-contexts.ts'
+import type { OfrepHealth } from './ofrep-health.ts'
+import { askServer } from './ofrep-question.ts'
+import { type ContextAnswer, readSavedAnswers, writeSavedAnswers } from './ofrep-store.ts'
+import { type Attempt, createPoller } from './poller.ts'
+
+export interface OfrepCacheOptions {
+  readonly url: URL
+  readonly transport: Transport
+  readonly health: OfrepHealth
+  readonly table: ContextTable
+  readonly poll: number
+  readonly random: () => number
+  readonly firstAnswer: number
+  readonly lastKnownGood: LastKnownGood | undefined
+  /** What is sent of a context. */
+  readonly select: (context: FlagContext | undefined) => FlagContext
+}
+
+/** The server's answers by context, kept fresh. */
+export interface OfrepCache {
+  /** Reads the entry of a context: at once where it is fresh enough, else once the server, or its time, has passed. */
+  answer<T>(context: FlagContext | undefined, read: (entry: ContextEntry) => T): T | Promise<T>
+  /** The entry of no context. */
+  home(): ContextEntry
+  refresh(): Promise<void>
+  closed(): boolean
+  close(): Promise<void>
+}
+
+/** How many contexts are asked for at once. */
+const width = 4
+
+/** Starts at once: loads what was saved, then polls. */
+export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
+  const { transport, health, table, poll, random, firstAnswer, lastKnownGood, select } = options
+  const { clock } = transport
+  const poller = createPoller({
+    clock,
+    random,
+    poll,
+    attempt() {
+      // Also where nobody asks for it: it is how a quiet process knows that the server is there.
+      enter(undefined)
+      return pollAll(table, ask, () => save(lastKnownGood, table, saved, signal))
+    },
+  })
+  const { signal } = poller
+  const enter = (context: FlagContext | undefined): ContextEntry => {
+    const selected = select(context)
+    return table.use(contextKey(selected), selected)
+  }
+  let saved: ReadonlyMap<string, ContextAnswer> = new Map()
+  const recall = async (entry: ContextEntry): Promise<void> => {
+    if (entry.known === undefined && saved.size > 0) entry.known = saved.get(await hashKey(entry.key))
+  }
+  const loaded = begin()
+
+  return {
+    answer(context, read) {
+      const entry = enter(context)
+      return isFresh(entry) ? read(entry) : waitFor(entry, read)
+    },
+    home: () => enter(undefined),
+    refresh: () => poller.refresh(),
+    closed: () => signal.aborted,
+    async close() {
+      poller.stop()
+      await loaded
+    },
+  }
+
+  /** What is polled is young. What is not was out of use, unless the server is down and there is nothing better. */
+  function isFresh({ known }: ContextEntry): boolean {
+    if (signal.aborted) return true
+    if (known === undefined) return false
+    return clock.now() - known.asOf <= 2 * poll || clock.now() < poller.blockedUntil
+  }
+
+  async function waitFor<T>(entry: ContextEntry, read: (entry: ContextEntry) => T): Promise<T> {
+    const done = new AbortController()
+    const late = wait(clock, firstAnswer, AbortSignal.any([signal, done.signal]))
+    try {
+      await Promise.race([learn(entry), late])
+    } finally {
+      done.abort()
+    }
+    // Only now, and outside the race: what an earlier process knew is at hand, however slow the server is.
+    await recall(entry)
+    return read(entry)
+  }
+
+  async function learn(entry: ContextEntry): Promise<void> {
+    await loaded
+    if (clock.now() < poller.blockedUntil || signal.aborted) return
+    const attempt = await ask(entry)
+    // A failure is one for all: the poll, too, leaves the server alone.
+    if (attempt.status === 'failed') poller.note(attempt)
+  }
+
+  /** Joins a question that is under way: one context is never asked for twice at a time. */
+  function ask(entry: ContextEntry): Promise<Attempt> {
+    const run = async (): Promise<Attempt> => {
+      try {
+        return await askServer(entry, { ...options, signal })
+      } finally {
+        entry.asking = undefined
+      }
+    }
+    entry.asking ??= run()
+    return entry.asking
+  }
+
+  async function begin(): Promise<void> {
+    const home = enter(undefined)
+    saved = readSavedAnswers(await loadPatiently(lastKnownGood, clock, signal))
+    if (signal.aborted) return
+    await recall(home)
+    if (saved.size > 0) health.restore(Math.max(...Array.from(saved.values(), ({ asOf }) => asOf)))
+    poller.start()
+  }
+}
+
+/** Asks for every context in use, and stops at the first failure: the others would fare no better. */
+async function pollAll(
+  table: ContextTable,
+  ask: (entry: ContextEntry) => Promise<Attempt>,
+  save: () => Promise<void>,
+): Promise<Attempt> {
+  const waiting = [...table.takeUsed()]
+  let failed: Attempt | undefined
+  const work = async (): Promise<void> => {
+    for (let entry = waiting.pop(); entry !== undefined && failed === undefined; entry = waiting.pop()) {
+      const attempt = await ask(entry)
+      if (attempt.status === 'failed') failed = attempt
+    }
+  }
+  await Promise.all(Array.from({ length: width }, work))
+  if (failed === undefined) await save()
+  return failed ?? { status: 'ok' }
+}
+
+async function save(
+  store: LastKnownGood | undefined,
+  table: ContextTable,
+  saved: ReadonlyMap<string, ContextAnswer>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (store === undefined) return
+  try {
+    await store.save(writeSavedAnswers(await table.toSave(saved)), signal)
+  } catch {
+    // The next poll tries again; until then the older answers stand there.
+  }
+}

@@ -1,0 +1,110 @@
+import { type FlagContext, MillraceError, systemRuntime } from '@millrace/core'
+import {
+  backgroundClock,
+  createSourceEvents,
+  type FlagResolution,
+  type FlagSource,
+  toBooleanDetails,
+} from '@millrace/flags'
+import { selectContext } from './context-key.ts'
+import { readAddress } from './fetch-text.ts'
+import { createOfrepCache } from './ofrep-cache.ts'
+import { type ContextEntry, createContextTable } from './ofrep-contexts.ts'
+import { createOfrepHealth } from './ofrep-health.ts'
+import { readTransport, type RemoteOptions } from './remote-options.ts'
+
+export interface OfrepFlagsOptions extends RemoteOptions {
+  /** The server's address, to which `/ofrep/v1/evaluate/flags` is added. */
+  readonly baseUrl: string | URL
+  /** The attributes that are sent beside the targeting key; fewer make fewer questions. Default: all of the context. */
+  readonly attributes?: readonly string[]
+  /** The context that stands in where a question has none, and that `ready` waits for. Default: an empty one. */
+  readonly context?: FlagContext
+  /** Milliseconds to wait for the first answer for a context. Default: 40, below the 50 in which a run is decided. */
+  readonly firstAnswer?: number
+  /** Contexts that are kept. Default: 1,000. */
+  readonly maxContexts?: number
+}
+
+/** A source over a server that evaluates. */
+export interface OfrepFlags extends FlagSource {
+  /** Asks now for all contexts in use; joins a question that is under way. Never rejects. */
+  refresh(): Promise<void>
+}
+
+/**
+ * Flags from a server that speaks OFREP: one bulk question for each context, answered from memory after that, and asked again
+ * at every poll while the context is in use. For many users, `remoteFlagFile` asks far less.
+ *
+ * The first question for a context waits `firstAnswer`; where the server is slower, the run gets its safe side, and the answer
+ * is there for the next one. A context that was not in use, and so not polled, waits in the same way.
+ *
+ * @throws MillraceError `invalid_option`, at once
+ */
+export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
+  const { name = 'ofrep', poll = 30_000, maxAge = 120_000, firstAnswer = 40, maxContexts = 1000 } = options
+  const { attributes, lastKnownGood, clock = backgroundClock, random = systemRuntime.random } = options
+  const base = readAddress(options.baseUrl, 'baseUrl')
+  const url = new URL(`${base.pathname.replace(/\/$/, '')}/ofrep/v1/evaluate/flags`, base)
+  const transport = readTransport(options, clock)
+  for (const [path, value] of Object.entries({ maxAge, firstAnswer, maxContexts })) {
+    if (!(value > 0)) throw new MillraceError('invalid_option', `${path} must be a positive number`, { path })
+  }
+  const events = createSourceEvents(name)
+  const health = createOfrepHealth(clock, maxAge, events)
+  const cache = createOfrepCache({
+    url,
+    transport,
+    health,
+    poll,
+    random,
+    firstAnswer,
+    lastKnownGood,
+    table: createContextTable(maxContexts),
+    select: (context) => selectContext(context ?? options.context ?? {}, attributes),
+  })
+  const lookUp = ({ known }: ContextEntry, key: string): FlagResolution => {
+    const flag = known?.answer.get(key)
+    if (flag === undefined) return known === undefined ? notReady : notFound(key)
+    const stale = known !== undefined && health.isStale(known.asOf)
+    return flag.status === 'resolved' && stale ? { ...flag, reason: 'STALE' } : flag
+  }
+  return {
+    name,
+    resolve: (key, context) => cache.answer(context, (entry) => lookUp(entry, key)),
+    getBooleanDetails: (key, fallback, context) =>
+      cache.answer(context, (entry) => toBooleanDetails(lookUp(entry, key), key, fallback)),
+    describe() {
+      const flags = [...(cache.home().known?.answer ?? [])].map(([key, flag]) => ({ key, rule: describeFlag(flag) }))
+      return { name, ...health.describe(), ...(cache.closed() && { status: 'closed' }), warnings: [], flags }
+    },
+    onChange: events.onChange,
+    ready: events.ready,
+    refresh: () => cache.refresh(),
+    async close() {
+      events.close()
+      await cache.close()
+    },
+  }
+}
+
+const notReady: FlagResolution = {
+  status: 'error',
+  errorCode: 'PROVIDER_NOT_READY',
+  errorMessage: 'the server has not answered for this context',
+}
+
+function notFound(key: string): FlagResolution {
+  return { status: 'error', errorCode: 'FLAG_NOT_FOUND', errorMessage: `there is no flag ${key}` }
+}
+
+function describeFlag(flag: FlagResolution): string {
+  switch (flag.status) {
+    case 'resolved':
+      return `${JSON.stringify(flag.value)} (${flag.reason})`
+    case 'default':
+      return `the code's default (${flag.reason})`
+    default:
+      return `error ${flag.errorCode}`
+  }
+}

@@ -1,0 +1,65 @@
+import { type Fetched, fetchText, type Transport } from './fetch-text.ts'
+import { parseJson } from './json.ts'
+import { type BulkAnswer, readBulkAnswer } from './ofrep-answer.ts'
+import type { ContextEntry } from './ofrep-contexts.ts'
+import type { OfrepHealth } from './ofrep-health.ts'
+import type { Attempt } from './poller.ts'
+
+export interface QuestionOptions {
+  readonly url: URL
+  readonly transport: Transport
+  readonly health: OfrepHealth
+  readonly signal: AbortSignal
+}
+
+/** Asks the server for all flags of one context, and keeps the answer in its entry. Never rejects. */
+export async function askServer(entry: ContextEntry, options: QuestionOptions): Promise<Attempt> {
+  const { url, transport, health, signal } = options
+  const body = JSON.stringify({ context: entry.context })
+  const fetched = await fetchText({ url, body, etag: entry.known?.etag }, transport, signal)
+  if (signal.aborted) return { status: 'ok' }
+  if (fetched.status === 'not_modified' && entry.known !== undefined) {
+    entry.known = { ...entry.known, asOf: transport.clock.now() }
+    health.prosper([])
+    return { status: 'ok' }
+  }
+  if (fetched.status === 'text') return keep(entry, fetched, options)
+  return refuse(fetched, health)
+}
+
+function keep(
+  entry: ContextEntry,
+  { text, etag }: Extract<Fetched, { status: 'text' }>,
+  { health, transport }: QuestionOptions,
+): Attempt {
+  const answer = readBulkAnswer(parseJson(text))
+  if (answer === undefined) {
+    health.fail('invalid', 'the answer is no OFREP bulk evaluation')
+    return { status: 'failed' }
+  }
+  const before = entry.known
+  if (before !== undefined && before.answer.size > 0 && answer.size === 0) {
+    health.fail('emptied', 'the answer holds no flag any more')
+    return { status: 'failed' }
+  }
+  entry.known = { answer, text, etag, asOf: transport.clock.now() }
+  health.prosper(before === undefined ? [] : changedFlags(before.answer, answer))
+  return { status: 'ok' }
+}
+
+function refuse(fetched: Fetched, health: OfrepHealth): Attempt {
+  if (fetched.status !== 'failed') return { status: 'failed' }
+  // The server is there, and says that this context is not to be evaluated: no reason to leave it alone.
+  if (fetched.httpStatus === 400) {
+    health.prosper([])
+    return { status: 'ok' }
+  }
+  health.fail('unreachable', `the server ${fetched.message}`)
+  const { retryAfterMs } = fetched
+  return { status: 'failed', ...(retryAfterMs !== undefined && { retryAfterMs }) }
+}
+
+function changedFlags(before: BulkAnswer, after: BulkAnswer): string[] {
+  const keys = [...new Set([...before.keys(), ...after.keys()])]
+  return keys.filter((key) => JSON.stringify(before.get(key)) !== JSON.stringify(after.get(key)))
+}

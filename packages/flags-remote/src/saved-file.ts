@@ -1,0 +1,24 @@
+import type { FlagTextFormat } from '@millrace/flags/text'
+import { isRecord, parseJson } from './json.ts'
+
+/** An answer that was good, and when. */
+export interface SavedFile {
+  readonly text: string
+  readonly format: FlagTextFormat
+  readonly etag: string | undefined
+  readonly savedAt: number
+}
+
+/** Reads what {@link writeSavedFile} wrote; undefined where it is anything else. */
+export function readSavedFile(text: string | undefined): SavedFile | undefined {
+  const value = parseJson(text)
+  if (!isRecord(value) || value['v'] !== 1) return undefined
+  const { text: body, format, etag, savedAt } = value
+  if (typeof body !== 'string' || typeof savedAt !== 'number') return undefined
+  if (format !== 'json' && format !== 'yaml') return undefined
+  return { text: body, format, etag: typeof etag === 'string' ? etag : undefined, savedAt }
+}
+
+export function writeSavedFile(file: SavedFile): string {
+  return JSON.stringify({ v: 1, ...file })
+}
