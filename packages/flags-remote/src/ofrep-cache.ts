@@ -90,13 +90,15 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
     } finally {
       done.abort()
     }
-    // Only now, and outside the race: what an earlier process knew is at hand, however slow the server is.
+    // Again, outside the race: what an earlier process knew is at hand, however slow the server is.
     await recall(entry)
     return read(entry)
   }
 
   async function learn(entry: ContextEntry): Promise<void> {
     await loaded
+    // Before the server is asked: so that it is asked with the ETag, and an emptied answer is told from a first one.
+    await recall(entry)
     if (clock.now() < poller.blockedUntil || signal.aborted) return
     const attempt = await ask(entry)
     // A failure is one for all: the poll, too, leaves the server alone.
