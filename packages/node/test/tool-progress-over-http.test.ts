@@ -5,6 +5,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { type Client, type ClientEvent, createClient } from '@millrace/client'
 import { createAgent } from '@millrace/core'
 import { memoryRunStore } from '@millrace/core/memory'
+import { runJournal } from '@millrace/core/journal'
 import { connectMcp } from '@millrace/mcp'
 import { stdio } from '@millrace/mcp/stdio'
 import { createHandler } from '@millrace/server'
@@ -44,7 +45,7 @@ async function serve(script: Script): Promise<Client> {
     request: { model: 'claude-opus-4-5', max_tokens: 1000 },
     tools: mcp.tools,
     use: [toolProgress({ interval: 0 })],
-    store: runs,
+    journal: runJournal(runs),
   })
   const server = createServer(toNodeListener(createHandler({ agent, runs })))
   const url = await listen(server)
