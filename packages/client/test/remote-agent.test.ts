@@ -186,6 +186,24 @@ describe('a remote run', () => {
     )
   })
 
+  it.each([
+    ['ok', undefined],
+    ['cancelled', { turn: 1, committed: 0 }],
+  ] as const)('counts a salvaged turn whose calls ended %s as %j unfinished', async (outcome, unfinished) => {
+    const { events } = await serve(twoTurns)
+    const upTo = events.findLastIndex((event) => event.type === 'tool.finished' && event.turn === 1) + 1
+    const turn = events.slice(0, upTo).map((event): AgentEvent => {
+      if (event.type === 'turn.finished') return { ...event, salvaged: true }
+      return event.type === 'tool.finished' ? { ...event, outcome } : event
+    })
+    const error = { code: 'store_unavailable', message: 'no store', retryable: false } as const
+    const usage = { input_tokens: 1, output_tokens: 1 }
+    const last = { type: 'run.finished', outcome: 'failed', stopReason: null, usage, error } as const
+    const { result } = await finish(remote(scriptedFetch([...turn, { ...last, seq: upTo + 1, runId, at: 1 }])))
+    expect(result).toMatchObject({ outcome: 'failed', error, usage })
+    expect(result.unfinished).toEqual(unfinished)
+  })
+
   it('does not pass off a history without content for the whole one', async () => {
     const local = await serve(twoTurns)
     const { result } = await finish(remote(scriptedFetch(local.events, [{ withoutContent: true }])))

@@ -175,6 +175,26 @@ describe('AbstractChat with DefaultChatTransport', () => {
     expect(parts.filter(isContent)).toMatchObject([{ type: 'text', text: 'so far', state: 'done' }])
   })
 
+  it('withdraws an earlier turn that had no tool results, such as one that paused', async () => {
+    const { events } = simulate([
+      { do: 'say', kind: 'text', parts: ['paused'] },
+      { do: 'turn', ok: true },
+      { do: 'say', kind: 'text', parts: ['went on'] },
+    ])
+    const head = { attempt: 1, runId: 'run', at: 1 }
+    const retraction = {
+      ...head,
+      type: 'turn.retracted',
+      turn: 1,
+      fromBlock: 0,
+      fromOffset: 0,
+      reason: 'internal',
+    } as const
+    const { chat, parts } = await chatWith([...events.slice(0, -1), { ...retraction, seq: 1 }, ...events.slice(-1)])
+    expect(chat.error).toBeUndefined()
+    expect(parts.filter(isContent)).toMatchObject([{ type: 'text', text: 'went on' }])
+  })
+
   it('ends in an error where text is withdrawn that it cannot give up any more', async () => {
     const { events } = simulate([
       { do: 'say', kind: 'text', parts: ['first'] },
