@@ -66,7 +66,7 @@ export async function follow(
       leaving.abort()
       leave()
     }
-    return streamRun(exchange, batches, { runId, format, encoder: { rawContent }, onEnd })
+    return streamRun(exchange, batches, { runId, format, encoder: { rawContent }, signal: exchange.closing, onEnd })
   }
   const onAbort = (): void => leaving.abort()
   const signals = [request.signal, exchange.closing]

@@ -1,15 +1,20 @@
+import type { Clock } from '@millrace/core'
 import { admitCaller, AnsweredError } from './caller.ts'
 import { checkDelay } from './check.ts'
 import { cancelRun, describeRun } from './control-run.ts'
 import { followRun } from './follow-run.ts'
 import { createLiveRuns, type DrainReport } from './live-runs.ts'
 import { type Action, type HandlerOptions, type HandlerSettings, readHandlerOptions } from './options.ts'
+import { createOpenResponses } from './open-responses.ts'
 import { createPlaces } from './places.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { resumeChat } from './resume-chat.ts'
 import { findRoute, type Route } from './routes.ts'
 import type { Exchange, Services } from './services.ts'
 import { startRun } from './start-run.ts'
+
+/** Milliseconds that the last events of a run may take to be read by its client, once it is over, during a shutdown. */
+const flushTime = 1_000
 
 /** Runs over HTTP, for any framework that knows Request and Response. */
 export interface Handler {
@@ -64,12 +69,20 @@ export function createHandler(options: HandlerOptions): Handler {
       isDraining = true
       const report = await live.drain(graceMs)
       closing.abort()
+      await atMost(services.responses.ended(), flushTime, settings.runtime.clock)
       return report
     },
     get openRuns() {
       return live.size
     },
   }
+}
+
+async function atMost(done: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  let cancelTimer = (): void => undefined
+  const late = new Promise<void>((resolve) => (cancelTimer = clock.setTimer(resolve, ms)))
+  await Promise.race([done, late])
+  cancelTimer()
 }
 
 function createServices(settings: HandlerSettings, closing: AbortSignal, isDraining: () => boolean): Services {
@@ -82,6 +95,7 @@ function createServices(settings: HandlerSettings, closing: AbortSignal, isDrain
     runPlaces: createPlaces({ total: runs, perUser: runsPerUser, what: 'runs under way', retryAfter: 5 }),
     followerPlaces: createPlaces({ total: followers, perUser: followersPerUser, what: 'open streams', retryAfter: 5 }),
     uploadPlaces: createPlaces({ total: uploads, perUser: uploads, what: 'requests at once', retryAfter: 1 }),
+    responses: createOpenResponses(),
     closing,
     isDraining,
   }

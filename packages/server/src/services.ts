@@ -2,6 +2,7 @@ import type { Runtime } from '@millrace/core'
 import type { Caller } from './caller.ts'
 import type { LiveRuns } from './live-runs.ts'
 import type { HandlerSettings } from './options.ts'
+import type { OpenResponses } from './open-responses.ts'
 import type { Places } from './places.ts'
 
 /** What the routes of one handler share. */
@@ -12,7 +13,9 @@ export interface Services {
   readonly runPlaces: Places
   readonly followerPlaces: Places
   readonly uploadPlaces: Places
-  /** Aborts when the handler is drained and every response is to end. */
+  /** The responses of those that started a run here. */
+  readonly responses: OpenResponses
+  /** Aborts when the handler is drained, and responses that follow a run are to end. */
   readonly closing: AbortSignal
   readonly isDraining: () => boolean
 }

@@ -143,16 +143,15 @@ async function answer(
     signal.removeEventListener('abort', leaves)
     return resultResponse(resultBody(result, rawContent))
   }
-  return streamRun(
-    exchange,
-    untilSettled(batchEvents(run), () => settled),
-    {
-      runId: run.runId,
-      format,
-      encoder: { rawContent, agUi },
-      onEnd({ left }) {
-        if (left) leaves()
-      },
+  const ended = exchange.responses.add()
+  const batches = untilSettled(batchEvents(run), () => settled)
+  return streamRun(exchange, batches, {
+    runId: run.runId,
+    format,
+    encoder: { rawContent, agUi },
+    onEnd({ left }) {
+      ended()
+      if (left) leaves()
     },
-  )
+  })
 }

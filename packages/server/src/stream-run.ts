@@ -24,13 +24,15 @@ export interface StreamOptions {
   readonly runId: string
   readonly format: Exclude<RunFormat, 'json'>
   readonly encoder: EncoderOptions
+  /** Ends the response where it is, for the client to come back elsewhere. */
+  readonly signal?: AbortSignal
   readonly onEnd: (end: { readonly left: boolean }) => void
 }
 
 export function streamRun(
-  { settings, runtime, closing }: Exchange,
+  { settings, runtime }: Exchange,
   batches: EventBatches,
-  { runId, format, encoder, onEnd }: StreamOptions,
+  { runId, format, encoder, signal, onEnd }: StreamOptions,
 ): Response {
   return eventResponse(batches, {
     runId,
@@ -38,7 +40,7 @@ export function streamRun(
     clock: runtime.clock,
     heartbeat: settings.heartbeat,
     stallTimeout: settings.stallTimeout,
-    signal: closing,
+    ...(signal && { signal }),
     onEnd,
     onError: (error) => settings.onError(error, { runId }),
   })
