@@ -3,6 +3,7 @@ import type { ToolResultContent } from './events.ts'
 import {
   type ContentBlock,
   isContentBlock,
+  isRecord,
   isServerToolUse,
   isToolUse,
   type Message,
@@ -70,6 +71,27 @@ export function pendingServerCalls(blocks: readonly ContentBlock[]): readonly Co
 }
 
 /**
+ * The ids of the calls among `blocks` that nothing can go on from: server tools without their result, and what their
+ * code has called. The API takes no message beside the result that such code waits for.
+ */
+function deadCalls(blocks: readonly ContentBlock[]): ReadonlySet<unknown> {
+  const dead = new Set<unknown>(pendingServerCalls(blocks).map(({ id }) => id))
+  const results = new Set(blocks.map(serverToolResultId))
+  for (const block of blocks) {
+    const { caller, id } = block
+    const calledBy = isRecord(caller) ? caller['tool_id'] : undefined
+    if (typeof calledBy !== 'string' || typeof id !== 'string') continue
+    const isOpen = block.type === 'tool_use' && !results.has(calledBy)
+    if (isOpen || dead.has(calledBy)) dead.add(id)
+  }
+  return dead
+}
+
+function isDead(block: ContentBlock, dead: ReadonlySet<unknown>): boolean {
+  return dead.has(block['id'] ?? block['tool_use_id'])
+}
+
+/**
  * What an unfinished answer leaves in history: its whole blocks and the text that had arrived, without unsigned or
  * trailing thinking, unfinished calls, and calls of server tools whose result never came.
  */
@@ -78,8 +100,8 @@ export function keptOfPartial(blocks: readonly AccumulatedBlock[]): readonly Acc
     if (!finished) return block.type === 'text'
     return !isUnsignedThinking(block) && (validInput || block.type !== 'tool_use')
   })
-  const pending = new Set(pendingServerCalls(whole.map(({ block }) => block)))
-  return withoutRefused(whole.filter(({ block }) => !pending.has(block)))
+  const dead = deadCalls(whole.map(({ block }) => block))
+  return withoutRefused(whole.filter(({ block }) => !isDead(block, dead)))
 }
 
 /** The answer to a call, with what the API asks for beside it. */
@@ -96,20 +118,28 @@ export function toolResult(call: ToolUseBlock, content: ToolResultContent, isErr
 
 /**
  * `messages` as a next request may start with them: the calls of the last message answered (`why` they were not run),
- * server tools that never finished left out, no thinking at its end.
+ * server tools that never finished left out with all that their code has called, no thinking at its end.
  */
 export function closeHistory(messages: readonly Message[], why: string): Message[] {
-  const last = messages.at(-1)
-  if (last === undefined || last.role !== 'assistant') return [...messages]
-  const blocks = blocksOf(last)
-  const kept = keptOfPartial(blocks.map(asWhole)).map(({ block }) => block)
-  const before = messages.slice(0, -1)
-  if (kept.length === 0) return before
-  const same = kept.length === blocks.length
-  const calls = kept.filter(isToolUse)
-  const closed = [...before, same ? last : assistantMessage(kept)]
+  const dead = deadCalls(messages.flatMap(blocksOf))
+  const closed = messages.flatMap((message, index) => withoutDead(message, dead, index === messages.length - 1))
+  const last = closed.at(-1)
+  const calls = last?.role === 'assistant' ? blocksOf(last).filter(isToolUse) : []
   if (calls.length > 0) closed.push(userMessage(calls.map((call) => toolResult(call, why, true))))
   return closed
+}
+
+/** The message without those calls and their results; none where nothing is left. */
+function withoutDead(message: Message, dead: ReadonlySet<unknown>, isLast: boolean): Message[] {
+  const blocks = blocksOf(message)
+  const alive = blocks.filter((block) => !isDead(block, dead))
+  if (message.role !== 'assistant') {
+    if (alive.length === blocks.length) return [message]
+    return alive.length === 0 ? [] : [userMessage(alive)]
+  }
+  const kept = (isLast ? keptOfPartial : withoutRefused)(alive.map(asWhole)).map(({ block }) => block)
+  if (kept.length === blocks.length) return [message]
+  return kept.length === 0 ? [] : [assistantMessage(kept)]
 }
 
 /** A block of history as one that has arrived. */
