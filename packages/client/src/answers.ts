@@ -1,6 +1,6 @@
 import type { CancelAnswer, RunSnapshotBody } from '@millrace/wire'
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -2,7 +2,7 @@ import type { AgentEvent, EventBody } from '@millrace/core'
 import * as fc from 'fast-check'
 
 /** Strings that break framings: line ends of every kind, NUL, field names, half of a surrogate pair, emoji. */
-export const nastyText: fc.Arbitrary<string> = fc.oneof(
+const nastyText: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(
     '\n',
     '\r\n',
