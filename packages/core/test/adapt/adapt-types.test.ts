@@ -16,7 +16,7 @@ import {
   type ToolProgress,
   type ToolResultContent,
 } from '../../src/index.ts'
-import { adaptAssistant, adaptOptionsLoop, adaptPositionalLoop } from './loops/adapted.ts'
+import type { adaptAssistant, adaptOptionsLoop, adaptPositionalLoop } from './loops/adapted.ts'
 import type { Assistant } from './loops/class-method.ts'
 import type { LoopAnswer, LoopOptions, OptionsLoop } from './loops/options-object.ts'
 import type { PositionalLoop } from './loops/positional.ts'
@@ -31,8 +31,8 @@ declare const agent: Agent
 const input: RunInput = { messages: [{ role: 'user', content: 'x' }] }
 
 /** Type-checked and never run: `agent` has no value. */
-function typesOnly(_check: () => void): void {
-  expect.assertions(0)
+function typesOnly(check: () => void): void {
+  expect(check).toBeTypeOf('function')
 }
 
 describe('an adapted loop stands wherever the existing one stood', () => {
@@ -60,7 +60,7 @@ describe('an adapted loop stands wherever the existing one stood', () => {
     expectTypeOf<Assistant['ask']>().toExtend<Call<Adapted>>()
     expectTypeOf<ThisParameterType<Adapted>>().toEqualTypeOf<Assistant>()
     expectTypeOf<ThisParameterType<Adapted>>().toEqualTypeOf<ThisParameterType<Assistant['ask']>>()
-    expectTypeOf(adaptAssistant).returns.toEqualTypeOf<Assistant>()
+    expectTypeOf<ReturnType<typeof adaptAssistant>>().toEqualTypeOf<Assistant>()
   })
 })
 
@@ -211,16 +211,17 @@ describe('types are found without being written', () => {
   })
 
   it('and what does not fit is refused', () => {
-    typesOnly(() => {
-      const legacy = (question: string): Promise<string> => Promise.resolve(question)
-      const options = { agent, legacy, toInput: () => input }
+    const legacy = (question: string): Promise<string> => Promise.resolve(question)
+    const options = { legacy, toInput: () => input }
+    const check = (): void => {
       // @ts-expect-error the loop gives a string
-      adaptLoop({ ...options, fromResult: () => 7 })
+      adaptLoop({ ...options, agent, fromResult: () => 7 })
       // @ts-expect-error the loop takes a string
-      adaptLoop({ ...options, fromResult: ({ text }) => text, context: (question: number) => ({ question }) })
+      adaptLoop({ ...options, agent, fromResult: ({ text }) => text, context: (question: number) => ({ question }) })
       // @ts-expect-error a loop is needed
       adaptLoop({ agent, toInput: () => input, fromResult: ({ text }: RunResult) => text })
-    })
+    }
+    expect(check).toBeTypeOf('function')
   })
 })
 

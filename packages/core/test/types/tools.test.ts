@@ -30,13 +30,15 @@ describe('the input of a tool is typed by its schema', () => {
   })
 
   it('of zod, as its transforms and defaults leave it', () => {
-    defineTool({
+    const tool = defineTool({
       ...base,
       inputSchema: z.object({ at: z.string().transform((text) => new Date(text)), limit: z.number().default(3) }),
       run(input) {
         expectTypeOf(input).toEqualTypeOf<{ at: Date; limit: number }>()
       },
     })
+    // The model is asked for what goes in, not for what comes out.
+    expect(tool.definition['input_schema']).toMatchObject({ properties: { at: { type: 'string' } }, required: ['at'] })
   })
 
   it('of valibot', () => {
@@ -61,8 +63,8 @@ describe('the input of a tool is typed by its schema', () => {
     expect(tool.definition['input_schema']).toMatchObject({ type: 'object', required: ['order'] })
   })
 
-  it('of a JSON Schema, by its validator', () => {
-    defineTool({
+  it('of a JSON Schema, by its validator', async () => {
+    const tool = defineTool({
       ...base,
       inputSchema: {
         jsonSchema: { type: 'object' },
@@ -73,16 +75,19 @@ describe('the input of a tool is typed by its schema', () => {
         expectTypeOf(input).toEqualTypeOf<{ order: string }>()
       },
     })
+    expect(await tool.validate({})).toEqual({ value: { order: 'x' } })
   })
 
-  it('of a JSON Schema without one: unknown', () => {
-    defineTool({
+  it('of a JSON Schema without one: unknown, but for being an object', async () => {
+    const tool = defineTool({
       ...base,
       inputSchema: { jsonSchema: { type: 'object' } },
       run(input) {
         expectTypeOf(input).toBeUnknown()
       },
     })
+    expect(await tool.validate({ any: 1 })).toEqual({ value: { any: 1 } })
+    expect(await tool.validate('text')).toHaveProperty('issues')
   })
 })
 
@@ -96,7 +101,6 @@ describe('a tool may', () => {
       defineTool({
         ...base,
         inputSchema,
-        // oxlint-disable-next-line typescript/require-await
         async *run(): AsyncGenerator<ToolProgress, string, void> {
           yield { progress: 1, total: 2, message: 'half', data: {} }
           return 'done'

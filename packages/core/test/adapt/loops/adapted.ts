@@ -125,7 +125,7 @@ export const stranded: readonly Condition[] = ways.map(([way, fault]) => ({
   recovery: noRetry,
 }))
 
-export function flagsOf(streaming: boolean): FlagClient {
+function flagsOf(streaming: boolean): FlagClient {
   return { getBooleanDetails: (key, fallback) => ({ value: key === 'use_streaming' ? streaming : fallback }) }
 }
 

@@ -1,4 +1,4 @@
-import Anthropic from '@anthropic-ai/sdk'
+import type Anthropic from '@anthropic-ai/sdk'
 import { validateMessages } from '@millrace/testing'
 import { expect, it } from 'vitest'
 import { chargeDescription, finalText, lookUpDescription, questions, type Shop, wholeText } from './shop.ts'

@@ -1,5 +1,4 @@
-import { type ContentBlock, type ScriptedClaude, text, thinking, toolUse, type Turn } from '@millrace/testing'
-import type { Script } from '@millrace/testing'
+import { type ContentBlock, type Script, text, thinking, toolUse, type Turn } from '@millrace/testing'
 
 /** What the tools of all three loops act on. */
 export interface Shop {
@@ -117,11 +116,4 @@ function textsOf(content: unknown): string[] {
 
 function textOf(block: ContentBlock): string {
   return typeof block['text'] === 'string' ? block['text'] : ''
-}
-
-/** How a loop of the shop is made. */
-export interface LoopSetting {
-  /** Where the existing loop asks. */
-  readonly claude: ScriptedClaude
-  readonly shop: Shop
 }
