@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { runCommand } from '../src/command.ts'
@@ -225,4 +228,13 @@ it('explains itself, and a file that is not there', async () => {
     code: 1,
     err: expect.stringContaining('ENOENT'),
   })
+})
+
+it('is a program', async () => {
+  const path = await file('flags.json', jsonOf(true))
+  const program = fileURLToPath(new URL('../src/bin.ts', import.meta.url))
+  const start = (...args: string[]) =>
+    promisify(execFile)(process.execPath, ['--conditions=millrace-source', program, ...args])
+  expect(await start('set', path, 'kill')).toMatchObject({ stdout: `${path}: use_streaming.kill is set to kill\n` })
+  await expect(start('set', path, 'perhaps')).rejects.toMatchObject({ code: 2, stdout: '' })
 })

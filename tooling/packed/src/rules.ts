@@ -33,7 +33,7 @@ export const packedRules: Record<string, PackedRule> = {
 
   contents: ({ files }) => [
     ...files
-      .filter((file) => !/^(dist\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(file))
+      .filter((file) => !/^(dist\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json|schema\.json)$/.test(file))
       .map((file) => `${file} does not belong into the package`),
     ...problemIf(!files.some((file) => file.startsWith('dist/')), 'dist is empty: the package was not built'),
   ],
@@ -42,7 +42,8 @@ export const packedRules: Record<string, PackedRule> = {
     const entries = new Set(entriesOf(pkg).map(({ subpath }) => subpath))
     return [
       ...Object.entries(pkg.manifest.exports)
-        .filter(([subpath]) => !entries.has(subpath) && subpath !== './package.json')
+        // Data is exported as it stands: `./package.json`, and a JSON Schema for editors.
+        .filter(([subpath, target]) => !entries.has(subpath) && !(subpath.endsWith('.json') && target === subpath))
         .map(([subpath, target]) => `"${subpath}" is not { types, default }: ${JSON.stringify(target)}`),
       ...entriesOf(pkg)
         .filter(({ subpath }) => Object.keys(Object(pkg.manifest.exports[subpath]))[0] !== 'types')

@@ -3,7 +3,7 @@ import type { FlagDocument } from '@millrace/flags'
 const variants = { on: true, off: false }
 
 /** A document in which streaming is on for all or for nobody, of a size that varies with `padding`. */
-export function documentOf(on: boolean, padding = 0): FlagDocument {
+function documentOf(on: boolean, padding = 0): FlagDocument {
   return {
     metadata: { padding: 'x'.repeat(padding) },
     flags: {
