@@ -5,7 +5,7 @@ import { linePrompter, terminalPrompter } from './chat/prompter.ts'
 import { runChat } from './chat/run-chat.ts'
 import { openFolder } from './folder/folder.ts'
 import { drained } from './terminal/drained.ts'
-import { openScreen } from './terminal/screen.ts'
+import { openScreen } from './terminal/open-screen.ts'
 
 // Whoever reads the output may leave before its end.
 process.stdout.on('error', () => process.exit(0))

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { resolve } from 'node:path'
 import { runDemo } from './demo/run-demo.ts'
-import { openScreen } from './terminal/screen.ts'
+import { openScreen } from './terminal/open-screen.ts'
 import { untilInterrupted } from './terminal/interrupted.ts'
 
 const help = `The demo: an existing agent loop, wrapped by Millrace, on a scripted Claude server of this machine.

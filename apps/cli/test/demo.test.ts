@@ -1,4 +1,7 @@
-import { execFile } from 'node:child_process'
+import { requireProgram } from '@millrace/config/programs'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -86,6 +89,31 @@ describe('as a command, on the built packages', () => {
       stderr: expect.stringMatching(/^demo failed: .*no-such-folder is no folder\n$/),
     })
     expect(await demo('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: pnpm demo') })
+  })
+})
+
+requireProgram('script').describe('on a terminal', () => {
+  it('leaves nothing behind after Ctrl-C', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'millrace-cli-'))
+    try {
+      const command = `stty cols 100 rows 40; exec '${process.execPath}' '${join(app, 'src/demo.ts')}' '${folder}'`
+      const env = { PATH: process.env['PATH'], TERM: 'xterm', TMPDIR: home }
+      const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: app, env })
+      let shown = ''
+      child.stdout.on('data', (data: Buffer) => {
+        const before = shown
+        shown += data.toString()
+        // The journal is in its folder by then.
+        if (shown.includes('You: ') && !before.includes('You: ')) child.stdin.write('\u0003')
+      })
+      const code = await new Promise((resolve) => child.on('exit', resolve))
+      expect(code).toBe(130)
+      expect(shown).toContain('\u001b[1m')
+      expect(shown).not.toContain('demo ok')
+      expect(await readdir(home)).toEqual([])
+    } finally {
+      await rm(home, { recursive: true, force: true })
+    }
   })
 })
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { liveScreen } from '../src/terminal/live-screen.ts'
 import { printable } from '../src/terminal/look.ts'
 import { drawProgress } from '../src/terminal/progress-bar.ts'
-import { openScreen } from '../src/terminal/screen.ts'
+import { openScreen } from '../src/terminal/open-screen.ts'
 import { plainOutput } from './plain-output.ts'
 import { openTerminal } from './terminal.ts'
 
@@ -17,6 +17,7 @@ describe('which screen', () => {
     ['a terminal with NO_COLOR', terminal, { NO_COLOR: '1' }, false],
     ['a terminal with an empty NO_COLOR', terminal, { NO_COLOR: '' }, true],
     ['a dumb terminal', terminal, { TERM: 'dumb' }, false],
+    ['a terminal without a size', Object.assign(openTerminal().output, { columns: 0 }), {}, false],
     ['a pipe', pipe, {}, false],
   ])('%s', (_, output, env, live) => {
     expect(openScreen(output, env).live).toBe(live)

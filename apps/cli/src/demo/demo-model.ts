@@ -45,7 +45,7 @@ function noteTurn(files: number, lines: number): Turn {
 }
 
 /** The text that the model gives for what a survey found. */
-export function finalWording({ files, lines, bytes, compressed, largest }: Found): string {
+function finalWording({ files, lines, bytes, compressed, largest }: Found): string {
   const share = Math.round((100 * compressed) / Math.max(1, bytes))
   const names = largest.map(({ path, lines }) => `${path} (${lines} lines)`).join(', ')
   return [
@@ -61,7 +61,7 @@ function otherWording(found: Found): string {
 }
 
 /** The events of a turn's stream before the one that carries this word (0-based) of a block's text. */
-export function eventOfWord(content: readonly ContentBlock[], block: number, word: number): number {
+function eventOfWord(content: readonly ContentBlock[], block: number, word: number): number {
   const before = content.slice(0, block).reduce((sum, each) => sum + 2 + deltas(each), 0)
   // `message_start`, `ping`, and the block's own start.
   return 2 + before + 1 + word

@@ -77,7 +77,7 @@ function progressOf(
 function describeResult({ outcome, result, durationMs, reused }: ToolFinished): string {
   const text = typeof result === 'string' ? result : JSON.stringify(result)
   const how = reused === true ? 'answered before' : `${(durationMs / 1000).toFixed(1)} s`
-  return `${outcome === 'ok' ? '' : `${outcome}, `}${how}: ${shorten(text, 100)}`
+  return `${outcome === 'ok' ? '' : `${outcome}, `}${how}: ${shorten(text, 64)}`
 }
 
 const ways: Readonly<Record<Fallback['to'], string>> = {

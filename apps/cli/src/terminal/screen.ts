@@ -1,6 +1,4 @@
-import { liveScreen } from './live-screen.ts'
 import type { Look } from './look.ts'
-import { plainScreen } from './plain-screen.ts'
 
 /** How far something is. */
 export interface Progress {
@@ -37,10 +35,4 @@ export interface Output extends NodeJS.WritableStream {
   readonly isTTY?: boolean
   readonly columns?: number
   readonly rows?: number
-}
-
-/** A live screen on a terminal; a plain one elsewhere, where `NO_COLOR` is set, and on a terminal that is `dumb`. */
-export function openScreen(output: Output, env: Readonly<Record<string, string | undefined>>): Screen {
-  const isPlain = output.isTTY !== true || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
-  return isPlain ? plainScreen((text) => void output.write(text)) : liveScreen(output)
 }
