@@ -24,7 +24,7 @@ function unverifiedProblems(events: readonly BaseEvent[]): string[] {
   const activities = new Set<unknown>()
   for (const event of events) {
     const { messageId, toolCallId }: Record<string, unknown> = { ...event }
-    switch (event.type) {
+    switch (String(event.type)) {
       case 'TEXT_MESSAGE_START':
         if (opened.has(messageId)) problems.push(`${String(messageId)} is opened again`)
         opened.add(messageId)
