@@ -181,7 +181,7 @@ describe('whom to talk to', () => {
 
   it('is the API that the environment names', async () => {
     const byKey = await connect({ ANTHROPIC_API_KEY: 'key' }, never)
-    expect(byKey.description).toBe('the Anthropic API (ANTHROPIC_API_KEY)')
+    expect(byKey.description).toBe('the Anthropic API, with ANTHROPIC_API_KEY')
     expect(byKey.client.apiKey).toBe('key')
     const byUrl = await connect({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:1', ANTHROPIC_API_KEY: '' }, never)
     expect(byUrl.client.baseURL).toBe('http://127.0.0.1:1')

@@ -92,19 +92,21 @@ describe('as a command, on the built packages', () => {
   })
 })
 
-requireProgram('script').describe('on a terminal', () => {
+const terminalProgram = requireProgram('script')
+
+terminalProgram.describe('on a terminal', () => {
   it('leaves nothing behind after Ctrl-C', async () => {
     const home = await mkdtemp(join(tmpdir(), 'millrace-cli-'))
     try {
       const command = `stty cols 100 rows 40; exec '${process.execPath}' '${join(app, 'src/demo.ts')}' '${folder}'`
       const env = { PATH: process.env['PATH'], TERM: 'xterm', TMPDIR: home }
-      const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: app, env })
+      const child = spawn(terminalProgram.path ?? '', ['-qec', command, '/dev/null'], { cwd: app, env })
       let shown = ''
       child.stdout.on('data', (data: Buffer) => {
         const before = shown
         shown += data.toString()
-        // The journal is in its folder by then.
-        if (shown.includes('You: ') && !before.includes('You: ')) child.stdin.write('\u0003')
+        // By then the journal has its folder, and the cursor is hidden.
+        if (shown.includes('They want') && !before.includes('They want')) child.stdin.write('\u0003')
       })
       const code = await new Promise((resolve) => child.on('exit', resolve))
       expect(code).toBe(130)

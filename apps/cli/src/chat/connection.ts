@@ -28,7 +28,7 @@ export async function connect(env: Environment, startScripted: StartScripted = s
       apiKey: key ?? 'none',
       ...(baseURL !== undefined && { baseURL }),
     }),
-    description: `${baseURL ?? 'the Anthropic API'} (${key === undefined ? 'ANTHROPIC_BASE_URL, without a key' : 'ANTHROPIC_API_KEY'})`,
+    description: `${baseURL ?? 'the Anthropic API'}, ${key === undefined ? 'without a key' : 'with ANTHROPIC_API_KEY'}`,
     close: () => Promise.resolve(),
   }
 }
@@ -53,8 +53,8 @@ async function connectToScripted(startScripted: StartScripted): Promise<Connecti
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new Error(
-      'There is no model to talk to. Set ANTHROPIC_API_KEY to talk to Claude, or ANTHROPIC_BASE_URL to talk to another ' +
-        `server of the Messages API. The scripted server, which needs neither, did not start: ${why}`,
+      'There is no model to talk to. Set ANTHROPIC_API_KEY to talk to Claude, or ANTHROPIC_BASE_URL to talk to ' +
+        `another server of the Messages API. The scripted server, which needs neither, did not start: ${why}`,
       { cause },
     )
   }

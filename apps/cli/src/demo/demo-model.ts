@@ -18,14 +18,14 @@ const survey = z.object({
 const firstTurn: Turn = {
   content: [
     thinking(
-      'They want to know how large the source is. I should not guess that: survey_folder can count it, and then I leave the note.',
+      'They want to know how large the source is. I should not guess: survey_folder counts it. Then I leave the note.',
     ),
     text('I will count it: every file, its lines and its bytes, and how small it compresses.'),
     toolUse('survey_folder', { path: '.' }),
   ],
 }
 
-/** The scripted model: it surveys, writes a note, and sums up what the survey found. Asked again, it words its answer differently. */
+/** The scripted model: it surveys, writes a note, and sums up. Asked for its answer again, it words it differently. */
 export function demoModel(conversation: Conversation): Turn {
   const [result] = conversation.resultsOf('survey_folder')
   if (result === undefined) return firstTurn

@@ -5,7 +5,7 @@ import { drawProgress } from './progress-bar.ts'
 import { createRunningText } from './running-text.ts'
 import type { Output, Progress, Screen } from './screen.ts'
 
-/** So many lines of the running text can still be withdrawn; those before scroll away. It bounds what is drawn again. */
+/** Lines of the running text that can still be withdrawn; those before scroll away. It bounds what is drawn again. */
 const liveLines = 10
 
 /** For terminals: the end of the running text and the bars below it are drawn again with each change. */

@@ -1,7 +1,7 @@
 import { printable } from './look.ts'
 import type { Screen } from './screen.ts'
 
-/** The text and thinking of one turn on a screen: what was written, by block, so that the end of it can be taken back. */
+/** The text and thinking of one turn on a screen, by block, so that the end of it can be taken back. */
 export interface TurnText {
   write(block: number, text: string, kind: 'text' | 'thinking'): void
   /** Takes back all that is behind the first `fromOffset` characters of `fromBlock`. */
