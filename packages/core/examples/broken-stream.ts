@@ -10,12 +10,13 @@ import { z } from 'zod'
 
 // #region scene
 const claude = await startClaude({
-  script: ({ toolResults, attempt, continued }) => {
-    if (toolResults.length === 0) {
+  script: (conversation) => {
+    if (conversation.toolResults.length === 0) {
       return { content: [text('I look.'), toolUse('find_order', { id: 'A-17' }), text('One moment, please.')] }
     }
     // Asked once more, the model words its answer differently.
-    return continued({ content: [text(attempt === 1 ? 'It was sent on Monday.' : 'It was shipped on Monday.')] })
+    const answer = conversation.attempt === 1 ? 'It was sent on Monday.' : 'It was shipped on Monday.'
+    return conversation.continued({ content: [text(answer)] })
   },
 })
 
