@@ -56,6 +56,7 @@ type ParsedInput = { readonly valid: true; readonly value: unknown } | { readonl
 /** The field that a block's deltas append to. */
 const textField: Readonly<Record<string, 'text' | 'thinking'>> = { text: 'text', thinking: 'thinking' }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over one message
 export function createAccumulator(): Accumulator {
   const blocks: OpenBlock[] = []
   let head: Readonly<Record<string, unknown>> | undefined

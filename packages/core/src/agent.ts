@@ -47,8 +47,7 @@ export function createAgent(options: AgentOptions): LocalAgent {
     },
     toolNames: () => [...settings.tools().keys()],
     async resume(runId, given = {}) {
-      if (journal === undefined)
-        refuse('journal', 'must be a journal, such as runJournal(store), for runs to be resumed')
+      if (journal === undefined) refuse('journal', 'must be a journal for runs to be resumed')
       const taken = await journal.takeOver(runId, clock, recovery.continuePrompt)
       if (taken.status !== 'taken') return taken
       const { input, rebuilt, open } = taken

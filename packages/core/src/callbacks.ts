@@ -53,6 +53,7 @@ export interface CallbackDispatcher {
 }
 
 /** @param warn what is told where `onError` is missing or throws itself */
+// oxlint-disable-next-line max-lines-per-function -- short functions over what one run has shown
 export function createCallbackDispatcher(
   callbacks: AgentCallbacks,
   runId: string,

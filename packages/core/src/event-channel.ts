@@ -21,6 +21,7 @@ interface Reader {
   wake: (() => void) | undefined
 }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over one buffer
 export function createEventChannel(): EventChannel {
   let buffer: AgentEvent[] = []
   let first = 0
@@ -138,6 +139,6 @@ function wake(reader: Reader): void {
 function missed(count: number): MillraceError {
   return new MillraceError(
     'events_missed',
-    `This iteration began after ${count} events had passed. Iterate the run when it starts, or follow it through a RunStore.`,
+    `${count} events had passed when this iteration began: iterate a run when it starts`,
   )
 }

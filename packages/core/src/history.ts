@@ -10,8 +10,8 @@ import {
   serverToolResultId,
   textOf,
   type ToolUseBlock,
+  isBlank,
 } from './messages.ts'
-import { isBlank } from './turn-view.ts'
 
 /** A message before it has the SDK's type. */
 interface LooseMessage {

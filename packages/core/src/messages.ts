@@ -70,3 +70,8 @@ export function textOf(block: ContentBlock): string {
   const text = block.type === 'text' ? block['text'] : undefined
   return typeof text === 'string' ? text : ''
 }
+
+/** Text that the API refuses to take back. */
+export function isBlank(text: string): boolean {
+  return text.trim() === ''
+}

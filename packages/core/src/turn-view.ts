@@ -1,7 +1,7 @@
 import type { AccumulatedBlock, Addition } from './accumulator.ts'
-import { MillraceError } from './errors.ts'
+import { cannotRetract } from './recovery/ladder.ts'
 import { checksum, type EventBody, type RetractionReason } from './events.ts'
-import { type ContentBlock, isRecord } from './messages.ts'
+import { type ContentBlock, isBlank, isRecord } from './messages.ts'
 
 export interface TurnViewOptions {
   readonly turn: number
@@ -49,6 +49,7 @@ export interface ShownBlock extends BlockIdentity {
   finished: boolean
 }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over what one turn has shown
 export function createTurnView({ turn, emit, canRetract, hold, shown: before = [] }: TurnViewOptions): TurnView {
   /** By block index. A block of blank text has no entry: history holds none either. */
   let shown: (ShownBlock | undefined)[] = [...before]
@@ -86,7 +87,7 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
         block?.kind === 'text' &&
         (block.index > fromBlock || (block.index === fromBlock && fromOffset < block.text.length)),
     )
-    if (losesText && !canRetract) throw new MillraceError('cannot_retract', 'Shown text would have to be withdrawn')
+    if (losesText && !canRetract) throw cannotRetract()
     const kept = fromOffset > 0 ? shown[fromBlock] : undefined
     shown = shown.slice(0, fromBlock)
     if (kept !== undefined) shown[fromBlock] = { ...kept, text: kept.text.slice(0, fromOffset), finished: false }
@@ -273,10 +274,6 @@ function initialText(block: ContentBlock): string {
 /** A call without arguments is shown as one with an empty object, whether its JSON was sent or not. */
 function emptyInput({ type }: ContentBlock): string {
   return type.endsWith('tool_use') ? '{}' : ''
-}
-
-export function isBlank(text: string): boolean {
-  return text.trim() === ''
 }
 
 function beforeHalfPair(text: string, offset: number): number {

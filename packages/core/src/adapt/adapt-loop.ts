@@ -3,56 +3,23 @@ import { createRun, type RunHandle } from '../create-run.ts'
 import { decide } from '../decision.ts'
 import { isMillraceError, MillraceError } from '../errors.ts'
 import type { AgentEvent, EventBody } from '../events.ts'
-import type { FlagClient, FlagContext, RunDecision } from '../ports/flag-client.ts'
+import type { FlagContext, RunDecision } from '../ports/flag-client.ts'
 import { readRetraction } from '../options/run-input.ts'
 import { readRuntime } from '../options/runtime.ts'
-import type { Agent, AgentRun, RunInput, RunResult } from '../run.ts'
+import type { AgentRun, RunInput, RunResult } from '../run.ts'
 import type { Runtime } from '../runtime.ts'
 import { createToolLedger } from '../tools/ledger.ts'
-import { checkAdaptOptions } from './adapt-options.ts'
-import type { AsyncScope } from './async-scope.ts'
+import { type AdaptLoopOptions, checkAdaptOptions } from './adapt-options.ts'
 import { handOver } from './hand-over.ts'
 import {
   completedResult,
   type Driven,
   emitLegacyText,
   failedResult,
-  type Handover,
   legacyAnswer,
   type LoopEnd,
   type Relayed,
 } from './legacy-run.ts'
-
-export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends unknown[] = Args> {
-  /** The loop that runs in production. Not overloaded: TypeScript sees the last overload only. */
-  readonly legacy: (this: This, ...args: Args) => Promise<R>
-  readonly agent: Agent
-  /** How the caller's arguments become a run. Where it throws, the legacy loop is called. */
-  readonly toInput: (this: This, ...args: Own) => RunInput
-  /** How a run's result becomes the caller's return value. */
-  readonly fromResult: (this: This, result: RunResult, ...args: Own) => NoInfer<R> | Promise<NoInfer<R>>
-  /**
-   * How the rest of a half-done run is given to the legacy loop. `restart`: it starts over with the caller's arguments,
-   * and its tools, wrapped by `wrapLegacyTool` with the same `scope`, answer the calls already made. Default: none; a
-   * run that fails after a committed turn then ends in its error.
-   */
-  readonly handover?: Handover<This, Own, NoInfer<R>> | 'restart'
-  /** Decides who streams. Default: none, and nobody does but who asks for it. */
-  readonly flags?: FlagClient
-  readonly context?: (this: This, ...args: Own) => FlagContext
-  /** The caller's own wish, which wins over flags but not over the kill switch. Undefined: ask the flags. */
-  readonly useStreaming?: (this: This, ...args: Own) => boolean | undefined
-  /** An `AsyncLocalStorage`, for `handover: 'restart'`. */
-  readonly scope?: AsyncScope
-  /** Whether the legacy loop itself calls the callbacks among its arguments; ours are then silent for its text. Default: false. */
-  readonly legacyReports?: boolean
-  /** Called with every event of every run, in whichever mode. A throw is reported and ignored. */
-  readonly onEvent?: (event: AgentEvent) => void
-  readonly onWarning?: (error: MillraceError) => void
-  /** Milliseconds that the flag source may take. Default: 50. */
-  readonly flagDeadline?: number
-  readonly runtime?: Partial<Runtime>
-}
 
 /**
  * `Args`, and no place to infer it from: a callback that leaves an argument out does not take it from the loop's callers.

@@ -1,5 +1,43 @@
+import type { MillraceError } from '../errors.ts'
+import type { AgentEvent } from '../events.ts'
 import { isRecord } from '../messages.ts'
 import { aBoolean, aDelay, aFunction, anything, checkOptions, refuse, withMethods } from '../options/check.ts'
+import type { FlagClient, FlagContext } from '../ports/flag-client.ts'
+import type { Agent, RunInput, RunResult } from '../run.ts'
+import type { Runtime } from '../runtime.ts'
+import type { AsyncScope } from './async-scope.ts'
+import type { Handover } from './legacy-run.ts'
+
+export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends unknown[] = Args> {
+  /** The loop that runs in production. Not overloaded: TypeScript sees the last overload only. */
+  readonly legacy: (this: This, ...args: Args) => Promise<R>
+  readonly agent: Agent
+  /** How the caller's arguments become a run. Where it throws, the legacy loop is called. */
+  readonly toInput: (this: This, ...args: Own) => RunInput
+  /** How a run's result becomes the caller's return value. */
+  readonly fromResult: (this: This, result: RunResult, ...args: Own) => NoInfer<R> | Promise<NoInfer<R>>
+  /**
+   * How the rest of a half-done run is given to the legacy loop. `restart`: it starts over with the caller's arguments,
+   * and its tools, wrapped by `wrapLegacyTool` with the same `scope`, answer the calls already made. Default: none; a
+   * run that fails after a committed turn then ends in its error.
+   */
+  readonly handover?: Handover<This, Own, NoInfer<R>> | 'restart'
+  /** Decides who streams. Default: none, and nobody does but who asks for it. */
+  readonly flags?: FlagClient
+  readonly context?: (this: This, ...args: Own) => FlagContext
+  /** The caller's own wish, which wins over flags but not over the kill switch. Undefined: ask the flags. */
+  readonly useStreaming?: (this: This, ...args: Own) => boolean | undefined
+  /** An `AsyncLocalStorage`, for `handover: 'restart'`. */
+  readonly scope?: AsyncScope
+  /** Whether the legacy loop itself calls the callbacks among its arguments; ours are then silent for its text. Default: false. */
+  readonly legacyReports?: boolean
+  /** Called with every event of every run, in whichever mode. A throw is reported and ignored. */
+  readonly onEvent?: (event: AgentEvent) => void
+  readonly onWarning?: (error: MillraceError) => void
+  /** Milliseconds that the flag source may take. Default: 50. */
+  readonly flagDeadline?: number
+  readonly runtime?: Partial<Runtime>
+}
 
 const toLegacy = { toArgs: aFunction, fromLegacy: aFunction }
 

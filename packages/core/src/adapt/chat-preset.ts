@@ -3,7 +3,7 @@ import type { AgentCallbacks } from '../callbacks.ts'
 import type { InputMessage } from '../messages.ts'
 import type { FlagContext } from '../ports/flag-client.ts'
 import type { RunInput, RunResult } from '../run.ts'
-import type { AdaptLoopOptions } from './adapt-loop.ts'
+import type { AdaptLoopOptions } from './adapt-options.ts'
 
 /** The common shape of a chat loop's arguments. */
 export interface ChatLoopArgs {

@@ -5,11 +5,12 @@ import { answerText, blocksOf, closeHistory, userMessage } from '../history.ts'
 import type { Message } from '../messages.ts'
 import { readRetraction } from '../options/run-input.ts'
 import { isFaultCode } from '../recovery/faults.ts'
+import { cannotRetract } from '../recovery/ladder.ts'
 import { recoveryDefaults } from '../recovery/policy.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
 import type { RunInput, RunResult } from '../run.ts'
 import type { LedgerEntry, ToolLedger } from '../tools/ledger.ts'
-import type { AdaptLoopOptions } from './adapt-loop.ts'
+import type { AdaptLoopOptions } from './adapt-options.ts'
 import {
   completedResult,
   type Driven,
@@ -128,9 +129,8 @@ async function letGoOn<This, Args extends unknown[], R>(
   retract()
   emitLegacyText(handle, turns, added.text)
   const newMessages = [...handed.newMessages, ...added.messages]
-  const hasCalls = added.messages.flatMap(blocksOf).some(({ type }) => type === 'tool_result')
-  const before = hasCalls ? '' : answerText(handed.newMessages)
-  const completed = completedResult(handle.runId, givenMessages(result), newMessages, before + added.text)
+  const text = added.messages.length > 0 ? answerText(newMessages) : answerText(handed.newMessages) + added.text
+  const completed = completedResult(handle.runId, givenMessages(result), newMessages, text)
   const merged = { ...completed, usage: result.usage, turns }
   return { result: merged, end: { value: await fromResult.apply(self, [merged, ...args]) } }
 }
@@ -192,8 +192,4 @@ function goOnFromCommitted(
   if (!repeatable) return { type: 'none', error }
   if (retract.length > 0 && !canRetract) return { type: 'none', error: cannotRetract(error) }
   return { type: 'goOn', newMessages: committed.slice(0, end), retract }
-}
-
-function cannotRetract(cause: MillraceError): MillraceError {
-  return new MillraceError('cannot_retract', 'The run failed after text was shown that cannot be withdrawn', { cause })
 }

@@ -1,3 +1,4 @@
+import { isBlank } from '../messages.ts'
 import { noUsage } from '../accumulator.ts'
 import type { RunHandle } from '../create-run.ts'
 import { MillraceError } from '../errors.ts'
@@ -6,7 +7,6 @@ import type { InputMessage, Message } from '../messages.ts'
 import { readMessages } from '../options/messages.ts'
 import type { RunResult } from '../run.ts'
 import type { ToolLedger } from '../tools/ledger.ts'
-import { isBlank } from '../turn-view.ts'
 
 /** A half-done run, as the legacy loop is given it. */
 export interface HandedOver {

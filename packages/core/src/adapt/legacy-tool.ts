@@ -72,6 +72,6 @@ function reuse<R>(entry: LedgerEntry, fromEntry: LegacyToolOptions<never[], R>['
   if (entry.error instanceof Error) throw entry.error
   throw new MillraceError(
     'tool_outcome_unknown',
-    `A call of "${entry.name}" with this input was made already, and ended as "${entry.outcome}": it is not made again`,
+    `"${entry.name}" was called with this input already, and ended as "${entry.outcome}"`,
   )
 }

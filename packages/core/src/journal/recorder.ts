@@ -40,6 +40,7 @@ export interface Recorder {
   readonly lost: MillraceError | undefined
 }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over one queue
 export function createRecorder({ store, runId, lease, clock, onCancel, onLost }: RecorderOptions): Recorder {
   const { fence } = lease
   let queue: AgentEvent[] = []

@@ -161,10 +161,7 @@ function checkServerTools(tools: unknown): void {
   for (const [index, tool] of tools.entries()) {
     const type: unknown = isRecord(tool) ? tool['type'] : undefined
     if (typeof type !== 'string' || type === 'custom') {
-      refuse(
-        `request.tools[${index}]`,
-        'must be a tool that Anthropic executes; give client tools in tools, by defineTool',
-      )
+      refuse(`request.tools[${index}]`, 'must be a tool that Anthropic executes; others go in tools')
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { ToolLimits } from '../tools/tool-runner.ts'
+import type { ToolLimits } from '../tools/executor.ts'
 import { aCount, aDelay, checkOptions, withDefaults } from './check.ts'
 
 export interface Limits extends ToolLimits {

@@ -1,6 +1,5 @@
 import { MillraceError } from '../errors.ts'
-import { type ContentBlock, isContentBlock, isRecord, type Message, textOf } from '../messages.ts'
-import { isBlank } from '../turn-view.ts'
+import { type ContentBlock, isContentBlock, isRecord, type Message, textOf, isBlank } from '../messages.ts'
 
 /**
  * Checks what the API would refuse a message list for.

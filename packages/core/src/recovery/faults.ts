@@ -121,23 +121,13 @@ function* causes(error: unknown): Generator<Readonly<Record<string, unknown>>> {
   }
 }
 
-const connectionCodes = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ConnectionRefused',
-])
-
-const lostCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'ConnectionClosed'])
+/** Codes of errors of the network: those of the system, of undici, and of Bun. */
+const networkCode = /^E(?!RR_)[A-Z_]+$|^UND_ERR_SOCKET$|^Connection/
 
 /** Whether `error` says that the HTTP client's own limit on waiting was hit (300 s for Node's fetch). */
 export function isClientLimit(error: unknown): boolean {
-  for (const { code, name } of causes(error)) {
+  for (const { code } of causes(error))
     if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return true
-    if (name === 'HeadersTimeoutError' || name === 'BodyTimeoutError') return true
-  }
   return false
 }
 
@@ -158,9 +148,9 @@ export function toFault(error: unknown, open: boolean, now: number): MillraceErr
     if (name === 'SyntaxError') return fault('garbage', details)
     if (name === 'APIConnectionTimeoutError') return fault('connect_timeout', details)
     if (isClientLimit(error)) return fault(open ? 'idle_timeout' : 'connect_timeout', details)
-    if (typeof code === 'string' && connectionCodes.has(code)) return fault('connection_failed', details)
-    if (typeof code === 'string' && lostCodes.has(code))
+    if (typeof code === 'string' && networkCode.test(code)) {
       return fault(open ? 'connection_lost' : 'connection_failed', details)
+    }
   }
   const [outermost] = causes(error)
   const name = outermost?.['name']

@@ -99,13 +99,14 @@ function retryDelay(
 function outcomeUnknown(cause: MillraceError): MillraceError {
   return new MillraceError(
     'server_tool_outcome_unknown',
-    'The stream broke while a server tool with effects was running; asking again could repeat them',
+    'The stream broke while a server tool ran: asking again could repeat its effects',
     { cause },
   )
 }
 
-function cannotRetract(cause: MillraceError): MillraceError {
-  return new MillraceError('cannot_retract', 'The stream broke after text was shown that cannot be withdrawn', {
+/** Shown text would have to be withdrawn, and nobody can. */
+export function cannotRetract(cause?: unknown): MillraceError {
+  return new MillraceError('cannot_retract', 'The answer broke off after text was shown that cannot be withdrawn', {
     cause,
   })
 }

@@ -155,7 +155,7 @@ async function reconcile(tool: Tool, call: ToolCall, input: unknown, options: Re
   }
   return {
     outcome: 'unknown',
-    result: `The call ${why} and could not be stopped: it is unknown whether it took effect. Check before repeating it`,
+    result: `The call ${why} and could not be stopped: it is unknown whether it took effect`,
   }
 }
 

@@ -57,7 +57,7 @@ function standardJsonSchema(schema: StandardToolSchema, path: string): Record<st
   if (typeof convert !== 'function') {
     throw new MillraceError(
       'invalid_schema',
-      `${path} gives no JSON Schema: use zod >= 4.2, arktype >= 2.1.28, valibot's toStandardJsonSchema, or { jsonSchema, validate }`,
+      `${path} gives no JSON Schema: zod >= 4.2, arktype >= 2.1.28 and valibot's toStandardJsonSchema do`,
       { path },
     )
   }

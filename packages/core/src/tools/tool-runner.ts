@@ -1,40 +1,16 @@
-import { defined } from '../defined.ts'
-import { isMillraceError, MillraceError } from '../errors.ts'
-import type { EventBody } from '../events.ts'
+import { MillraceError } from '../errors.ts'
 import { isRecord, type ToolUseBlock } from '../messages.ts'
-import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../middleware.ts'
-import { type Layer, runOnion } from '../onion.ts'
-import type { Clock } from '../runtime.ts'
+import type { ToolCallEnd } from '../middleware.ts'
 import type { RecoveredCalls } from '../rebuilt-run.ts'
 import { linkedController } from '../signals.ts'
-import { askTool, callTool, describeOutput } from './call-tool.ts'
-import type { Tool, ToolProgress } from './define-tool.ts'
-import type { ToolLedger } from './ledger.ts'
+import type { Tool } from './define-tool.ts'
+import { createExecutor, type ExecutorOptions, notRun, notStored } from './executor.ts'
+import { inSequence } from './sequence.ts'
 
-export interface ToolLimits {
-  readonly parallelTools: number
-  readonly toolTimeout: number
-  readonly toolAbortGrace: number
-  readonly interruptGrace: number
-  readonly middlewareGrace: number
-}
-
-export interface ToolRunnerOptions {
-  readonly clock: Clock
-  readonly limits: ToolLimits
-  readonly scope: RunScope
-  readonly middleware: readonly Middleware[]
-  readonly ledger: ToolLedger | undefined
+export interface ToolRunnerOptions extends ExecutorOptions {
   readonly tools: ReadonlyMap<string, Tool>
-  readonly turn: number
-  readonly emit: (event: EventBody) => void
-  readonly report: (error: MillraceError) => void
   /** Calls that a process which died had started or answered. */
   readonly recovered?: RecoveredCalls
-  /** Resolves once everything emitted so far is durable; rejects where the store refuses. */
-  readonly barrier: () => Promise<void>
-  /** Whether readers are so far behind that progress is better left out. */
-  readonly crowded: () => boolean
 }
 
 /** A call and what the model is told of it. */
@@ -64,131 +40,27 @@ export interface ToolRunner {
   readonly storeError: MillraceError | undefined
 }
 
-/** One execution of one call. */
-interface Execution {
-  readonly tool: Tool
-  readonly call: ToolUseBlock
-  readonly attempt: number
-  readonly signal: AbortSignal
-  readonly startedAt: number
-  /** Whether an early start was thrown away meanwhile. */
-  readonly isDiscarded?: () => boolean
-}
-
 interface EarlyCall {
   readonly end: Promise<ToolCallEnd>
   discard(): void
 }
 
-/** One key for all executions of a call, also after a crash. */
-export function idempotencyKey(runId: string, toolUseId: string): string {
-  return `${runId}:${toolUseId}`
+/** What the model is told of a call that cannot run: there is no such tool, or its input was no JSON. */
+function unusable(call: ToolUseBlock, tool: Tool | undefined): string {
+  return tool === undefined
+    ? `There is no tool named "${call.name}"`
+    : 'The input was no JSON object. Call the tool again'
 }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over the calls of one turn
 export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
-  const { clock, limits, scope, middleware, ledger, tools, turn, emit, report, barrier, crowded, recovered } = options
-  const layers = middleware.flatMap(({ name, tool }): Layer<ToolCall, ToolCallEnd>[] =>
-    tool === undefined ? [] : [{ name, around: (call, next) => tool(call, next, scope) }],
-  )
+  const { clock, limits, scope, tools, recovered } = options
+  const executor = createExecutor(options)
   const early = new Map<string, EarlyCall>()
-  let storeError: MillraceError | undefined
-
-  /** Whether everything so far is durable; remembers why not. */
-  async function isDurable(): Promise<boolean> {
-    try {
-      await barrier()
-    } catch (error) {
-      storeError ??= isMillraceError(error)
-        ? error
-        : new MillraceError('store_unavailable', 'The store failed', { cause: error })
-    }
-    return storeError === undefined
-  }
-
-  function finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): void {
-    const { outcome, result } = end
-    const { id: toolUseId, name, input } = call
-    const durationMs = Math.max(0, clock.now() - startedAt)
-    emit({ type: 'tool.finished', toolUseId, name, input, turn, result, outcome, durationMs })
-  }
-
-  function execute(tool: Tool, call: ToolUseBlock, signal: AbortSignal, startedAt: number): Promise<ToolCallEnd> {
-    const streams = scope.decision.tools[tool.name] ?? true
-    const { id: toolUseId, name } = call
-    let ended = false
-    const sink = (given: ToolProgress): void => {
-      if (ended || !streams || signal.aborted || crowded()) return
-      emit({ type: 'tool.progress', toolUseId, name, turn, ...readProgress(given), elapsedMs: clock.now() - startedAt })
-    }
-    const { runId } = scope
-    const first: ToolCall = {
-      toolUseId,
-      name,
-      input: call.input,
-      signal,
-      idempotencyKey: idempotencyKey(runId, toolUseId),
-      progress: sink,
-      streams,
-      readOnly: tool.readOnly,
-    }
-    const timeout = tool.timeout ?? limits.toolTimeout
-    const { toolAbortGrace: abortGrace, interruptGrace } = limits
-    return runOnion(layers, first, {
-      clock,
-      grace: limits.middlewareGrace,
-      bothSides: false,
-      report,
-      accept: isToolCallEnd,
-      core: (changed) => callTool(tool, changed, { clock, timeout, abortGrace, interruptGrace, runId, turn }),
-    }).finally(() => {
-      ended = true
-    })
-  }
-
-  /** Starts, runs and settles one call. */
-  async function perform({ tool, call, attempt, signal, startedAt, isDiscarded }: Execution): Promise<ToolCallEnd> {
-    const { id: toolUseId, name, input } = call
-    emit({ type: 'tool.started', toolUseId, name, input, turn, attempt })
-    // An effect that nobody could know of after a crash must not happen.
-    if (!tool.readOnly && !(await isDurable())) {
-      const unstarted: ToolCallEnd = { outcome: 'cancelled', result: notStored }
-      finish(call, unstarted, startedAt)
-      return unstarted
-    }
-    const end = await execute(tool, call, signal, startedAt)
-    if (isDiscarded?.() === true) return end
-    const { outcome, result, output, error } = end
-    ledger?.record({
-      name,
-      input,
-      toolUseId,
-      idempotencyKey: idempotencyKey(scope.runId, toolUseId),
-      outcome,
-      readOnly: tool.readOnly,
-      result,
-      ...defined({ output, error }),
-    })
-    finish(call, end, startedAt)
-    if (!tool.readOnly) await isDurable()
-    return end
-  }
-
-  /** How a call ended that had started when its process died; undefined where it may run again. */
-  async function reconcileCall(tool: Tool, call: ToolUseBlock): Promise<ToolCallEnd | undefined> {
-    if (tool.readOnly || tool.idempotent) return undefined
-    const startedAt = clock.now()
-    const key = { toolUseId: call.id, idempotencyKey: idempotencyKey(scope.runId, call.id) }
-    const found = await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout)
-    if (found?.happened === false) return undefined
-    const end = found === undefined ? unknownAfterCrash : describeOutput(found.result)
-    finish(call, end, startedAt)
-    await isDurable()
-    return end
-  }
 
   function refuseOne(call: ToolUseBlock, outcome: 'error' | 'cancelled', why: string): AnsweredCall {
     const end: ToolCallEnd = { outcome, result: why }
-    finish(call, end, clock.now())
+    executor.finish(call, end, clock.now())
     return { call, end }
   }
 
@@ -200,17 +72,15 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       early.delete(call.id)
       return { call, end: await started.end }
     }
-    if (scope.signal.aborted) return refuseOne(call, 'cancelled', 'The call was not run: the run was interrupted')
-    if (storeError !== undefined) return refuseOne(call, 'cancelled', notStored)
+    if (scope.signal.aborted) return refuseOne(call, 'cancelled', notRun)
+    if (executor.storeError !== undefined) return refuseOne(call, 'cancelled', notStored)
     const tool = tools.get(call.name)
-    if (tool === undefined) return refuseOne(call, 'error', `There is no tool named "${call.name}"`)
-    if (isInvalid || !isRecord(call.input))
-      return refuseOne(call, 'error', 'The input was no JSON object. Call the tool again')
+    if (tool === undefined || isInvalid || !isRecord(call.input)) return refuseOne(call, 'error', unusable(call, tool))
     if (recovered?.started.has(call.id) === true) {
-      const end = await reconcileCall(tool, call)
+      const end = await executor.reconcile(tool, call)
       if (end !== undefined) return { call, end }
     }
-    return { call, end: await perform({ tool, call, attempt, signal: scope.signal, startedAt: clock.now() }) }
+    return { call, end: await executor.perform({ tool, call, attempt, signal: scope.signal, startedAt: clock.now() }) }
   }
 
   return {
@@ -221,7 +91,14 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       const link = linkedController(scope.signal)
       const startedAt = clock.now()
       let discarded = false
-      const end = perform({ tool, call, attempt, signal: link.signal, startedAt, isDiscarded: () => discarded })
+      const end = executor.perform({
+        tool,
+        call,
+        attempt,
+        signal: link.signal,
+        startedAt,
+        isDiscarded: () => discarded,
+      })
       const released = end.finally(() => link.dispose())
       // Awaited when the turn is whole; a discarded one never is.
       released.catch(() => {})
@@ -229,7 +106,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
         end: released,
         discard() {
           discarded = true
-          finish(
+          executor.finish(
             call,
             { outcome: 'discarded', result: 'The attempt that asked for this call was discarded' },
             startedAt,
@@ -262,56 +139,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
     },
     refuse: (calls, why) => calls.map((call) => refuseOne(call, 'cancelled', why)),
     get storeError() {
-      return storeError
+      return executor.storeError
     },
   }
-}
-
-const unknownAfterCrash: ToolCallEnd = {
-  outcome: 'unknown',
-  result: 'The service failed while the call ran: it is unknown whether it took effect. Check before repeating it',
-}
-
-const notStored = 'The call was not run: its start could not be stored'
-
-/** Calls of one toolset act on one thing (a browser, a screen) and run one after the other; others on their own. */
-function inSequence(calls: readonly ToolUseBlock[]): { readonly call: ToolUseBlock; readonly position: number }[][] {
-  const groups: { readonly call: ToolUseBlock; readonly position: number }[][] = []
-  const toolsets = new Map<string, { readonly call: ToolUseBlock; readonly position: number }[]>()
-  for (const [position, call] of calls.entries()) {
-    const toolset = call['toolset_name']
-    const group = typeof toolset === 'string' ? toolsets.get(toolset) : undefined
-    if (group !== undefined) {
-      group.push({ call, position })
-      continue
-    }
-    const started = [{ call, position }]
-    groups.push(started)
-    if (typeof toolset === 'string') toolsets.set(toolset, started)
-  }
-  return groups
-}
-
-const outcomes = new Set(['ok', 'error', 'timeout', 'unknown', 'cancelled', 'discarded'])
-
-/** A layer may answer a call itself, without running the tool. */
-function isToolCallEnd(given: unknown): given is ToolCallEnd {
-  if (!isRecord(given) || typeof given['outcome'] !== 'string' || !outcomes.has(given['outcome'])) return false
-  return typeof given['result'] === 'string' || Array.isArray(given['result'])
-}
-
-/** Reads what a tool reported: a tool written in JavaScript may report anything. */
-function readProgress(given: unknown): ToolProgress {
-  if (!isRecord(given)) return {}
-  const { progress, total, message, data } = given
-  return defined({
-    progress: finite(progress),
-    total: finite(total),
-    message: typeof message === 'string' ? message : undefined,
-    data,
-  })
-}
-
-function finite(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }

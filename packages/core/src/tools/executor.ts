@@ -1,0 +1,203 @@
+import { defined } from '../defined.ts'
+import { isMillraceError, MillraceError } from '../errors.ts'
+import type { EventBody } from '../events.ts'
+import { isRecord, type ToolUseBlock } from '../messages.ts'
+import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../middleware.ts'
+import { type Layer, runOnion } from '../onion.ts'
+import type { Clock } from '../runtime.ts'
+import { askTool, callTool, describeOutput } from './call-tool.ts'
+import type { Tool, ToolProgress } from './define-tool.ts'
+import type { ToolLedger } from './ledger.ts'
+
+export interface ToolLimits {
+  readonly parallelTools: number
+  readonly toolTimeout: number
+  readonly toolAbortGrace: number
+  readonly interruptGrace: number
+  readonly middlewareGrace: number
+}
+
+export interface ExecutorOptions {
+  readonly clock: Clock
+  readonly limits: ToolLimits
+  readonly scope: RunScope
+  readonly middleware: readonly Middleware[]
+  readonly ledger: ToolLedger | undefined
+  readonly turn: number
+  readonly emit: (event: EventBody) => void
+  readonly report: (error: MillraceError) => void
+  /** Resolves once everything emitted so far is durable; rejects where the store refuses. */
+  readonly barrier: () => Promise<void>
+  /** Whether readers are so far behind that progress is better left out. */
+  readonly crowded: () => boolean
+}
+
+/** One execution of one call. */
+export interface Execution {
+  readonly tool: Tool
+  readonly call: ToolUseBlock
+  readonly attempt: number
+  readonly signal: AbortSignal
+  readonly startedAt: number
+  /** Whether an early start was thrown away meanwhile. */
+  readonly isDiscarded?: () => boolean
+}
+
+/** Executes single calls, with all that stands around them: events, barriers, middleware, the ledger. */
+export interface Executor {
+  /** Starts, runs and settles a call. Never rejects: look at `storeError`. */
+  perform(execution: Execution): Promise<ToolCallEnd>
+  /** How a call ended that had started when its process died; undefined where it may run again. */
+  reconcile(tool: Tool, call: ToolUseBlock): Promise<ToolCallEnd | undefined>
+  /** Emits a call's end. */
+  finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): void
+  /** Set once the store has refused a barrier: no further call may start. */
+  readonly storeError: MillraceError | undefined
+}
+
+/** What the model is told where a start could not be made durable. */
+export const notStored = 'The call was not run: its start could not be stored'
+
+export const notRun = 'The call was not run: the run was interrupted'
+
+const unknownAfterCrash: ToolCallEnd = {
+  outcome: 'unknown',
+  result: 'The service failed while the call ran: it is unknown whether it took effect',
+}
+
+/** One key for all executions of a call, also after a crash. */
+export function idempotencyKey(runId: string, toolUseId: string): string {
+  return `${runId}:${toolUseId}`
+}
+
+// oxlint-disable-next-line max-lines-per-function -- short functions over what one turn's calls share
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { clock, limits, scope, middleware, ledger, turn, emit, report, barrier, crowded } = options
+  const layers = middleware.flatMap(({ name, tool }): Layer<ToolCall, ToolCallEnd>[] =>
+    tool === undefined ? [] : [{ name, around: (call, next) => tool(call, next, scope) }],
+  )
+  let storeError: MillraceError | undefined
+
+  /** Whether everything so far is durable; remembers why not. */
+  async function isDurable(): Promise<boolean> {
+    try {
+      await barrier()
+    } catch (error) {
+      storeError ??= isMillraceError(error)
+        ? error
+        : new MillraceError('store_unavailable', 'The store failed', { cause: error })
+    }
+    return storeError === undefined
+  }
+
+  function finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): void {
+    const { outcome, result } = end
+    const { id: toolUseId, name, input } = call
+    const durationMs = Math.max(0, clock.now() - startedAt)
+    emit({ type: 'tool.finished', toolUseId, name, input, turn, result, outcome, durationMs })
+  }
+
+  function execute(tool: Tool, call: ToolUseBlock, signal: AbortSignal, startedAt: number): Promise<ToolCallEnd> {
+    const streams = scope.decision.tools[tool.name] ?? true
+    const { id: toolUseId, name } = call
+    let ended = false
+    const sink = (given: ToolProgress): void => {
+      if (ended || !streams || signal.aborted || crowded()) return
+      emit({ type: 'tool.progress', toolUseId, name, turn, ...readProgress(given), elapsedMs: clock.now() - startedAt })
+    }
+    const { runId } = scope
+    const first: ToolCall = {
+      toolUseId,
+      name,
+      input: call.input,
+      signal,
+      idempotencyKey: idempotencyKey(runId, toolUseId),
+      progress: sink,
+      streams,
+      readOnly: tool.readOnly,
+    }
+    const timeout = tool.timeout ?? limits.toolTimeout
+    const { toolAbortGrace: abortGrace, interruptGrace } = limits
+    return runOnion(layers, first, {
+      clock,
+      grace: limits.middlewareGrace,
+      bothSides: false,
+      report,
+      accept: isToolCallEnd,
+      core: (changed) => callTool(tool, changed, { clock, timeout, abortGrace, interruptGrace, runId, turn }),
+    }).finally(() => {
+      ended = true
+    })
+  }
+
+  async function perform({ tool, call, attempt, signal, startedAt, isDiscarded }: Execution): Promise<ToolCallEnd> {
+    const { id: toolUseId, name, input } = call
+    emit({ type: 'tool.started', toolUseId, name, input, turn, attempt })
+    // An effect that nobody could know of after a crash must not happen; nor one after an interrupt.
+    const durable = tool.readOnly || (await isDurable())
+    if (!durable || signal.aborted) {
+      const unstarted: ToolCallEnd = { outcome: 'cancelled', result: durable ? notRun : notStored }
+      finish(call, unstarted, startedAt)
+      return unstarted
+    }
+    const end = await execute(tool, call, signal, startedAt)
+    if (isDiscarded?.() === true) return end
+    const { outcome, result, output, error } = end
+    ledger?.record({
+      name,
+      input,
+      toolUseId,
+      idempotencyKey: idempotencyKey(scope.runId, toolUseId),
+      outcome,
+      readOnly: tool.readOnly,
+      result,
+      ...defined({ output, error }),
+    })
+    finish(call, end, startedAt)
+    if (!tool.readOnly) await isDurable()
+    return end
+  }
+
+  async function reconcile(tool: Tool, call: ToolUseBlock): Promise<ToolCallEnd | undefined> {
+    if (tool.readOnly || tool.idempotent) return undefined
+    const startedAt = clock.now()
+    const key = { toolUseId: call.id, idempotencyKey: idempotencyKey(scope.runId, call.id) }
+    const found = await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout)
+    if (found?.happened === false) return undefined
+    const end = found === undefined ? unknownAfterCrash : describeOutput(found.result)
+    finish(call, end, startedAt)
+    await isDurable()
+    return end
+  }
+
+  return {
+    perform,
+    reconcile,
+    finish,
+    get storeError() {
+      return storeError
+    },
+  }
+}
+
+/** A layer may answer a call itself, without running the tool. */
+function isToolCallEnd(given: unknown): given is ToolCallEnd {
+  if (!isRecord(given) || typeof given['outcome'] !== 'string') return false
+  return typeof given['result'] === 'string' || Array.isArray(given['result'])
+}
+
+/** Reads what a tool reported: a tool written in JavaScript may report anything. */
+function readProgress(given: unknown): ToolProgress {
+  if (!isRecord(given)) return {}
+  const { progress, total, message, data } = given
+  return defined({
+    progress: finite(progress),
+    total: finite(total),
+    message: typeof message === 'string' ? message : undefined,
+    data,
+  })
+}
+
+function finite(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
