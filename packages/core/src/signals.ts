@@ -18,15 +18,3 @@ export function linkedController(parent: AbortSignal): LinkedController {
     dispose: () => parent.removeEventListener('abort', follow),
   }
 }
-
-/** Resolves when `signal` aborts. Dispose of it when it is no longer waited for. */
-export function aborted(signal: AbortSignal): { readonly promise: Promise<void>; dispose(): void } {
-  let stop = (): void => {}
-  const promise = new Promise<void>((resolve) => {
-    const onAbort = (): void => resolve()
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', onAbort, { once: true })
-    stop = () => signal.removeEventListener('abort', onAbort)
-  })
-  return { promise, dispose: () => stop() }
-}

@@ -32,11 +32,11 @@ const charge = toolUse('charge_card', { cents: 4900 })
 const mail = toolUse('send_mail', { to: 'ada@example.com', body: 'Your lamps are on their way.' })
 
 /** The calls whose tools have no result in this conversation yet. */
-export function missing(conversation: Conversation, calls: readonly ContentBlock[]): readonly ContentBlock[] {
+function missing(conversation: Conversation, calls: readonly ContentBlock[]): readonly ContentBlock[] {
   return calls.filter((call) => conversation.resultsOf(String(call.name)).length === 0)
 }
 
-export function step(name: string, ...turns: readonly (readonly ContentBlock[])[]): LayoutStep {
+function step(name: string, ...turns: readonly (readonly ContentBlock[])[]): LayoutStep {
   return { step: name, turns: turns.map((content): Turn => ({ content })), isFinal: name === 'final' }
 }
 

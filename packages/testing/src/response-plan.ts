@@ -98,7 +98,7 @@ function answerDelay(answer: Answer, pace: Pace): number {
 }
 
 /** The API's name for the error of a status. */
-export function errorType(status: number): string {
+function errorType(status: number): string {
   switch (status) {
     case 401:
       return 'authentication_error'

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import type { ContentBlock, Turn } from '../src/index.ts'
 
 /** Any text, white space, astral characters and lone combining marks included, but no half surrogate pairs. */
-export const anyText: fc.Arbitrary<string> = fc.oneof(
+const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ unit: 'grapheme', maxLength: 20 }),
   fc.lorem({ maxCount: 8 }),
@@ -28,7 +28,7 @@ const anyCitation = fc.record({
 })
 
 /** Any block that the API knows, and one that it does not. */
-export const anyBlock: fc.Arbitrary<ContentBlock> = fc.oneof(
+const anyBlock: fc.Arbitrary<ContentBlock> = fc.oneof(
   fc.record({ type: fc.constant('text'), text: anyText }),
   fc.record({ type: fc.constant('text'), text: anyText, citations: fc.array(anyCitation, { maxLength: 3 }) }),
   fc.record({ type: fc.constant('text'), text: fc.array(anyText, { maxLength: 4 }) }),

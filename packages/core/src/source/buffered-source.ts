@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts'
 import { isContentBlock } from '../messages.ts'
 import { createMessage, isAssistantMessage, type ModelClient } from '../model-client.ts'
-import { fault, isClientLimit, toFault } from '../recovery/faults.ts'
+import { fault, toFault } from '../recovery/faults.ts'
 import { linkedController } from '../signals.ts'
 import type { Clock } from '../runtime.ts'
 import type { StreamEvent, TurnSource } from './turn-source.ts'
@@ -11,11 +11,6 @@ export interface BufferedSourceOptions {
   readonly clock: Clock
   /** Milliseconds for the whole answer. */
   readonly timeout: number
-}
-
-/** The HTTP client gave up waiting before our own limit: a longer answer must be streamed, shown or not. */
-export function hitClientLimit(error: MillraceError): boolean {
-  return isClientLimit(error.cause)
 }
 
 /** Asks without streaming, and gives the answer as the events that would have streamed it. */

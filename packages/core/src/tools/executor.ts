@@ -66,7 +66,7 @@ const unknownAfterCrash: ToolCallEnd = {
 }
 
 /** One key for all executions of a call, also after a crash. */
-export function idempotencyKey(runId: string, toolUseId: string): string {
+function idempotencyKey(runId: string, toolUseId: string): string {
   return `${runId}:${toolUseId}`
 }
 

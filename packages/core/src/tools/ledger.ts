@@ -46,7 +46,7 @@ export function createToolLedger(): ToolLedger {
 }
 
 /** JSON with sorted keys: equal for equal inputs, however they were built. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return (
     JSON.stringify(value, (_, field: unknown) =>
       isRecord(field) ? Object.fromEntries(Object.entries(field).toSorted(([a], [b]) => (a < b ? -1 : 1))) : field,

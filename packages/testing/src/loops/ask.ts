@@ -73,7 +73,7 @@ export async function ask<Answer>(
 }
 
 /** Asks without streaming. */
-export async function askWhole(job: Job, messages: readonly unknown[]): Promise<TurnAnswer> {
+async function askWhole(job: Job, messages: readonly unknown[]): Promise<TurnAnswer> {
   return await ask(job, messages, false, async (response) => {
     const body: unknown = await response.json()
     const content = isObject(body) ? readContent(body.content) : undefined
