@@ -77,7 +77,8 @@ export function createCallbackDispatcher(
     }
     try {
       const given = invoke()
-      if (given instanceof Promise) given.catch(failed)
+      // Not `instanceof`: a promise of another realm that rejects unheard ends the process.
+      if (isThenable(given)) Promise.resolve(given).catch(failed)
     } catch (cause) {
       failed(cause)
     }
@@ -168,4 +169,8 @@ export function createCallbackDispatcher(
   }
 
   return { dispatch, report }
+}
+
+function isThenable(given: unknown): given is PromiseLike<unknown> {
+  return typeof given === 'object' && given !== null && 'then' in given && typeof given.then === 'function'
 }
