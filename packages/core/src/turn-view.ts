@@ -24,10 +24,11 @@ export interface TurnView {
   /** Takes what an event added. Adjacent text of one block is merged until `flush`. */
   add(addition: Addition): void
   flush(): void
-  /** Shows exactly `blocks`, the ones that history keeps. Shown thinking that history drops is left where it stands. */
+  /**
+   * Shows exactly `blocks`, the ones that history keeps. Shown thinking that history drops is left where it stands, and
+   * where nothing can be withdrawn, so is all that is not text.
+   */
   settle(blocks: readonly AccumulatedBlock[], reason: RetractionReason): void
-  /** Withdraws everything. */
-  clear(reason: RetractionReason): void
   /** Whether anything is shown. */
   readonly hasOutput: boolean
   /** Whether any text is shown. */
@@ -96,16 +97,15 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
   }
 
   /** The first block shown at or after `from` and before `to` that must not stay there. */
-  function stale(from: number, to: number, keepThinking: boolean): ShownBlock | undefined {
-    return shown
-      .slice(from, to)
-      .find((block) => block !== undefined && !(keepThinking && block.kind.endsWith('thinking')))
+  function stale(from: number, to: number, settling: boolean): ShownBlock | undefined {
+    const mayStay = (kind: string): boolean => kind.endsWith('thinking') || (!canRetract && kind !== 'text')
+    return shown.slice(from, to).find((block) => block !== undefined && !(settling && mayStay(block.kind)))
   }
 
-  function open(identity: BlockIdentity, keepThinking = false): void {
+  function open(identity: BlockIdentity, settling = false): void {
     const { index, kind, toolUseId } = identity
     if (repeating) {
-      const skipped = stale(cursor, index, keepThinking)
+      const skipped = stale(cursor, index, settling)
       const before = shown[index]
       cursor = index + 1
       repeated = 0
@@ -234,11 +234,6 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
       if (rest !== undefined) retract(rest.index, 0)
       repeating = false
       for (const left of shown) if (left !== undefined) finish(left.index)
-    },
-    clear(why) {
-      flush()
-      reason = why
-      if (shown.length > 0) retract(0, 0)
     },
     get hasOutput() {
       return shown.length > 0

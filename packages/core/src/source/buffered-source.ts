@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.ts'
+import type { MillraceError } from '../errors.ts'
 import { isContentBlock } from '../messages.ts'
 import { createMessage, isAssistantMessage, type ModelClient } from '../model-client.ts'
 import { fault, toFault } from '../recovery/faults.ts'
@@ -19,7 +19,7 @@ export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions
     mode: 'buffered',
     async *open(request, { signal }) {
       const link = linkedController(signal)
-      let expire: (error: MillraceError) => void = () => {}
+      let expire: (error: unknown) => void = () => {}
       // The SDK's timeout ends at the headers, and not every client has one.
       const late = new Promise<never>((_, reject) => {
         expire = reject
@@ -29,7 +29,7 @@ export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions
         expire(error)
         link.abort(error)
       }
-      const onAbort = (): void => expire(interruption(link.signal.reason))
+      const onAbort = (): void => expire(link.signal.reason)
       link.signal.addEventListener('abort', onAbort, { once: true })
       let answer: unknown
       try {
@@ -37,7 +37,7 @@ export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions
         const call = Promise.resolve(createMessage(client, body, { maxRetries: 0, timeout, signal: link.signal }))
         answer = await Promise.race([call, late])
       } catch (error) {
-        throw link.signal.aborted ? interruption(link.signal.reason) : toFault(error, false, clock.now())
+        throw link.signal.aborted ? link.signal.reason : toFault(error, false, clock.now())
       } finally {
         cancelTimer()
         link.signal.removeEventListener('abort', onAbort)
@@ -60,12 +60,6 @@ export function collectedSource(stream: TurnSource): TurnSource {
       yield events
     },
   }
-}
-
-function interruption(reason: unknown): MillraceError {
-  return reason instanceof MillraceError
-    ? reason
-    : new MillraceError('aborted', 'The request was aborted', { cause: reason })
 }
 
 /** A whole answer as stream events: each block stands verbatim in its start event, so that nothing can get lost. */
