@@ -4,5 +4,6 @@ export default definePackage({
   index: 'src/index.ts',
   journal: 'src/journal/index.ts',
   memory: 'src/memory.ts',
+  presets: 'src/presets.ts',
   conformance: 'src/conformance/index.ts',
 })

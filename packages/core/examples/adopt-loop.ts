@@ -69,7 +69,7 @@ const agent = createAgent({
   ],
 })
 
-export const answerStreaming = adaptLoop({
+const answerStreaming = adaptLoop({
   legacy: answer,
   agent,
   toInput: (_tenant, history, question) => ({ messages: [...history, { role: 'user', content: question }] }),

@@ -39,7 +39,8 @@ async function executeAgentLoop({ userInput, conversationHistory, callbacks }: L
 }
 
 // #region preset
-import { adaptLoop, chatLoopPreset } from '@millrace/core'
+import { adaptLoop } from '@millrace/core'
+import { chatLoopPreset } from '@millrace/core/presets'
 
 type LoopResult = Awaited<ReturnType<typeof executeAgentLoop>>
 

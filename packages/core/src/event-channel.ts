@@ -18,56 +18,76 @@ export interface EventChannel extends AsyncIterable<AgentEvent> {
 interface Reader {
   /** The index, counted from the first event of the run, of what it reads next. */
   position: number
+  /** Whether it has asked for anything. One that has not keeps events for itself, and holds up nothing. */
+  begun: boolean
   wake: (() => void) | undefined
 }
 
-// oxlint-disable-next-line max-lines-per-function -- short functions over one buffer
 export function createEventChannel(): EventChannel {
   let buffer: AgentEvent[] = []
   let first = 0
   let closed = false
   let everRead = false
-  let resume: (() => void) | undefined
+  /** Shared by all who wait: the loop, and whoever passes its events on. */
+  let waiting: { readonly promise: Promise<void>; readonly end: () => void } | undefined
   const readers = new Set<Reader>()
 
   const tail = (): number => first + buffer.length
 
-  function slowest(): number {
+  function slowest(all: boolean): number {
     let position = tail()
-    for (const reader of readers) position = Math.min(position, reader.position)
+    for (const reader of readers) if (all || reader.begun) position = Math.min(position, reader.position)
     return position
   }
 
   /** Drops what every reader has read; in large steps, so that the cost stays linear. */
   function trim(): void {
-    const unread = slowest()
+    const unread = everRead ? slowest(true) : first
     if (unread - first >= 1_024 || unread === tail()) {
       buffer = buffer.slice(unread - first)
       first = unread
     }
-    if (resume !== undefined && tail() - unread < highWaterMark) resume()
+    if (tail() - slowest(false) < highWaterMark) waiting?.end()
+  }
+
+  /** Keeps no more for who has not begun: what is left to them is an error that says so. */
+  function stopReplay(): void {
+    everRead = true
+    for (const reader of readers) if (!reader.begun) readers.delete(reader)
+    trim()
+  }
+
+  function wait(signal: AbortSignal): NonNullable<typeof waiting> {
+    let end = (): void => {}
+    const promise = new Promise<void>((resolve) => {
+      end = () => {
+        waiting = undefined
+        signal.removeEventListener('abort', end)
+        resolve()
+      }
+      signal.addEventListener('abort', end, { once: true })
+    })
+    return { promise, end }
   }
 
   function open(): AsyncIterator<AgentEvent> {
-    let reader: Reader | undefined
+    const mine: Reader = { position: 0, begun: false, wake: undefined }
     let ended = false
+    if (first === 0) readers.add(mine)
     const leave = (): void => {
       ended = true
-      if (reader === undefined) return
-      readers.delete(reader)
-      reader.wake?.()
+      readers.delete(mine)
+      mine.wake?.()
       trim()
     }
 
     async function next(): Promise<IteratorResult<AgentEvent>> {
       if (ended) return { done: true, value: undefined }
-      if (reader === undefined) {
-        if (first > 0) throw missed(first)
+      if (!mine.begun) {
+        if (!readers.has(mine)) throw missed(tail())
+        mine.begun = true
         everRead = true
-        reader = { position: 0, wake: undefined }
-        readers.add(reader)
       }
-      const mine = reader
       while (mine.position >= tail()) {
         if (closed || ended) {
           leave()
@@ -100,14 +120,8 @@ export function createEventChannel(): EventChannel {
   return {
     push(event) {
       buffer.push(event)
-      if (everRead && readers.size === 0) {
-        first = tail()
-        buffer = []
-      } else if (!everRead && buffer.length > replayLimit) {
-        first = tail()
-        buffer = []
-        everRead = true
-      }
+      if (buffer.length > replayLimit) stopReplay()
+      else if (everRead && readers.size === 0) trim()
       for (const reader of readers) wake(reader)
     },
     close() {
@@ -115,16 +129,9 @@ export function createEventChannel(): EventChannel {
       for (const reader of readers) wake(reader)
     },
     ready(signal) {
-      if (signal.aborted || tail() - slowest() < highWaterMark) return undefined
-      return new Promise((resolve) => {
-        const done = (): void => {
-          resume = undefined
-          signal.removeEventListener('abort', done)
-          resolve()
-        }
-        resume = done
-        signal.addEventListener('abort', done, { once: true })
-      })
+      if (signal.aborted || tail() - slowest(false) < highWaterMark) return undefined
+      waiting ??= wait(signal)
+      return waiting.promise
     },
     [Symbol.asyncIterator]: open,
   }

@@ -115,13 +115,15 @@ async function leadOn(
 }
 
 /** Goes on from the last turn of a run that was taken over. */
-function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | undefined> {
-  const { content, stopReason, attempt } = pending
+async function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | undefined> {
+  const { content, stopReason, attempt, salvaged } = pending
   const tools = toolsOfTurn(run, run.state.turn, pending)
   const blocks = content.map(asWhole)
-  // A salvaged turn has no stop reason, and calls to run.
-  const salvaged = stopReason === null && callsOf(blocks).length > 0
-  return leadOn(run, salvaged ? 'tool_use' : stopReason, blocks, attempt, tools)
+  if (salvaged) return runCalls(run, attempt, blocks, tools)
+  if (stopReason !== null && stopReason !== 'refusal') return leadOn(run, stopReason, blocks, attempt, tools)
+  // Its process died between the turn that ended the run, and the end.
+  addResults(run, tools.refuse(callsOf(blocks), 'The call was not run: the run was interrupted'))
+  return { outcome: stopReason === null ? 'interrupted' : 'refused' }
 }
 
 function isPause(stopReason: string | null): boolean {

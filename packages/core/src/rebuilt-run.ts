@@ -14,6 +14,8 @@ export interface RecoveredCalls {
 /** A committed turn that has not led on to anything yet. */
 export interface PendingTurn extends RecoveredCalls {
   readonly stopReason: string | null
+  /** Committed from a stream that broke: it has no stop reason, and calls to run. */
+  readonly salvaged: boolean
   readonly attempt: number
   readonly content: readonly ContentBlock[]
 }

@@ -65,7 +65,8 @@ export interface RunResult {
 
 /**
  * A run under way. Iterate it for its events, await `result`, or both. Iteration starts with the first event wherever
- * it begins in time, as long as at most 10,000 events have passed unread; beyond that it throws `events_missed`. Leaving
+ * it begins in time, as long as no other has read before its iterator was made and at most 10,000 events have passed;
+ * beyond that it throws `events_missed`. Leaving
  * an iteration stops nothing: the run goes on to its end, at its own pace. An iterator that is open and not read slows
  * the run down, as far as the socket of the model API.
  */

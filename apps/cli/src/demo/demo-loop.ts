@@ -1,13 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk'
-import {
-  adaptLoop,
-  type AdaptedLoop,
-  type AgentEvent,
-  chatLoopPreset,
-  createAgent,
-  type FlagClient,
-  flagKeys,
-} from '@millrace/core'
+import { adaptLoop, type AdaptedLoop, type AgentEvent, createAgent, type FlagClient, flagKeys } from '@millrace/core'
+import { chatLoopPreset } from '@millrace/core/presets'
 import { toolProgress } from '@millrace/tool-progress'
 import type { DemoTools } from './demo-tools.ts'
 import { createExistingLoop, type LoopArgs, type LoopResult } from './existing-loop.ts'

@@ -31,6 +31,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   let decision: RunDecision | undefined
   let last: TurnFinished | undefined
   let continued = false
+  let salvaged = false
   let openTurn = 0
   let attempt = 0
   let shown: (ShownBlock | undefined)[] = []
@@ -47,6 +48,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
     if (results.length + prompt.length > 0) state.added.push(userMessage([...results, ...prompt]))
     last = undefined
     continued = false
+    salvaged = false
   }
 
   for (const event of events) {
@@ -62,6 +64,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
         break
       case 'fallback':
         continued ||= event.to === 'continue'
+        salvaged ||= event.to === 'salvage'
         state.staysBuffered ||= event.reason === 'killed'
         break
       case 'turn.finished':
@@ -87,7 +90,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   const tail = events.at(-1)?.seq ?? 0
   // A continued turn has said all there is; any other may still have calls to answer.
   if (continued) leadOn()
-  const pending = last === undefined ? undefined : { ...pick(last), settled, started }
+  const pending = last === undefined ? undefined : { ...pick(last), salvaged, settled, started }
   return { state, tail, decision, pending }
 }
 

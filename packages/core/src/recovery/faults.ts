@@ -126,8 +126,11 @@ const networkCode = /^E(?!RR_)[A-Z_]+$|^UND_ERR_SOCKET$|^Connection/
 
 /** Whether `error` says that the HTTP client's own limit on waiting was hit (300 s for Node's fetch). */
 export function isClientLimit(error: unknown): boolean {
-  for (const { code } of causes(error))
+  for (const { code, name } of causes(error)) {
     if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return true
+    // The SDK keeps no cause of it. Our own deadlines are errors of ours.
+    if (name === 'APIConnectionTimeoutError') return true
+  }
   return false
 }
 
@@ -146,7 +149,6 @@ export function toFault(error: unknown, open: boolean, now: number): MillraceErr
     }
     if (typeof type === 'string' && type !== '' && type !== 'system') return fault(readType(type), details)
     if (name === 'SyntaxError') return fault('garbage', details)
-    if (name === 'APIConnectionTimeoutError') return fault('connect_timeout', details)
     if (isClientLimit(error)) return fault(open ? 'idle_timeout' : 'connect_timeout', details)
     if (typeof code === 'string' && networkCode.test(code)) {
       return fault(open ? 'connection_lost' : 'connection_failed', details)

@@ -47,8 +47,11 @@ export interface Execution {
 export interface Executor {
   /** Starts, runs and settles a call. Never rejects: look at `storeError`. */
   perform(execution: Execution): Promise<ToolCallEnd>
-  /** How a call ended that had started when its process died; undefined where it may run again. */
-  reconcile(tool: Tool, call: ToolUseBlock): Promise<ToolCallEnd | undefined>
+  /**
+   * How a call ended that had started when its process died; undefined where it took no effect, or where its tool may run
+   * again and `mayRun`, the run, still does.
+   */
+  reconcile(tool: Tool | undefined, call: ToolUseBlock, mayRun: boolean): Promise<ToolCallEnd | undefined>
   /** Emits a call's end. */
   finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): void
   /** Set once the store has refused a barrier: no further call may start. */
@@ -158,11 +161,15 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return end
   }
 
-  async function reconcile(tool: Tool, call: ToolUseBlock): Promise<ToolCallEnd | undefined> {
-    if (tool.readOnly || tool.idempotent) return undefined
+  async function reconcile(
+    tool: Tool | undefined,
+    call: ToolUseBlock,
+    mayRun: boolean,
+  ): Promise<ToolCallEnd | undefined> {
+    if (tool?.readOnly === true || (mayRun && tool?.idempotent === true)) return undefined
     const startedAt = clock.now()
     const key = { toolUseId: call.id, idempotencyKey: idempotencyKey(scope.runId, call.id) }
-    const found = await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout)
+    const found = tool && (await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout))
     if (found?.happened === false) return undefined
     const end = found === undefined ? unknownAfterCrash : describeOutput(found.result)
     finish(call, end, startedAt)

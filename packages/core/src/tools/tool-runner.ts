@@ -72,14 +72,15 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       early.delete(call.id)
       return { call, end: await started.end }
     }
-    if (scope.signal.aborted) return refuseOne(call, 'cancelled', notRun)
-    if (executor.storeError !== undefined) return refuseOne(call, 'cancelled', notStored)
     const tool = tools.get(call.name)
-    if (tool === undefined || isInvalid || !isRecord(call.input)) return refuseOne(call, 'error', unusable(call, tool))
+    const { aborted } = scope.signal
     if (recovered?.started.has(call.id) === true) {
-      const end = await executor.reconcile(tool, call)
+      const end = await executor.reconcile(tool, call, !aborted)
       if (end !== undefined) return { call, end }
     }
+    if (aborted) return refuseOne(call, 'cancelled', notRun)
+    if (executor.storeError !== undefined) return refuseOne(call, 'cancelled', notStored)
+    if (tool === undefined || isInvalid || !isRecord(call.input)) return refuseOne(call, 'error', unusable(call, tool))
     return { call, end: await executor.perform({ tool, call, attempt, signal: scope.signal, startedAt: clock.now() }) }
   }
 

@@ -7,7 +7,6 @@ import {
   type Agent,
   type AgentCallbacks,
   type AgentRun,
-  chatLoopPreset,
   type CallbackMeta,
   type ClientError,
   type HandedOver,
@@ -16,6 +15,7 @@ import {
   type ToolProgress,
   type ToolResultContent,
 } from '../../src/index.ts'
+import { chatLoopPreset } from '../../src/presets.ts'
 import type { adaptAssistant, adaptOptionsLoop, adaptPositionalLoop } from './loops/adapted.ts'
 import type { Assistant } from './loops/class-method.ts'
 import type { LoopAnswer, LoopOptions, OptionsLoop } from './loops/options-object.ts'

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
   adaptLoop,
-  chatLoopPreset,
   createAgent,
   defineTool,
   isMillraceError,
   type LegacyScope,
   MillraceError,
 } from '../../src/index.ts'
+import { chatLoopPreset } from '../../src/presets.ts'
 import { call, delay, errorOf, expectError, type Offence } from './offences.ts'
 
 const client = { messages: { create: () => Promise.resolve({}) } }

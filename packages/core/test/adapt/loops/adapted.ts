@@ -8,7 +8,6 @@ import {
   type AdaptLoopOptions,
   type Agent,
   type AgentEvent,
-  chatLoopPreset,
   createAgent,
   defineTool,
   type FlagClient,
@@ -17,6 +16,7 @@ import {
   type RecoveryOptions,
   wrapLegacyTool,
 } from '../../../src/index.ts'
+import { chatLoopPreset } from '../../../src/presets.ts'
 import { claudeFor, clientOf, request } from '../../support/scripted.ts'
 import { Assistant } from './class-method.ts'
 import {

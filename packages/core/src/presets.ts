@@ -1,0 +1,1 @@
+export { type ChatLoopArgs, chatLoopPreset, type ChatLoopPresetOptions } from './adapt/chat-preset.ts'
