@@ -32,6 +32,7 @@ export function createApp({ client, model, secret, flags }: StreamingAppOptions)
   app.use('/agent', millrace(handler))
   app.use(express.static(fileURLToPath(new URL('../../web/public', import.meta.url))))
 
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 waits for a handler, and answers its failure
   app.post('/chat', async (req, res) => {
     const { reply, messages } = await agentLoop({
       userInput: String(req.body.message),

@@ -17,6 +17,7 @@ export function createApp({ client, model, secret }: AppOptions): express.Expres
   app.use(session({ secret, resave: false, saveUninitialized: true }))
   app.use(express.json())
 
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 waits for a handler, and answers its failure
   app.post('/chat', async (req, res) => {
     const { reply, messages } = await agentLoop({
       userInput: String(req.body.message),

@@ -1,5 +1,5 @@
 import { HttpAgent, verifyEvents } from '@ag-ui/client'
-import type { BaseEvent } from '@ag-ui/core'
+import { type BaseEvent, EventType } from '@ag-ui/core'
 import { memorySessionStore } from '@millrace/core/memory'
 import { text, toolUse } from '@millrace/testing'
 import { EventSource } from 'eventsource'
@@ -24,21 +24,21 @@ function unverifiedProblems(events: readonly BaseEvent[]): string[] {
   const activities = new Set<unknown>()
   for (const event of events) {
     const { messageId, toolCallId }: Record<string, unknown> = { ...event }
-    switch (String(event.type)) {
-      case 'TEXT_MESSAGE_START':
+    switch (event.type) {
+      case EventType.TEXT_MESSAGE_START:
         if (opened.has(messageId)) problems.push(`${String(messageId)} is opened again`)
         opened.add(messageId)
         break
-      case 'TOOL_CALL_START':
+      case EventType.TOOL_CALL_START:
         calls.add(toolCallId)
         break
-      case 'TOOL_CALL_RESULT':
+      case EventType.TOOL_CALL_RESULT:
         if (!calls.delete(toolCallId)) problems.push(`a result of ${String(toolCallId)}, which is not open`)
         break
-      case 'ACTIVITY_SNAPSHOT':
+      case EventType.ACTIVITY_SNAPSHOT:
         activities.add(messageId)
         break
-      case 'ACTIVITY_DELTA':
+      case EventType.ACTIVITY_DELTA:
         if (!activities.has(messageId)) problems.push(`a delta of ${String(messageId)} before its snapshot`)
         break
       default:
