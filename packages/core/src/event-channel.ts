@@ -23,13 +23,13 @@ interface Reader {
   wake: (() => void) | undefined
 }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over one buffer
 export function createEventChannel(): EventChannel {
   let buffer: AgentEvent[] = []
   let first = 0
   let closed = false
   let everRead = false
-  /** Shared by all who wait: the loop, and whoever passes its events on. */
-  let waiting: { readonly promise: Promise<void>; readonly end: () => void } | undefined
+  const gate = createGate()
   const readers = new Set<Reader>()
 
   const tail = (): number => first + buffer.length
@@ -47,7 +47,7 @@ export function createEventChannel(): EventChannel {
       buffer = buffer.slice(unread - first)
       first = unread
     }
-    if (tail() - slowest(false) < highWaterMark) waiting?.end()
+    if (tail() - slowest(false) < highWaterMark) gate.open()
   }
 
   /** Keeps no more for who has not begun: what is left to them is an error that says so. */
@@ -55,19 +55,6 @@ export function createEventChannel(): EventChannel {
     everRead = true
     for (const reader of readers) if (!reader.begun) readers.delete(reader)
     trim()
-  }
-
-  function wait(signal: AbortSignal): NonNullable<typeof waiting> {
-    let end = (): void => {}
-    const promise = new Promise<void>((resolve) => {
-      end = () => {
-        waiting = undefined
-        signal.removeEventListener('abort', end)
-        resolve()
-      }
-      signal.addEventListener('abort', end, { once: true })
-    })
-    return { promise, end }
   }
 
   function open(): AsyncIterator<AgentEvent> {
@@ -93,13 +80,7 @@ export function createEventChannel(): EventChannel {
           leave()
           return { done: true, value: undefined }
         }
-        await new Promise<void>((resolve) => {
-          const before = mine.wake
-          mine.wake = () => {
-            before?.()
-            resolve()
-          }
-        })
+        await nextWake(mine)
       }
       const event = buffer[mine.position - first]
       if (ended || event === undefined) return { done: true, value: undefined }
@@ -128,11 +109,7 @@ export function createEventChannel(): EventChannel {
       closed = true
       for (const reader of readers) wake(reader)
     },
-    ready(signal) {
-      if (signal.aborted || tail() - slowest(false) < highWaterMark) return undefined
-      waiting ??= wait(signal)
-      return waiting.promise
-    },
+    ready: (signal) => (signal.aborted || tail() - slowest(false) < highWaterMark ? undefined : gate.wait(signal)),
     [Symbol.asyncIterator]: open,
   }
 }
@@ -141,6 +118,39 @@ function wake(reader: Reader): void {
   const waiting = reader.wake
   reader.wake = undefined
   waiting?.()
+}
+
+/** Resolves at the reader's next wake, for everyone who waits for it. */
+function nextWake(reader: Reader): Promise<void> {
+  return new Promise((resolve) => {
+    const before = reader.wake
+    reader.wake = () => {
+      before?.()
+      resolve()
+    }
+  })
+}
+
+/** One promise for all who wait, such as the loop and who passes its events on; it resolves for all of them at once. */
+function createGate(): { wait(signal: AbortSignal): Promise<void>; open(): void } {
+  let waiting: { readonly promise: Promise<void>; readonly end: () => void } | undefined
+  return {
+    wait(signal) {
+      if (waiting !== undefined) return waiting.promise
+      let end = (): void => {}
+      const promise = new Promise<void>((resolve) => {
+        end = () => {
+          waiting = undefined
+          signal.removeEventListener('abort', end)
+          resolve()
+        }
+        signal.addEventListener('abort', end, { once: true })
+      })
+      waiting = { promise, end }
+      return promise
+    },
+    open: () => waiting?.end(),
+  }
 }
 
 function missed(count: number): MillraceError {

@@ -74,7 +74,7 @@ const ofAgent: readonly Offence[] = [
     { client, request: { ...request, tools: [{ name: 'x', input_schema: {} }] } },
     'invalid_option',
     'request.tools[0]',
-    /give client tools in tools, by defineTool/,
+    /others go in tools/,
   ],
   [
     'a custom tool among the server tools',
@@ -90,7 +90,7 @@ const ofAgent: readonly Offence[] = [
     },
     'invalid_option',
     'request.tools[1]',
-    /defineTool/,
+    /others go in tools/,
   ],
   ['tools that are no list', { ...valid, tools: {} }, 'invalid_option', 'tools', /array of tools, or a function/],
   [

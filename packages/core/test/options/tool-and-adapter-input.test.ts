@@ -84,7 +84,7 @@ const ofTool: readonly Offence[] = [
     { ...plain, inputSchema: { '~standard': { version: 1, vendor: 'v', validate() {} } } },
     badSchema,
     'inputSchema',
-    /gives no JSON Schema: use zod/,
+    /gives no JSON Schema: zod/,
   ],
 ]
 
