@@ -73,12 +73,7 @@ function start<This, Args extends unknown[], R>(
   args: Args,
 ): Started<R> {
   const runId = runtime.newId()
-  let settle: (end: LoopEnd<R>) => void = () => {}
-  const value = new Promise<R>((resolve, reject) => {
-    settle = (end) => ('error' in end ? reject(end.error) : resolve(end.value))
-  })
-  // Who only looks at the run is told by its result.
-  value.catch(() => {})
+  let end: LoopEnd<R> | undefined
   const run = createRun({
     runId,
     runtime,
@@ -86,14 +81,23 @@ function start<This, Args extends unknown[], R>(
     async drive(handle) {
       if (options.onEvent !== undefined) handle.observe(options.onEvent)
       const driven = await drive(options, runtime, self, args, handle)
-      settle(driven.end)
+      end = driven.end
       return driven.result
     },
     crashed(error) {
-      settle({ error })
+      end = { error }
       return failedResult(runId, error)
     },
   })
+  // After the last event: a process that ends with its answer has then told all that it had to tell.
+  const value = new Promise<R>((resolve, reject) => {
+    void run.result.then(() => {
+      if (end !== undefined && 'value' in end) resolve(end.value)
+      else reject(end?.error)
+    })
+  })
+  // Who only looks at the run is told by its result.
+  value.catch(() => {})
   return { run, value }
 }
 
