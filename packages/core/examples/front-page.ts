@@ -1,7 +1,7 @@
 // run
 import assert from 'node:assert/strict'
 import Anthropic from '@anthropic-ai/sdk'
-import { defineTool, type Message } from '@millrace/core'
+import { type AgentEvent, defineTool, type Message } from '@millrace/core'
 import { startClaude, text, toolUse } from '@millrace/testing'
 import { z } from 'zod'
 
@@ -30,8 +30,7 @@ const yourLoop = async (_userId: string, _history: Message[], question: string):
   `Your loop answers: ${question}`
 
 let shown = ''
-const show = (piece: string): void => void (shown += piece)
-const takeBack = (piece: string): void => void (shown = shown.slice(0, -piece.length))
+const render = (event: AgentEvent): void => void (shown += event.type === 'text.delta' ? event.text : '')
 
 // #region wrap
 import { adaptLoop, createAgent } from '@millrace/core'
@@ -45,23 +44,24 @@ const agent = createAgent({
 const answer = adaptLoop({
   legacy: yourLoop,
   agent,
-  toInput: (_userId, history, question) => ({
-    messages: [...history, { role: 'user', content: question }],
-    callbacks: { onText: show, onRetract: ({ text }) => takeBack(text) },
-  }),
+  toInput: (_userId, history, question) => ({ messages: [...history, { role: 'user', content: question }] }),
   fromResult: ({ text }) => text,
   flags,
   context: (userId) => ({ targetingKey: userId }),
 })
 
+// Called as ever …
 const reply = await answer('user-7', [], 'Who is u-1?')
+
+// … or watched, event by event.
+for await (const event of answer.run('user-7', [], 'Who is u-1?')) render(event)
 // #endregion wrap
 
 assert.equal(reply, 'That is Ada.')
 assert.equal(shown, 'That is Ada.')
-assert.equal(claude.requests.length, 3)
+assert.equal(claude.requests.length, 5)
 
 streaming.value = false
 assert.equal(await answer('user-7', [], 'Hello'), 'Your loop answers: Hello')
-assert.equal(claude.requests.length, 3)
+assert.equal(claude.requests.length, 5)
 await claude.close()
