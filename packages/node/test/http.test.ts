@@ -1,0 +1,171 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { nodeExchange, sendResponse, sendRun, toNodeListener, toRequest } from '../src/index.ts'
+import { delta, runOf, untilAborted } from './support/runs.ts'
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  await once(server, 'listening')
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+}
+
+test('a Request has the method, the path, the headers and the body', async () => {
+  const url = await listen(
+    toNodeListener({
+      async fetch(request) {
+        const { pathname, search, host } = new URL(request.url)
+        return Response.json({
+          method: request.method,
+          path: pathname + search,
+          host,
+          header: request.headers.get('x-a'),
+          body: await request.text(),
+        })
+      },
+    }),
+  )
+  const headers = { 'x-a': '1' }
+  const response = await fetch(`${url}/p/q?r=1`, { method: 'POST', headers, body: 'hello' })
+  expect(await response.json()).toEqual({
+    method: 'POST',
+    path: '/p/q?r=1',
+    host: new URL(url).host,
+    header: '1',
+    body: 'hello',
+  })
+})
+
+test('a body that other middleware has parsed is given again', async () => {
+  const url = await listen((req, res) => {
+    req.resume()
+    req.once('end', () => {
+      Object.assign(req, { body: { a: 1 } })
+      toNodeListener({ fetch: async (request) => new Response(await request.text()) })(req, res)
+    })
+  })
+  const response = await fetch(url, {
+    method: 'POST',
+    body: '{"a":1}',
+    headers: { 'content-type': 'application/json' },
+  })
+  expect(await response.json()).toEqual({ a: 1 })
+})
+
+test('headers of other middleware stay, and cookies are added', async () => {
+  const url = await listen((_req, res) => {
+    res.setHeader('access-control-allow-origin', '*')
+    res.setHeader('set-cookie', 'a=1')
+    void sendResponse(
+      new Response('x', {
+        status: 201,
+        headers: [
+          ['set-cookie', 'b=2'],
+          ['set-cookie', 'c=3'],
+        ],
+      }),
+      res,
+    )
+  })
+  const response = await fetch(url)
+  expect(response.status).toBe(201)
+  expect(response.headers.get('access-control-allow-origin')).toBe('*')
+  expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2', 'c=3'])
+})
+
+test('the status is there before the first byte of the body', async () => {
+  let begin = (): void => undefined
+  const url = await listen(
+    toNodeListener({
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              begin = () => {
+                controller.enqueue(new TextEncoder().encode('x'))
+                controller.close()
+              }
+            },
+          }),
+        ),
+    }),
+  )
+  const response = await fetch(url)
+  expect(response.status).toBe(200)
+  begin()
+  expect(await response.text()).toBe('x')
+})
+
+test('a body that fails cuts the connection: it must not look whole', async () => {
+  const failing = new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new TextEncoder().encode('x'))
+      controller.error(new Error('inside'))
+    },
+  })
+  const url = await listen(toNodeListener({ fetch: async () => new Response(failing) }))
+  const whole = fetch(url).then((response) => response.text())
+  await expect(whole).rejects.toThrow('terminated')
+})
+
+test('a client that leaves aborts the request, and cancels the body, also in the middle of a write', async () => {
+  let signal: AbortSignal | undefined
+  const cancelled = new Promise<void>((resolve) => {
+    const url = listen(
+      toNodeListener({
+        fetch: async (request) => {
+          signal = request.signal
+          const chunk = new Uint8Array(1_000_000)
+          const pull = (controller: ReadableStreamDefaultController): void => controller.enqueue(chunk)
+          return new Response(new ReadableStream({ pull, cancel: () => resolve() }, { highWaterMark: 0 }))
+        },
+      }),
+    )
+    void url.then(async (where) => {
+      const socket = connect(Number(new URL(where).port), '127.0.0.1')
+      socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+      await once(socket, 'readable')
+      socket.destroy()
+    })
+  })
+  await cancelled
+  expect(signal?.aborted).toBe(true)
+})
+
+test('req and res are there for who asks, and for no other Request', async () => {
+  const url = await listen((req, res) => {
+    const request = toRequest(req, res)
+    expect(nodeExchange(request)).toEqual({ req, res })
+    res.end()
+  })
+  await fetch(url)
+  expect(() => nodeExchange(new Request(url))).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+})
+
+test('sendRun sends in the format that is accepted', async () => {
+  const url = await listen(
+    (_req, res) =>
+      void sendRun(
+        runOf(({ emit }) => emit(delta('Hello'))),
+        res,
+      ),
+  )
+  expect(await (await fetch(url)).text()).toContain('id: 1\ndata: {"type":"text.delta"')
+  const json = await fetch(url, { headers: { accept: 'application/json' } })
+  expect(await json.json()).toMatchObject({ outcome: 'completed' })
+  expect((await fetch(url, { headers: { accept: 'text/html' } })).status).toBe(406)
+})
+
+test('sendRun ends a run whose client leaves, where it is told to', async () => {
+  const run = runOf((_script, signal) => untilAborted(signal))
+  const url = await listen((_req, res) => void sendRun(run, res, { onDisconnect: 'cancel' }))
+  const response = await fetch(url)
+  await response.body?.cancel()
+  expect(await run.result).toMatchObject({ outcome: 'interrupted' })
+})
