@@ -1,18 +1,26 @@
 import { requireProgram } from '@millrace/config/programs'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { createServer, connect, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
+const require = createRequire(import.meta.url)
+const apps = {
+  'express-chat': require.resolve('@millrace/express-chat/package.json'),
+  'hono-chat': require.resolve('@millrace/hono-chat/package.json'),
+} as const
+
 const program = requireProgram('chromium')
 let browser: Browser
 
 /** Starts a sample app on a free port, and says where it listens. */
-async function startApp(name: string): Promise<string> {
+async function startApp(name: keyof typeof apps): Promise<string> {
   const app: ChildProcessByStdio<null, Readable, null> = spawn(process.execPath, ['src/start.ts', 'after'], {
-    cwd: new URL(`../../../apps/${name}`, import.meta.url),
+    cwd: dirname(apps[name]),
     env: { ...process.env, ANTHROPIC_API_KEY: '', PORT: '0', MILLRACE_STREAMING: 'on' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -68,7 +76,7 @@ program.describe('the page, in Chromium', () => {
   })
   afterAll(() => browser.close())
 
-  describe.each(['express-chat', 'hono-chat'])('of %s', (name) => {
+  describe.each(['express-chat', 'hono-chat'] as const)('of %s', (name) => {
     test('text streams, the tool bar fills, and the answer is whole', async () => {
       const { page, problems } = await openPage(await startApp(name))
       await ask(page, 'Please track order 7')

@@ -10,12 +10,12 @@ import { createHandler, type Handler, type HandlerOptions } from '../../src/inde
 export const origin = 'http://millrace.test'
 
 /** Two turns with thinking, a tool and text. */
-export const script: ClaudeOptions['script'] = [
+const script: ClaudeOptions['script'] = [
   { content: [thinking('I look it up.'), text('One moment. '), toolUse('look_up', { id: 7 })] },
   { content: [text('Order 7 is on its way, and it will be there tomorrow.')] },
 ]
 
-export const lookUp: Tool = defineTool({
+const lookUp: Tool = defineTool({
   name: 'look_up',
   description: 'Looks up an order.',
   inputSchema: { jsonSchema: { type: 'object', properties: { id: { type: 'integer' } } } },

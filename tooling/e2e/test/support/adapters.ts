@@ -63,7 +63,7 @@ function inProcess({ fetch: answer }: Handler): Mounted {
 }
 
 /** Serves a listener of node:http until the test ends. */
-export async function listening(listener: RequestListener, path: string): Promise<Mounted> {
+async function listening(listener: RequestListener, path: string): Promise<Mounted> {
   return mounted(createServer(listener).listen(0, '127.0.0.1'), path)
 }
 

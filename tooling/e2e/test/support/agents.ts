@@ -7,7 +7,7 @@ import { type ClaudeOptions, type ScriptedClaude, startClaude, text, thinking, t
 import { onTestFinished } from 'vitest'
 
 /** Two turns: thinking, text, a tool with progress; then the answer. */
-export const orderScript: ClaudeOptions['script'] = [
+const orderScript: ClaudeOptions['script'] = [
   { content: [thinking('I look it up.'), text('One moment. '), toolUse('look_up', { id: 7 }, { id: 'toolu_order' })] },
   { content: [text('Order 7 is on its way: it will be there "tomorrow" – 明日, \u{1f389}.')] },
 ]
@@ -19,7 +19,7 @@ export const question: { readonly role: 'user'; readonly content: string } = {
   content: 'Where is order 7?',
 }
 
-export const lookUp: Tool = defineTool({
+const lookUp: Tool = defineTool({
   name: 'look_up',
   description: 'Looks up an order.',
   inputSchema: { jsonSchema: { type: 'object', properties: { id: { type: 'integer' } } } },
