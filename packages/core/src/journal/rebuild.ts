@@ -1,5 +1,5 @@
 import { addUsage } from '../accumulator.ts'
-import type { AgentEvent, ToolFinished, TurnFinished } from '../events.ts'
+import type { AgentEvent, Fallback, ToolFinished, TurnFinished } from '../events.ts'
 import { assistantMessage, toolResult, userMessage } from '../history.ts'
 import { type ContentBlock, isToolUse } from '../messages.ts'
 import type { RunDecision } from '../ports/flag-client.ts'
@@ -30,8 +30,10 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   const state = initialState(record.messages)
   let decision: RunDecision | undefined
   let last: TurnFinished | undefined
-  let continued = false
-  let salvaged = false
+  /** How the last broken attempt was made a turn, until another attempt begins. */
+  let rung: 'continue' | 'salvage' | undefined
+  /** Streams that broke, of one answer. */
+  let brokenStreams = 0
   let openTurn = 0
   let attempt = 0
   let shown: (ShownBlock | undefined)[] = []
@@ -44,11 +46,9 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
     const results = last.content
       .filter(isToolUse)
       .flatMap((call) => resultOf(settled.get(call.id), (content, isError) => toolResult(call, content, isError)))
-    const prompt = continued ? [{ type: 'text', text: continuePrompt }] : []
+    const prompt = rung === 'continue' ? [{ type: 'text', text: continuePrompt }] : []
     if (results.length + prompt.length > 0) state.added.push(userMessage([...results, ...prompt]))
     last = undefined
-    continued = false
-    salvaged = false
   }
 
   for (const event of events) {
@@ -59,17 +59,20 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
       case 'turn.started':
         if (event.turn !== openTurn) leadOn()
         if (event.turn !== openTurn) shown = []
+        rung = undefined
         openTurn = event.turn
         attempt = event.attempt
         break
       case 'fallback':
-        continued ||= event.to === 'continue'
-        salvaged ||= event.to === 'salvage'
-        state.staysBuffered ||= event.reason === 'killed'
+        if (event.to === 'continue' || event.to === 'salvage') rung = event.to
+        if (isFailure(event) && event.to !== 'salvage') state.extraRequests += 1
+        if (isFailure(event) && event.from === 'stream') brokenStreams += 1
+        state.staysBuffered ||= event.reason === 'killed' || brokenStreams >= 2
         break
       case 'turn.finished':
         last = event
         shown = []
+        if (rung !== 'continue') brokenStreams = 0
         state.turn = event.turn
         state.stopReason = event.stopReason
         state.usage = addUsage(state.usage, event.usage)
@@ -89,13 +92,18 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   if (openTurn > state.turn) state.reopened = { shown, attempt }
   const tail = events.at(-1)?.seq ?? 0
   // A continued turn has said all there is; any other may still have calls to answer.
-  if (continued) leadOn()
-  const pending = last === undefined ? undefined : { ...pick(last), salvaged, settled, started }
+  if (rung === 'continue') leadOn()
+  const pending = last === undefined ? undefined : { ...pick(last), salvaged: rung === 'salvage', settled, started }
   return { state, tail, decision, pending }
 }
 
 function pick({ stopReason, attempt, content }: TurnFinished): Pick<PendingTurn, 'stopReason' | 'attempt' | 'content'> {
   return { stopReason, attempt, content }
+}
+
+/** Whether a request had failed: the rung was not left out, by the kill switch or the breaker. */
+function isFailure({ reason }: Fallback): boolean {
+  return reason !== 'killed' && reason !== 'circuit_open'
 }
 
 function isPause(stopReason: string | null): boolean {

@@ -48,11 +48,18 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   let lost: MillraceError | undefined
   let cancelCommit: CancelTimer | undefined
   let cancelRenewal = clock.setTimer(renew, leaseTime / 3)
+  let heldUntil = clock.now() + leaseTime
+  let giveUp: (error: MillraceError) => void = () => {}
+  const givenUp = new Promise<never>((_, reject) => {
+    giveUp = reject
+  })
+  givenUp.catch(() => {})
 
   function lose(error: MillraceError): void {
     if (lost !== undefined) return
     lost = error
     stop()
+    giveUp(error)
     onLost(error)
   }
 
@@ -62,15 +69,18 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   }
 
   function renew(): void {
+    const askedAt = clock.now()
+    // The lease outlives two renewals that fail or are not answered. Then somebody else may have it.
+    if (askedAt >= heldUntil) return lose(storeUnavailable(new Error('the lease could not be renewed')))
+    cancelRenewal = clock.setTimer(renew, leaseTime / 3)
     store.renew(runId, fence, leaseTime).then(
       (result) => {
-        if (result.status === 'renewed') noteCancel(result.cancelled)
-        else lose(leaseLost())
+        if (result.status !== 'renewed') return lose(leaseLost())
+        heldUntil = askedAt + leaseTime
+        noteCancel(result.cancelled)
       },
-      // The lease outlives two renewals that fail; appends will tell if the store stays away.
       () => {},
     )
-    cancelRenewal = clock.setTimer(renew, leaseTime / 3)
   }
 
   function noteCancel(reason: string | undefined): void {
@@ -124,16 +134,17 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
       if (queue.length > overflowMark) lose(storeUnavailable(new Error('too many events are waiting')))
       else commitSoon()
     },
-    barrier: () => flush(),
+    // A store that does not answer holds the run no longer than its lease.
+    barrier: () => Promise.race([flush(), givenUp]),
     ready() {
       if (queue.length < highWaterMark || lost !== undefined) return undefined
-      return flush().catch(() => {})
+      return Promise.race([flush(), givenUp]).catch(() => {})
     },
     async close(last, outcome) {
       if (lost !== undefined) return
       queue.push(last)
       try {
-        await flush({ outcome })
+        await Promise.race([flush({ outcome }), givenUp])
       } finally {
         stop()
       }
