@@ -3,6 +3,7 @@ import { admitCaller, AnsweredError } from './caller.ts'
 import { checkDelay } from './check.ts'
 import { cancelRun, describeRun } from './control-run.ts'
 import { followRun } from './follow-run.ts'
+import { createJournalCheck } from './journal-check.ts'
 import { createLiveRuns, type DrainReport } from './live-runs.ts'
 import { type Action, type HandlerOptions, type HandlerSettings, readHandlerOptions } from './options.ts'
 import { createOpenResponses } from './open-responses.ts'
@@ -95,6 +96,7 @@ function createServices(settings: HandlerSettings, closing: AbortSignal, isDrain
     runPlaces: createPlaces({ total: runs, perUser: runsPerUser, what: 'runs under way', retryAfter: 5 }),
     followerPlaces: createPlaces({ total: followers, perUser: followersPerUser, what: 'open streams', retryAfter: 5 }),
     uploadPlaces: createPlaces({ total: uploads, perUser: uploads, what: 'requests at once', retryAfter: 1 }),
+    checkJournal: createJournalCheck(settings.runs, (error) => settings.onError(error, {})),
     responses: createOpenResponses(),
     closing,
     isDraining,

@@ -1,4 +1,4 @@
-import type { Runtime } from '@millrace/core'
+import type { RunResult, Runtime } from '@millrace/core'
 import type { Caller } from './caller.ts'
 import type { LiveRuns } from './live-runs.ts'
 import type { HandlerSettings } from './options.ts'
@@ -13,6 +13,8 @@ export interface Services {
   readonly runPlaces: Places
   readonly followerPlaces: Places
   readonly uploadPlaces: Places
+  /** Called with the result of each run. */
+  readonly checkJournal: (result: RunResult) => void
   /** The responses of those that started a run here. */
   readonly responses: OpenResponses
   /** Aborts when the handler is drained, and responses that follow a run are to end. */

@@ -33,6 +33,7 @@ export async function startRun(exchange: Exchange, { protocol }: StartRoute): Pr
       live = exchange.live.add(run, caller.owner, async (result) => {
         await session?.settle(result)
         leave()
+        exchange.checkJournal(result)
       })
     } finally {
       if (!live) await session?.abandon()

@@ -1,7 +1,9 @@
-import type { AgentEvent } from '@millrace/core'
+import type { AgentEvent, RunStore } from '@millrace/core'
+import { memoryRunStore } from '@millrace/core/memory'
 import { text } from '@millrace/testing'
 import { expect, test } from 'vitest'
 import { gate } from './support/gate.ts'
+import { manualClock } from './support/manual-clock.ts'
 import { problemOf, readEvents, serve, type Served, textOf } from './support/served.ts'
 
 const question = { messages: [{ role: 'user', content: 'Where is order 7?' }] }
@@ -187,9 +189,12 @@ test('two requests at once under one run id run once', async () => {
   const served = await serve()
   const body = { ...question, runId: crypto.randomUUID() }
   const responses = await Promise.all([served.post('/runs', body), served.post('/runs', body)])
-  const statuses = responses.map(({ status }) => status).toSorted((a, b) => a - b)
-  expect(statuses[0]).toBe(200)
-  await Promise.all(responses.map((response) => response.text()))
+  const texts = await Promise.all(responses.map((response) => response.text()))
+  expect(responses[0]?.status).toBe(200)
+  // Whoever is told that there is a run is told of the one that was started.
+  for (const [index, { status }] of responses.entries()) {
+    expect(texts[index]).toContain(status === 200 ? '"outcome":"completed"' : 'has just begun')
+  }
   expect(served.claude.requests).toHaveLength(2)
 })
 
@@ -267,4 +272,58 @@ test('a base path stands in front of every route', async () => {
   const { post, get } = await serve({ handler: { basePath: '/api/agent' } })
   expect((await readEvents(await post('/api/agent/runs', question))).length).toBeGreaterThan(1)
   expect((await get('/runs/none')).status).toBe(404)
+})
+
+test('an agent that writes its runs elsewhere is reported, once', async () => {
+  const { post, errors } = await serve({ handler: { runs: memoryRunStore() } })
+  await readEvents(await post('/runs', question))
+  await readEvents(await post('/runs', question))
+  expect(errors).toMatchObject([{ code: 'invalid_option', path: 'runs' }])
+})
+
+test('who comes back before the store has what was seen waits for it, and gets 410 where it never comes', async () => {
+  const clock = manualClock()
+  const store = memoryRunStore()
+  const lease = await store.create({ runId: 'r1', messages: [], createdAt: 0 }, 1e9)
+  const fence = lease.status === 'acquired' ? lease.fence : 0
+  const event = (seq: number): AgentEvent => {
+    return { type: 'text.delta', seq, runId: 'r1', at: 0, turn: 1, attempt: 1, block: 0, text: 'x' }
+  }
+  await store.append('r1', fence, [event(1)])
+  const { get } = await serve({ runs: store, handler: { runtime: { clock } } })
+  const late = get('/runs/r1/events?after=2')
+  await clock.timer(25)
+  await store.append('r1', fence, [event(2), event(3)], { outcome: 'completed' })
+  clock.advance(25)
+  expect((await readEvents(await late)).map(({ seq }) => seq)).toEqual([3])
+
+  await store.create({ runId: 'r2', messages: [], createdAt: 0 }, 1e9)
+  const lost = get('/runs/r2/events?after=2')
+  for (let waited = 0; waited < 1_000; waited += 25) {
+    await clock.timer(25)
+    clock.advance(25)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect((await lost).status).toBe(410)
+})
+
+test('who comes back before the run is in the store finds it', async () => {
+  const slow = memoryRunStore()
+  const hold = gate()
+  const runs: RunStore = {
+    ...slow,
+    async create(...args) {
+      await hold.passed
+      return slow.create(...args)
+    },
+  }
+  const { post, get } = await serve({ runs })
+  const started = await post('/runs', question)
+  const events = readEvents(started)
+  const runId = started.headers.get('millrace-run-id')
+  const found = get(`/runs/${runId}/events`)
+  const cancelled = post(`/runs/${crypto.randomUUID()}/cancel`)
+  expect((await cancelled).status).toBe(404)
+  hold.open()
+  expect(await readEvents(await found)).toEqual(await events)
 })
