@@ -1,4 +1,4 @@
-import { type AgentRun, MillraceError, type Message, type RunInput, type RunSnapshot } from '@millrace/core'
+import { MillraceError, type Message, type RunInput, type RunSnapshot } from '@millrace/core'
 import { batchEvents } from '@millrace/wire'
 import { untilSettled } from './event-batches.ts'
 import { findRun, follow } from './follow-run.ts'
@@ -17,7 +17,7 @@ type StartRoute = Extract<Route, { readonly name: 'start' }>
 
 /** `POST /runs` and its siblings: starts a run, and streams it. */
 export async function startRun(exchange: Exchange, { protocol }: StartRoute): Promise<Response> {
-  const { caller, runPlaces, runtime } = exchange
+  const { settings, caller, runPlaces, runtime } = exchange
   refuseWhileDraining(exchange.isDraining)
   const wanted = protocol === 'native' ? readWanted(exchange) : { ...readWanted(exchange), format: protocol }
   const leave = runPlaces.take(caller.owner)
@@ -29,7 +29,11 @@ export async function startRun(exchange: Exchange, { protocol }: StartRoute): Pr
     if (before) return await follow(exchange, before, wanted, 0)
     const session = await openSession(exchange, start, runId)
     try {
-      const run = await runAgent(exchange, start, runId, session)
+      const input = await toRunInput(exchange, start, runId, session)
+      // From here to the registration nothing may wait: a drain, or a request with the same id, may have come meanwhile.
+      refuseWhileDraining(exchange.isDraining)
+      if (exchange.live.get(runId)) throw justBegun()
+      const run = settings.agent.run(input)
       live = exchange.live.add(run, caller.owner, async (result) => {
         await session?.settle(result)
         leave()
@@ -101,12 +105,12 @@ export function ownSession(sessionId: string | undefined, owner: string | undefi
   return sessionId === undefined || owner === undefined ? undefined : `${encodeURIComponent(owner)}/${sessionId}`
 }
 
-async function runAgent(
-  { settings, caller, request, live, isDraining }: Exchange,
+async function toRunInput(
+  { settings, caller, request }: Exchange,
   start: StartRequest,
   runId: string,
   session: { readonly sessionId: string; readonly messages: readonly Message[] } | undefined,
-): Promise<AgentRun> {
+): Promise<RunInput> {
   const { mode, retraction, metadata } = start.body
   const input: RunInput & { readonly messages: readonly Message[] } = {
     messages: conversationOf(start, session?.messages),
@@ -120,10 +124,7 @@ async function runAgent(
   }
   const { toInput } = settings
   const chosen = toInput ? await toInput(input, { request, body: start.body }) : input
-  // Either may have happened while the body was read.
-  refuseWhileDraining(isDraining)
-  if (live.get(runId)) throw justBegun()
-  return settings.agent.run({ ...chosen, runId })
+  return { ...chosen, runId }
 }
 
 async function answer(
