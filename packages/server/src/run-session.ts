@@ -10,8 +10,8 @@ export interface RunSession {
   readonly messages: readonly Message[]
   /** Writes the conversation back, where the run added to it, and lets the session go. Never rejects. */
   readonly settle: (result: RunResult) => Promise<void>
-  /** Lets the session go without a run. Never rejects. */
-  readonly abandon: () => Promise<void>
+  /** No longer keeps the claim, and gives it back where told to. Never rejects. */
+  readonly abandon: (how: { readonly release: boolean }) => Promise<void>
 }
 
 export interface ClaimOptions {
@@ -42,9 +42,9 @@ export async function claimSession(options: ClaimOptions): Promise<RunSession> {
   }
   renew()
 
-  async function abandon(): Promise<void> {
+  async function abandon({ release }: { readonly release: boolean }): Promise<void> {
     cancelTimer()
-    await sessions.release(sessionId, runId).catch(onError)
+    if (release) await sessions.release(sessionId, runId).catch(onError)
   }
 
   return {
@@ -61,7 +61,7 @@ export async function claimSession(options: ClaimOptions): Promise<RunSession> {
       } catch (error) {
         onError(error)
       }
-      await abandon()
+      await abandon({ release: true })
     },
   }
 }

@@ -40,7 +40,8 @@ export async function startRun(exchange: Exchange, { protocol }: StartRoute): Pr
         exchange.checkJournal(result)
       })
     } finally {
-      if (!live) await session?.abandon()
+      // A run that another request has started under the same id holds the session by it.
+      if (!live) await session?.abandon({ release: exchange.live.get(runId) === undefined })
     }
     return await answer(exchange, live, wanted, start)
   } finally {
