@@ -56,8 +56,8 @@ export function createHandler(options: HandlerOptions): Handler {
     } catch (error) {
       if (error instanceof AnsweredError) return error.response
       const problem = toProblem(error)
-      if (problem.code === 'internal' || problem.code === 'store_unavailable')
-        settings.onError(problem.cause ?? error, {})
+      const isOurs = problem.code === 'internal' || problem.code === 'store_unavailable'
+      if (isOurs && problem.cause !== undefined) settings.onError(problem.cause, {})
       return problemResponse(problem)
     }
   }

@@ -147,6 +147,24 @@ test('the claim on a session is renewed while its run lasts, and no timer is lef
   expect(clock.pending()).toBe(0)
 })
 
+test('a request that comes twice at once does not take the session from the run that it has started', async () => {
+  const hold = gate()
+  const { post, sessions, errors } = await serveSessions({
+    script: async () => {
+      await hold.passed
+      return { content: [text('done')] }
+    },
+  })
+  const body = { input: 'one', sessionId: 'chat', runId: crypto.randomUUID() }
+  const [first, second] = await Promise.all([post('/runs', body, alice), post('/runs', body, alice)])
+  expect(second.status).toBe(503)
+  expect(await sessions.load('alice/chat')).toMatchObject({ activeRunId: body.runId })
+  hold.open()
+  await readEvents(first)
+  expect((await sessions.load('alice/chat')).messages).toHaveLength(2)
+  expect(errors).toEqual([])
+})
+
 test('a store that fails is a 503, and nothing is run', async () => {
   const broken: SessionStore = {
     ...memorySessionStore(),
