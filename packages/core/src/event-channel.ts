@@ -23,7 +23,6 @@ interface Reader {
   wake: (() => void) | undefined
 }
 
-// oxlint-disable-next-line max-lines-per-function -- short functions over one buffer
 export function createEventChannel(): EventChannel {
   let buffer: AgentEvent[] = []
   let first = 0

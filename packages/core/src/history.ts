@@ -97,7 +97,8 @@ function isDead(block: ContentBlock, dead: ReadonlySet<unknown>): boolean {
  */
 export function keptOfPartial(blocks: readonly AccumulatedBlock[]): readonly AccumulatedBlock[] {
   const whole = blocks.filter(({ block, finished, validInput }) => {
-    if (!finished) return block.type === 'text'
+    // The result of a server tool comes whole, in its start event.
+    if (!finished) return block.type === 'text' || serverToolResultId(block) !== undefined
     return !isUnsignedThinking(block) && (validInput || block.type !== 'tool_use')
   })
   const dead = deadCalls(whole.map(({ block }) => block))

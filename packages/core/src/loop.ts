@@ -5,6 +5,7 @@ import type { RetractionReason } from './events.ts'
 import { type ContentBlock, isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
 import { countUsage, type LoopEnd, type RunContext } from './run-context.ts'
 import type { PendingTurn, RecoveredCalls } from './rebuilt-run.ts'
+import { mayAskAgain } from './recovery/server-tools.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from './tools/tool-runner.ts'
 import { takeTurn, type TurnResult } from './turn.ts'
 
@@ -67,7 +68,12 @@ async function commitPartial(
     tools.discard([])
     // Calls that could be trusted have been salvaged; any other is better not there than answered as not run.
     await addTurn(run, turn, result, keptOfPartial(result.blocks.filter(({ kind }) => kind !== 'tool_use')), null)
-    return { outcome: 'failed', error: result.error, committed }
+    const { retryAfterServerTools } = run.settings.recovery
+    const repeatable = mayAskAgain(
+      retryAfterServerTools,
+      result.blocks.map(({ block }) => block),
+    )
+    return { outcome: 'failed', error: result.error, broken: { committed, ...(!repeatable && { repeatable }) } }
   }
   const kept = keptOfPartial(result.blocks)
   const calls = callsOf(kept)

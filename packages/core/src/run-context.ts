@@ -34,8 +34,8 @@ export interface RunContext {
 export interface LoopEnd {
   readonly outcome: RunOutcome
   readonly error?: MillraceError
-  /** How many of the added messages were committed before the turn that broke. */
-  readonly committed?: number
+  /** How many of the added messages were committed before the turn that broke, and whether it may be asked again. */
+  readonly broken?: { readonly committed: number; readonly repeatable?: false }
 }
 
 export function conversation({ given, added }: RunState): Message[] {
@@ -55,7 +55,7 @@ export function toResult(runId: string, state: RunState, end: LoopEnd): RunResul
     usage: state.usage,
     turns: state.turn,
     ...defined({ error: end.error }),
-    ...(end.committed !== undefined && { unfinished: { turn: state.turn, committed: end.committed } }),
+    ...(end.broken !== undefined && { unfinished: { turn: state.turn, ...end.broken } }),
   }
 }
 

@@ -60,7 +60,12 @@ export interface RunResult {
    * Where the run ended inside a turn: how many of `newMessages` were committed before that turn, and its number. What
    * follows them is what was kept of the broken turn.
    */
-  readonly unfinished?: { readonly turn: number; readonly committed: number }
+  readonly unfinished?: {
+    readonly turn: number
+    readonly committed: number
+    /** False where the broken turn had used server tools whose effects asking again could repeat. */
+    readonly repeatable?: false
+  }
 }
 
 /**

@@ -9,6 +9,8 @@ export interface LayoutTurn {
   /** 1-based, as the server counts turns. */
   readonly turn: number
   readonly events: readonly StreamEvent[]
+  /** Where each event begins in the body, in bytes. */
+  readonly offsets: readonly number[]
   /** The length of its body in bytes. */
   readonly bytes: number
 }
@@ -25,8 +27,13 @@ export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
     const turn = script(readConversation({ model: 'm', messages }, 1))
     const answer = completeTurn(turn, { model: 'm', inputTokens: 100, nonce: `${turns.length}`, chunking: 'words' })
     const events = [...streamEvents(answer)]
-    const bytes = events.reduce((sum, event) => sum + Buffer.byteLength(frame(event)), 0)
-    turns.push({ turn: turns.length + 1, events, bytes })
+    let bytes = 0
+    const offsets = events.map((event) => {
+      const start = bytes
+      bytes += Buffer.byteLength(frame(event))
+      return start
+    })
+    turns.push({ turn: turns.length + 1, events, offsets, bytes })
     messages.push({ role: 'assistant', content: answer.content })
     const results = toolResults(layout, answer)
     if (results.length > 0) messages.push({ role: 'user', content: results })

@@ -140,7 +140,8 @@ function makePlan<This, Args extends unknown[], R>(
   error: MillraceError,
 ): Plan {
   // Asking from the start would repeat what a server tool may have done.
-  if (error.code === 'server_tool_outcome_unknown') return { type: 'none', error }
+  if (error.code === 'server_tool_outcome_unknown' || result.unfinished?.repeatable === false)
+    return { type: 'none', error }
   const retraction = readRetraction(input, 'auto')
   // Who has text held back until its turn is whole cannot take back that of a turn that was.
   const canRetract = retraction === 'retract'
@@ -161,10 +162,9 @@ function makePlan<This, Args extends unknown[], R>(
       : { type: 'none', error: cannotRetract(error) }
   }
   if (handover === undefined) return { type: 'none', error }
-  if (!canRetract && relayed.shown.has(turns) && unfinished !== undefined) {
-    return retraction === 'fail' ? { type: 'none', error: cannotRetract(error) } : goOnFromPartial(newMessages)
-  }
-  return goOnFromCommitted(committed, error, canRetract, relayed, turns)
+  const plan = goOnFromCommitted(committed, error, relayed, turns)
+  if (canRetract || plan.type !== 'goOn' || plan.retract.length === 0) return plan
+  return retraction === 'fail' ? { type: 'none', error: cannotRetract(error) } : goOnFromPartial(newMessages)
 }
 
 /** The partial answer stays, and the legacy loop is asked to go on where it stopped. */
@@ -177,19 +177,12 @@ function goOnFromPartial(newMessages: readonly Message[]): Plan {
  * From the last message that a request may end with. A paused answer is none: it is left out, and withdrawn, where its
  * server tools may run again.
  */
-function goOnFromCommitted(
-  committed: readonly Message[],
-  error: MillraceError,
-  canRetract: boolean,
-  relayed: Relayed,
-  turns: number,
-): Plan {
+function goOnFromCommitted(committed: readonly Message[], error: MillraceError, relayed: Relayed, turns: number): Plan {
   const end = committed.findLastIndex(({ role }) => role === 'user') + 1
   const paused = committed.slice(end)
   const repeatable = mayAskAgain('reads', paused.flatMap(blocksOf))
   const firstWithdrawn = turns - paused.length
   const retract = [...relayed.shown.keys()].filter((turn) => turn >= firstWithdrawn)
   if (!repeatable) return { type: 'none', error }
-  if (retract.length > 0 && !canRetract) return { type: 'none', error: cannotRetract(error) }
   return { type: 'goOn', newMessages: committed.slice(0, end), retract }
 }
