@@ -160,7 +160,7 @@ describe('who streams', () => {
       value: key === 'use_streaming' ? value : key === 'use_streaming.kill' ? kill : fallback,
     }),
   })
-  it.each<[string, Partial<AdaptLoopOptions<unknown, [string], Answer>>, string, string]>([
+  it.each<[string, Readonly<Record<string, unknown>>, string, string]>([
     ['nobody without flags', { flags: undefined }, 'legacy', 'no_flags'],
     ['who asks for it, without flags', { flags: undefined, useStreaming: () => true }, 'stream', 'explicit'],
     ['whom the flag lets', { flags: flag(true) }, 'stream', 'flag'],
