@@ -68,7 +68,9 @@ function brokenOff(production: Production, rest: string): readonly number[] {
   const whole = production.texts.join('')
   let same = 0
   while (same < whole.length && whole[same] === rest[same]) same++
-  return same <= leading.length ? [] : Array.from({ length: same - leading.length }, (_, more) => leading.length + more + 1)
+  return same <= leading.length
+    ? []
+    : Array.from({ length: same - leading.length }, (_, more) => leading.length + more + 1)
 }
 
 function wordings(production: Production): readonly string[] {

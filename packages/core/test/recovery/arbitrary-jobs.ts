@@ -123,7 +123,7 @@ const job: fc.Arbitrary<Job> = fc
 const at = fc.oneof(fc.record({ event: fc.nat(40) }), fc.record({ byte: fc.nat(3_000) }))
 
 /** Faults that change nothing about what the answer says. */
-export const harmlessFault: fc.Arbitrary<Fault> = fc.oneof(
+const harmlessFault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ kind: fc.constant('unknown-event'), at: fc.record({ event: fc.nat(40) }) }),
   // The first piece of the first block.
   fc.constant<Fault>({ kind: 'unknown-delta', at: { event: 3 } }),
