@@ -17,7 +17,7 @@ const usage = { input_tokens: 1, output_tokens: 1 }
 const head = { id: 'msg_1', type: 'message', role: 'assistant', model: 'm', content: [], stop_reason: null, usage }
 const answer = { ...head, content: [{ type: 'text', text: 'Hello' }], stop_reason: 'end_turn' }
 
-async function* stream(): AsyncGenerator<unknown> {
+async function* stream(): AsyncGenerator {
   yield { type: 'message_start', message: head }
   yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'Hello' } }
   yield { type: 'content_block_stop', index: 0 }
