@@ -98,6 +98,8 @@ const runsNoCallTwice: Promised = ({ events, effects, neverEnded, result }, { jo
   for (const { toolUseId } of only(events, 'tool.started')) {
     expect(finished.filter((event) => event.toolUseId === toolUseId).length, `ends of ${toolUseId}`).toBe(1)
   }
+  const isReadOnly = (name: string): boolean => job.tools[Number(name.replace('tool_', ''))]?.readOnly === true
+  expect(unpinned(events, isReadOnly), 'started calls that were withdrawn').toEqual([])
   // Who can say whether a call of a tool that never ended took effect? Only `reconcile`.
   for (const n of neverEnded) {
     const { tool = 0 } = job.turns.flatMap(({ calls }) => calls).find((call) => call.n === n) ?? {}
@@ -119,6 +121,26 @@ const showsTheFinalText: Promised = ({ screen, shownByCallbacks, historyText }) 
   expect(screen.problems).toEqual([])
   expect(screen.text()).toBe(historyText)
   if (shownByCallbacks !== undefined) expect(shownByCallbacks).toBe(historyText)
+}
+
+/** The calls with effects that began, and whose block was withdrawn after that. */
+function unpinned(events: readonly AgentEvent[], readOnly: (name: string) => boolean): string[] {
+  const places = new Map<string, { readonly turn: number; readonly block: number }>()
+  const pinned = new Map<string, { readonly turn: number; readonly block: number }>()
+  const withdrawn: string[] = []
+  for (const event of events) {
+    if (event.type === 'tool.input') places.set(event.toolUseId, event)
+    if (event.type === 'tool.started' && !readOnly(event.name)) {
+      const place = places.get(event.toolUseId)
+      if (place === undefined) withdrawn.push(`${event.toolUseId} was not shown`)
+      else pinned.set(event.toolUseId, place)
+    }
+    if (event.type !== 'turn.retracted') continue
+    for (const [id, { turn, block }] of pinned) {
+      if (turn === event.turn && block >= event.fromBlock) withdrawn.push(id)
+    }
+  }
+  return withdrawn
 }
 
 const leavesAValidHistory: Promised = ({ nextRequest }) => {
@@ -205,6 +227,15 @@ describe('a loop that breaks a promise is found out', () => {
       event.type === 'tool.finished' && event.outcome === 'unknown' ? [{ ...event, outcome: 'error' }] : [event],
     )
     expect(await isFound(runsNoCallTwice, guesses)).toBe(true)
+  })
+
+  it('P2, by withdrawing a call that has begun', async () => {
+    const withdraws = mutate((event) =>
+      event.type === 'tool.finished'
+        ? [event, { ...event, type: 'turn.retracted', attempt: 1, fromBlock: 0, fromOffset: 0, reason: 'internal' }]
+        : [event],
+    )
+    expect(await isFound(runsNoCallTwice, withdraws)).toBe(true)
   })
 
   it('P3, by withdrawing nothing', async () => {
