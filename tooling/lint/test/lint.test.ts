@@ -72,6 +72,12 @@ const violations: Record<string, [path: string, text: string][]> = {
       "import { describe, expect, it } from 'vitest'\ndescribe.skip('a', () => {\n  it('b', () => expect(1).toBe(1))\n})",
     ],
   ],
+  'vitest/valid-expect': [
+    [
+      'packages/core/test/a.test.ts',
+      "import { expect, it } from 'vitest'\nit('a', () => {\n  expect(1)\n  expect(2).toBe(2)\n})",
+    ],
+  ],
   'vitest/no-focused-tests': [
     ['packages/core/test/a.test.ts', "import { expect, it } from 'vitest'\nit.only('a', () => expect(1).toBe(1))"],
   ],
