@@ -19,6 +19,8 @@ export interface PlannedCall {
 
 export interface PlannedTurn {
   readonly thinks: boolean
+  /** Whether it first searches, and pauses meanwhile. */
+  readonly pauses: boolean
   /** What it says before its calls; each time it is asked again, it takes the next wording. */
   readonly wordings: readonly string[]
   readonly calls: readonly PlannedCall[]
@@ -56,8 +58,16 @@ export function sayJob({ turns, final, pieces }: Job, conversation: Conversation
   const candidates = wordings.map((wording): Turn => {
     const said = wording === '' ? [] : [text(wording)]
     if (turn === undefined) return { content: said, ...manner }
+    const search = `srvtoolu_${turns.indexOf(turn)}`
+    const isPaused = conversation.messages.at(-1)?.['role'] === 'assistant'
+    if (turn.pauses && !isPaused && !hasResult(conversation, search)) {
+      const call = { type: 'server_tool_use', id: search, name: 'web_search', input: { query: 'x' } }
+      return { content: [...said, call], stopReason: 'pause_turn', ...manner }
+    }
+    const found = turn.pauses && isPaused ? [{ type: 'web_search_tool_result', tool_use_id: search, content: [] }] : []
     const calls = turn.calls.filter(({ n }) => !answered.has(n)).map(({ n, tool }) => toolUse(`tool_${tool}`, { n }))
     const content = [
+      ...found,
       ...(turn.thinks ? [thinking(`I think about ${wording} for a while.`)] : []),
       ...said,
       ...calls,
@@ -70,6 +80,10 @@ export function sayJob({ turns, final, pieces }: Job, conversation: Conversation
     if (rest !== candidate) return rest
   }
   return candidates[(conversation.attempt - 1) % candidates.length] ?? { content: [] }
+}
+
+function hasResult({ messages }: Conversation, id: string): boolean {
+  return JSON.stringify(messages).includes(`"tool_use_id":"${id}"`)
 }
 
 export function readN(input: unknown): number | undefined {
@@ -102,6 +116,7 @@ const job: fc.Arbitrary<Job> = fc
     turns: fc.array(
       fc.record({
         thinks: fc.boolean(),
+        pauses: fc.boolean(),
         wordings: fc.oneof(wordings, fc.constant([''])),
         calls: fc.array(fc.nat(2), { minLength: 1, maxLength: 3 }),
         after: fc.constantFrom('', '', 'That was the last of it.'),

@@ -131,6 +131,21 @@ describe('nothing leaks into events and callbacks', () => {
     ['flags, at once', { flags: { getBooleanDetails: fail } }],
     ['a store that refuses the run', { journal: runJournal({ ...store(), create: rejects }) }],
     ['a store that refuses events', { journal: runJournal({ ...store(), append: rejects }) }],
+    [
+      'a journal that cannot close',
+      {
+        journal: {
+          open: () =>
+            Promise.resolve({
+              barrier: () => Promise.resolve(),
+              ready: () => undefined,
+              finish: rejects,
+              lost: () => undefined,
+            }),
+          takeOver: rejects,
+        },
+      },
+    ],
     ['a policy for server tools', { recovery: { retryAfterServerTools: fail } }],
     ['a function that gives the tools', { tools: fail }],
     ['a ledger', {}, { ledger: { record: fail, take: fail, entries: [] } }],

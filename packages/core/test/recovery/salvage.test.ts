@@ -183,6 +183,17 @@ describe('a broken stream is not salvaged, and asked again', () => {
       beforeStopReason,
     ],
     [
+      'with a call that code of an earlier turn made',
+      [
+        toolUse(
+          'charge',
+          { by: 'code' },
+          { id: 'toolu_1', caller: { type: 'code_execution_20260120', tool_id: 'srvtoolu_0' } },
+        ),
+      ],
+      beforeStopReason,
+    ],
+    [
       'where another model took over behind the call',
       [call('1'), { type: 'fallback', from: 'a', to: 'b' }, text('Hm')],
       beforeStopOf(2),
