@@ -1,5 +1,5 @@
-import type { Clock, RunSnapshot } from '@millrace/core'
-import { parseCursor, runIdHeader } from '@millrace/wire'
+import { type Clock, isMillraceError, type RunSnapshot } from '@millrace/core'
+import { type CursorSource, parseCursor, runIdHeader } from '@millrace/wire'
 import { hasCursor } from './encoders.ts'
 import { untilSettled } from './event-batches.ts'
 import { ProblemError } from './problem.ts'
@@ -15,14 +15,25 @@ const behind = { within: 1_000, every: 25 }
 /** `GET /runs/:id/events`: what comes after the cursor, stored and to come. */
 export async function followRun(exchange: Exchange, runId: string): Promise<Response> {
   const wanted = readWanted(exchange)
-  const { url, request } = exchange
-  const after = url.searchParams.get('after')
-  const cursor = parseCursor(after ?? request.headers.get('last-event-id'))
-  if (after !== null && cursor > 0 && !hasCursor(wanted.format)) {
-    throw new ProblemError('invalid_body', 'This format has no cursor: follow it from the start', { path: 'after' })
+  const { cursor, source } = readCursor(exchange)
+  if (source === 'after' && cursor > 0 && !hasCursor(wanted.format)) {
+    const detail = 'This format has no cursor: leave `after` out, and it begins with the first event'
+    throw new ProblemError('invalid_cursor', detail, { path: source })
   }
   const snapshot = await findRun(exchange, runId)
   return follow(exchange, snapshot, wanted, hasCursor(wanted.format) ? cursor : 0)
+}
+
+/** @throws ProblemError `invalid_cursor` */
+function readCursor({ url, request }: Exchange): { readonly cursor: number; readonly source: CursorSource } {
+  const after = url.searchParams.get('after')
+  const source = after === null ? 'Last-Event-ID' : 'after'
+  try {
+    return { cursor: parseCursor(after ?? request.headers.get('last-event-id'), source), source }
+  } catch (error) {
+    if (!isMillraceError(error)) throw error
+    throw new ProblemError('invalid_cursor', error.message, { path: source, cause: error })
+  }
 }
 
 /** The run, where it is there and the caller's. @throws ProblemError `not_found` */
@@ -41,7 +52,7 @@ export async function findRun(
   return snapshot
 }
 
-/** @throws ProblemError `events_gone`, `too_many_runs` */
+/** @throws ProblemError `cursor_ahead`, `events_gone`, `too_many_runs` */
 export async function follow(
   exchange: Exchange,
   found: RunSnapshot,
@@ -51,9 +62,7 @@ export async function follow(
   const { settings, live, caller, followerPlaces, request } = exchange
   const { runId } = found.record
   const snapshot = await catchUp(exchange, found, cursor)
-  if (cursor > snapshot.tail || cursor + 1 < snapshot.first) {
-    throw new ProblemError('events_gone', `The events after ${cursor} are gone: start over`)
-  }
+  refuseUnreadable(cursor, snapshot)
   if (snapshot.closed && cursor === snapshot.tail && format !== 'json') {
     // Where nothing will come any more; it makes an EventSource stop asking.
     return new Response(null, { status: 204, headers: { [runIdHeader]: runId } })
@@ -78,6 +87,21 @@ export async function follow(
   } finally {
     for (const signal of signals) signal.removeEventListener('abort', onAbort)
     leave()
+  }
+}
+
+/** @throws ProblemError `cursor_ahead`, `events_gone` */
+function refuseUnreadable(cursor: number, { tail, first }: RunSnapshot): void {
+  if (cursor > tail) {
+    const why = 'it is of another run, or a crash has lost what came after'
+    throw new ProblemError(
+      'cursor_ahead',
+      `The cursor is ${cursor}, and the run has ${tail} events: ${why}. Follow from the start, without a cursor`,
+    )
+  }
+  if (cursor + 1 < first) {
+    const detail = `The events from ${cursor + 1} to ${first - 1} have expired: follow from the start, without a cursor`
+    throw new ProblemError('events_gone', detail)
   }
 }
 

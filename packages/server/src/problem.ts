@@ -2,7 +2,7 @@ import { isMillraceError, type MillraceError } from '@millrace/core'
 import { mediaTypes, type ProblemBody, type ProblemCode, problemStatus } from '@millrace/wire'
 
 export interface ProblemOptions {
-  /** The field of the body that is wrong. */
+  /** What of the request is wrong: a field of the body, `after` or `Last-Event-ID`. */
   readonly path?: string | undefined
   /** What goes into `Retry-After`, in seconds. */
   readonly retryAfter?: number
@@ -28,10 +28,12 @@ export class ProblemError extends Error {
 
 const titles: Readonly<Record<ProblemCode, string>> = {
   body_too_large: 'The body is too large',
+  cursor_ahead: 'The cursor is ahead of the run',
   events_gone: 'The events are gone',
   forbidden: 'Forbidden',
   internal: 'Internal error',
-  invalid_body: 'Invalid request',
+  invalid_body: 'Invalid body',
+  invalid_cursor: 'Invalid cursor',
   method_not_allowed: 'Method not allowed',
   not_acceptable: 'Not acceptable',
   not_found: 'Not found',
@@ -59,7 +61,13 @@ function fromMillrace(error: MillraceError): ProblemError {
     case 'store_unavailable':
       return new ProblemError('store_unavailable', 'Try again later', { retryAfter: 1, cause: error })
     case 'events_missed':
-      return new ProblemError('events_gone', 'Start over from the snapshot', { cause: error })
+      return new ProblemError(
+        'events_gone',
+        'The events after the cursor are gone: follow from the start, without a cursor',
+        {
+          cause: error,
+        },
+      )
     default:
       return new ProblemError('internal', 'The request could not be served', { cause: error })
   }

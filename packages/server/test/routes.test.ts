@@ -112,18 +112,33 @@ test('a run under way is followed to its end', async () => {
   for (const follower of followers) expect(await follower).toEqual(events)
 })
 
-test('a cursor beyond the last event is 410, and so is one that is no number 400', async () => {
+test('a cursor beyond the last event is 410, and says what it is and what to do', async () => {
   const served = await serve()
   const { runId, events } = await finishedRun(served)
-  expect(await problemOf(await served.get(`/runs/${runId}/events?after=${events.length + 1}`))).toMatchObject({
-    status: 410,
-    code: 'events_gone',
-  })
-  expect(await problemOf(await served.get(`/runs/${runId}/events?after=x`))).toMatchObject({
-    status: 400,
-    code: 'invalid_body',
-    path: 'after',
-  })
+  const ahead = events.length + 1
+  const problem = await problemOf(await served.get(`/runs/${runId}/events?after=${ahead}`))
+  expect(problem).toMatchObject({ status: 410, code: 'cursor_ahead', title: 'The cursor is ahead of the run' })
+  expect(problem['detail']).toContain(`The cursor is ${ahead}, and the run has ${events.length} events`)
+  expect(problem['detail']).toContain('Follow from the start, without a cursor')
+})
+
+test('a cursor that is no number is 400, and the problem names the header or the query', async () => {
+  const served = await serve()
+  const { runId } = await finishedRun(served)
+  const path = `/runs/${runId}/events`
+  const cases = [
+    ['after', await served.get(`${path}?after=x`)],
+    ['Last-Event-ID', await served.get(path, { 'last-event-id': 'x' })],
+    // The query wins.
+    ['after', await served.get(`${path}?after=x`, { 'last-event-id': '1' })],
+  ] as const
+  for (const [source, response] of cases) {
+    const problem = await problemOf(response)
+    expect(problem).toMatchObject({ status: 400, code: 'invalid_cursor', path: source })
+    expect(problem['detail']).toContain(source)
+  }
+  const none = await problemOf(await served.get(`${path}?after=1&format=ag-ui`))
+  expect(none).toMatchObject({ status: 400, code: 'invalid_cursor', path: 'after' })
 })
 
 test('a snapshot says how a run stands', async () => {
@@ -226,6 +241,7 @@ test.each([
   [{ messages: [{ role: 'assistant', content: 'x' }] }, 400, 'invalid_body', 'messages[0].role'],
   [{ input: 'x', mode: 'fast' }, 400, 'invalid_body', 'mode'],
   [{ input: 'x', runId: '1' }, 400, 'invalid_body', 'runId'],
+  [{ input: 'x', stream: true }, 400, 'invalid_body', 'stream'],
   [`${'['.repeat(200)}${']'.repeat(200)}`, 400, 'invalid_body', undefined],
   ['x'.repeat(2_000_000), 413, 'body_too_large', undefined],
 ])('the body %# is refused', async (body, status, code, path) => {

@@ -77,10 +77,12 @@ export interface RunResultBody {
 
 export type ProblemCode =
   | 'body_too_large'
+  | 'cursor_ahead'
   | 'events_gone'
   | 'forbidden'
   | 'internal'
   | 'invalid_body'
+  | 'invalid_cursor'
   | 'method_not_allowed'
   | 'not_acceptable'
   | 'not_found'
@@ -95,10 +97,12 @@ export type ProblemCode =
 /** The status that each problem is answered with. */
 export const problemStatus: Readonly<Record<ProblemCode, number>> = {
   body_too_large: 413,
+  cursor_ahead: 410,
   events_gone: 410,
   forbidden: 403,
   internal: 500,
   invalid_body: 400,
+  invalid_cursor: 400,
   method_not_allowed: 405,
   not_acceptable: 406,
   not_found: 404,
@@ -120,7 +124,7 @@ export interface ProblemBody {
   readonly code: ProblemCode
   /** Written for a client to read. */
   readonly detail?: string
-  /** The field of the body that is wrong, such as `messages[2].role`. */
+  /** What of the request is wrong: a field of the body such as `messages[2].role`, or `after` or `Last-Event-ID`. */
   readonly path?: string
 }
 

@@ -17,7 +17,7 @@ export {
   type StartRunBody,
 } from './http.ts'
 export { ndjsonEncoder } from './ndjson-encoder.ts'
-export { isProblem, parseCancel, parseCursor, parseStartRun } from './parse-http.ts'
+export { type CursorSource, isProblem, parseCancel, parseCursor, parseStartRun } from './parse-http.ts'
 export { sseEncoder, type SseOptions } from './sse-encoder.ts'
 export type { StreamEncoder } from './stream-encoder.ts'
 export type { CompactOptions, DecodedEvent, UnknownEvent } from './wire-event.ts'

@@ -7,13 +7,29 @@ const runIdPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
 /** A session id, a metadata key and a cancel reason are kept and compared: none needs to be long. */
 const maxIdChars = 256
 
+/** Characters of an unknown field's name that are given back. */
+const maxNameChars = 64
+
+const startFields: Readonly<Record<keyof StartRunBody, true>> = {
+  input: true,
+  messages: true,
+  metadata: true,
+  mode: true,
+  retraction: true,
+  runId: true,
+  sessionId: true,
+}
+
+const cancelFields: Readonly<Record<keyof CancelBody, true>> = { reason: true }
+
 /**
- * The body of `POST /runs`. Fields that it does not know are left out.
+ * The body of `POST /runs`. A field that it does not know is refused: a misspelt one would be left out in silence.
  *
  * @throws MillraceError `invalid_input`, with the `path` of what is wrong
  */
 export function parseStartRun(body: unknown): StartRunBody {
   if (!isRecord(body)) throw invalid('', 'the body must be a JSON object')
+  refuseUnknown(body, startFields)
   const messages = own(body, 'messages')
   const input = own(body, 'input')
   if ((messages === undefined) === (input === undefined)) {
@@ -49,14 +65,26 @@ export function parseStartRun(body: unknown): StartRunBody {
 export function parseCancel(body: unknown): CancelBody {
   if (body === undefined) return {}
   if (!isRecord(body)) throw invalid('', 'the body must be a JSON object')
+  refuseUnknown(body, cancelFields)
   const reason = parseShortText(body, 'reason')
   return reason === undefined ? {} : { reason }
 }
 
-/** The cursor in `?after=` or `Last-Event-ID`; 0 where there is none. @throws MillraceError `invalid_input` */
-export function parseCursor(cursor: string | null | undefined): number {
+/** Where a cursor stands in a request. */
+export type CursorSource = 'after' | 'Last-Event-ID'
+
+/**
+ * The cursor of a request; 0 where there is none.
+ *
+ * @param source where it was found, for the error
+ * @throws MillraceError `invalid_input`, with `source` as its path
+ */
+export function parseCursor(cursor: string | null | undefined, source: CursorSource = 'after'): number {
   if (cursor === null || cursor === undefined || cursor === '') return 0
-  if (!/^\d{1,15}$/.test(cursor)) throw invalid('after', 'the cursor must be the seq of an event')
+  if (!/^\d{1,15}$/.test(cursor)) {
+    const where = source === 'after' ? 'the query parameter `after`' : 'the header `Last-Event-ID`'
+    throw invalid(source, `${where} must be the seq of the last event seen, such as 17, or be left out`)
+  }
   return Number(cursor)
 }
 
@@ -97,6 +125,13 @@ function parseShortText(body: Readonly<Record<string, unknown>>, name: string): 
     throw invalid(name, `\`${name}\` must be a text of 1 to ${maxIdChars} characters`)
   }
   return value
+}
+
+function refuseUnknown(body: Readonly<Record<string, unknown>>, known: Readonly<Record<string, true>>): void {
+  const unknown = Object.keys(body).find((name) => !Object.hasOwn(known, name))
+  if (unknown === undefined) return
+  const name = unknown.slice(0, maxNameChars)
+  throw invalid(name, `\`${name}\` is no field of this body; known here are ${Object.keys(known).join(', ')}`)
 }
 
 function own(body: Readonly<Record<string, unknown>>, name: string): unknown {

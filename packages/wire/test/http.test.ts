@@ -4,7 +4,7 @@ import { isProblem, parseCancel, parseCursor, parseStartRun, problemStatus } fro
 const messages = [{ role: 'user', content: 'hi' }]
 
 describe('parseStartRun', () => {
-  it('keeps what it knows and leaves out the rest', () => {
+  it('takes every field', () => {
     const body = {
       sessionId: 's',
       mode: 'stream',
@@ -12,7 +12,7 @@ describe('parseStartRun', () => {
       metadata: { a: 1 },
       runId: '018f4b1e-0000-4000-8000-000000000000',
     }
-    expect(parseStartRun({ messages, ...body, extra: 1 })).toEqual({ messages, ...body })
+    expect(parseStartRun({ messages, ...body })).toEqual({ messages, ...body })
     expect(parseStartRun({ input: 'hi' })).toEqual({ input: 'hi' })
     const blocks = [{ role: 'assistant', content: [{ type: 'anything', x: 1 }] }]
     expect(parseStartRun({ messages: blocks })).toEqual({ messages: blocks })
@@ -43,9 +43,21 @@ describe('parseStartRun', () => {
     expect(() => parseStartRun(body)).toThrow(expect.objectContaining({ code: 'invalid_input', path }))
   })
 
+  it.each([
+    ['message', '{"message":"x"}'],
+    ['Mode', '{"input":"x","Mode":"stream"}'],
+    ['', '{"input":"x","":1}'],
+    ['toString', '{"input":"x","toString":1}'],
+    ['x'.repeat(64), `{"input":"x","${'x'.repeat(1000)}":1}`],
+  ])('refuses the unknown field %j, and says which there are', (path, body) => {
+    const known = 'known here are input, messages, metadata, mode, retraction, runId, sessionId'
+    const error = { code: 'invalid_input', message: `\`${path}\` is no field of this body; ${known}` }
+    expect(() => parseStartRun(JSON.parse(body))).toThrow(expect.objectContaining(error))
+  })
+
   it('is not moved by prototype keys', () => {
     const body: unknown = JSON.parse('{"input":"x","__proto__":{"mode":"stream","sessionId":"stolen"}}')
-    expect(parseStartRun(body)).toEqual({ input: 'x' })
+    expect(() => parseStartRun(body)).toThrow(expect.objectContaining({ path: '__proto__' }))
     expect(() => parseStartRun(Object.create({ input: 'x' }))).toThrow('either')
   })
 })
@@ -54,21 +66,24 @@ describe('parseCancel', () => {
   it('takes a reason, or no body', () => {
     expect(parseCancel(undefined)).toEqual({})
     expect(parseCancel({})).toEqual({})
-    expect(parseCancel({ reason: 'user', x: 1 })).toEqual({ reason: 'user' })
+    expect(parseCancel({ reason: 'user' })).toEqual({ reason: 'user' })
   })
 
-  it.each([[null], [[]], ['x'], [{ reason: 1 }], [{ reason: '' }]])('refuses %j', (body) => {
+  it.each([[null], [[]], ['x'], [{ reason: 1 }], [{ reason: '' }], [{ why: 'x' }]])('refuses %j', (body) => {
     expect(() => parseCancel(body)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
   })
 })
 
 describe('parseCursor', () => {
   it('reads a seq, and no cursor as the start', () => {
-    expect([null, undefined, '', '0', '17'].map(parseCursor)).toEqual([0, 0, 0, 0, 17])
+    expect([null, undefined, '', '0', '17'].map((cursor) => parseCursor(cursor))).toEqual([0, 0, 0, 0, 17])
   })
 
   it.each(['-1', '1.5', 'x', '1e3', '9'.repeat(16), ' 1'])('refuses %j', (cursor) => {
-    expect(() => parseCursor(cursor)).toThrow(expect.objectContaining({ code: 'invalid_input', path: 'after' }))
+    for (const source of ['after', 'Last-Event-ID'] as const) {
+      const error = { code: 'invalid_input', path: source, message: expect.stringContaining(`\`${source}\``) }
+      expect(() => parseCursor(cursor, source)).toThrow(expect.objectContaining(error))
+    }
   })
 })
 

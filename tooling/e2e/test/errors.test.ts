@@ -114,9 +114,10 @@ describe.each(adapters)('$name', (adapter) => {
 
   test('prototype keys in a body are inert', async () => {
     const app = await mount()
-    const hostile = '{"__proto__":{"mode":"buffered","polluted":1},"constructor":{"prototype":{"polluted":1}},'
-    const response = await post(app, '/runs', `${hostile}"input":"x","metadata":{"__proto__":{"polluted":1}}}`)
+    const hostile = '"__proto__":{"mode":"buffered","polluted":1},"constructor":{"prototype":{"polluted":1}}'
+    const response = await post(app, '/runs', `{"input":"x","metadata":{${hostile}}}`)
     expect(await response.text()).toContain('"mode":"stream"')
+    await expectProblem(await post(app, '/runs', `{"input":"x",${hostile}}`), 400, 'invalid_body')
     expect(Reflect.get({}, 'polluted')).toBeUndefined()
     await expectProblem(await post(app, '/runs', '{"__proto__":{"input":"x"}}'), 400, 'invalid_body')
   })
