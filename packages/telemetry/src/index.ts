@@ -1,0 +1,1 @@
+export { type MetricDescription, metricList, type MetricType } from './metric-list.ts'

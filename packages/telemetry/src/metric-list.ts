@@ -1,0 +1,174 @@
+import { attributes } from './conventions.ts'
+
+export type MetricType = 'counter' | 'histogram' | 'updown'
+
+/** One metric: what it is called where, and how it is labelled. */
+export interface MetricDescription {
+  /** Its OpenTelemetry name. */
+  readonly name: string
+  /** Its name in Prometheus; a histogram's series have `_bucket`, `_sum` and `_count` behind it. */
+  readonly prometheus: string
+  /** `updown` is an UpDownCounter, which Prometheus calls a gauge. */
+  readonly type: MetricType
+  /** UCUM: `s` is seconds, what stands in braces is a count of that. */
+  readonly unit: string
+  readonly description: string
+  /** Attribute names; in Prometheus, dots become underscores. */
+  readonly labels: readonly string[]
+  /** Those of them that only some series have. */
+  readonly optional: readonly string[]
+  /** Upper boundaries of a histogram's buckets, in its unit. */
+  readonly boundaries?: readonly number[]
+}
+
+/** As the conventions ask for single requests and tool calls. */
+const requestSeconds: readonly number[] = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+]
+
+/** As the conventions ask for invocations of an agent. */
+const runSeconds: readonly number[] = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6]
+
+const { agentName, errorType, operation, provider, requestModel, tokenModality, toolName, toolType } = attributes
+const perRun = [requestModel, 'mode', 'arm']
+const perRequest = [operation, provider, requestModel, 'mode', 'arm']
+
+function tokens<Kind extends string>(
+  kind: Kind,
+  description: string,
+): MetricDescription & { readonly name: `gen_ai.client.inference.usage.${Kind}` } {
+  return {
+    name: `gen_ai.client.inference.usage.${kind}`,
+    prometheus: `gen_ai_client_inference_usage_${kind.replaceAll('.', '_')}_total`,
+    type: 'counter',
+    unit: '{token}',
+    description,
+    labels: [operation, provider, requestModel, tokenModality, 'mode', 'arm'],
+    optional: [],
+  }
+}
+
+/** Every metric that `telemetry` records, by a short name of ours. */
+export const metrics = {
+  requestDuration: {
+    name: 'gen_ai.client.inference.duration',
+    prometheus: 'gen_ai_client_inference_duration_seconds',
+    type: 'histogram',
+    unit: 's',
+    description: 'How long requests to the model took, until their answer ended',
+    labels: [...perRequest, errorType],
+    optional: [errorType],
+    boundaries: requestSeconds,
+  },
+  timeToFirstChunk: {
+    name: 'gen_ai.client.inference.time_to_first_chunk',
+    prometheus: 'gen_ai_client_inference_time_to_first_chunk_seconds',
+    type: 'histogram',
+    unit: 's',
+    description: 'How long streaming requests took until the first of their answer arrived',
+    labels: perRequest,
+    optional: [],
+    boundaries: requestSeconds,
+  },
+  inputTokens: tokens('input_tokens', 'Input tokens of requests, cached ones included'),
+  outputTokens: tokens('output_tokens', 'Output tokens of requests, those of thinking included'),
+  cacheReadTokens: tokens('cache_read.input_tokens', 'Input tokens that were read from the cache'),
+  cacheWriteTokens: tokens('cache_write.input_tokens', 'Input tokens that were written to the cache'),
+  reasoningTokens: tokens('reasoning.output_tokens', 'Output tokens of thinking'),
+  runDuration: {
+    name: 'gen_ai.invoke_agent.duration',
+    prometheus: 'gen_ai_invoke_agent_duration_seconds',
+    type: 'histogram',
+    unit: 's',
+    description: 'How long runs took, tools included',
+    labels: [...perRun, agentName, errorType],
+    optional: [agentName, errorType],
+    boundaries: runSeconds,
+  },
+  toolDuration: {
+    name: 'gen_ai.execute_tool.duration',
+    prometheus: 'gen_ai_execute_tool_duration_seconds',
+    type: 'histogram',
+    unit: 's',
+    description: 'How long tool calls took',
+    labels: [toolName, toolType, 'mode', 'arm', agentName, errorType],
+    optional: [agentName, errorType],
+    boundaries: requestSeconds,
+  },
+  timeToFirstText: {
+    name: 'millrace.run.time_to_first_text',
+    prometheus: 'millrace_run_time_to_first_text_seconds',
+    type: 'histogram',
+    unit: 's',
+    description: 'How long runs took until their reader had the first text',
+    labels: perRun,
+    optional: [],
+    boundaries: runSeconds,
+  },
+  runs: {
+    name: 'millrace.runs',
+    prometheus: 'millrace_runs_total',
+    type: 'counter',
+    unit: '{run}',
+    description: 'Runs that ended, by outcome and by the lowest rung of the ladder they needed',
+    labels: ['outcome', 'rung', ...perRun],
+    optional: [],
+  },
+  activeRuns: {
+    name: 'millrace.runs.active',
+    prometheus: 'millrace_runs_active',
+    type: 'updown',
+    unit: '{run}',
+    description: 'Runs under way',
+    labels: ['mode', 'arm'],
+    optional: [],
+  },
+  fallbacks: {
+    name: 'millrace.fallbacks',
+    prometheus: 'millrace_fallbacks_total',
+    type: 'counter',
+    unit: '{fallback}',
+    description: 'Steps down the recovery ladder',
+    labels: ['from', 'to', 'reason', 'stage', ...perRun],
+    optional: [],
+  },
+  retractions: {
+    name: 'millrace.retractions',
+    prometheus: 'millrace_retractions_total',
+    type: 'counter',
+    unit: '{retraction}',
+    description: 'Times that something shown was withdrawn',
+    labels: ['reason', ...perRun],
+    optional: [],
+  },
+  resumes: {
+    name: 'millrace.resumes',
+    prometheus: 'millrace_resumes_total',
+    type: 'counter',
+    unit: '{run}',
+    description: 'Runs that were taken over from a process that died',
+    labels: ['mode', 'arm'],
+    optional: [],
+  },
+  errors: {
+    name: 'millrace.errors',
+    prometheus: 'millrace_errors_total',
+    type: 'counter',
+    unit: '{error}',
+    description: 'What went wrong with runs, requests and tool calls',
+    labels: ['source', errorType, 'mode', 'arm'],
+    optional: [],
+  },
+  breakerState: {
+    name: 'millrace.circuit_breaker.state',
+    prometheus: 'millrace_circuit_breaker_state',
+    type: 'updown',
+    unit: '1',
+    description: '1 for the state that the circuit breaker is in, 0 for the others',
+    labels: ['state'],
+    optional: [],
+  },
+} as const satisfies Readonly<Record<string, MetricDescription>>
+
+/** Every metric that `telemetry` records, to check a dashboard or a document against. */
+export const metricList: readonly MetricDescription[] = Object.values(metrics)
