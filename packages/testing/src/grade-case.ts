@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts'
 import { type Findings, gradeReport } from './columns.ts'
 import type { Expected } from './expected-table.ts'
 import type { FaultCase } from './fault-matrix.ts'
-import { createJobTools, type Job, type LoopOutcome, type LoopReport, type LoopUnderTest } from './job.ts'
+import { createJobTools, type Job, jobModel, type LoopOutcome, type LoopReport, type LoopUnderTest } from './job.ts'
 import { type Layout, playLayout } from './layout.ts'
 import { createQuietTime } from './quiet-time.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -49,7 +49,7 @@ export async function gradeCase(options: GradeCaseOptions): Promise<CaseResult> 
   const job: Job = {
     baseURL: claude.url,
     apiKey,
-    model: 'claude-opus-5-5',
+    model: jobModel,
     messages: [{ role: 'user', content: layout.question }],
     tools,
     clock,

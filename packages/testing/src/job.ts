@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts'
 import type { Layout } from './layout.ts'
 
+/** The model that each graded job asks for; a name of another length would move every byte of the answers. */
+export const jobModel = 'claude-opus-5-5'
+
 /** A client tool of a job. Running it has real effects: the grader counts them. */
 export interface JobTool {
   readonly name: string

@@ -1,5 +1,6 @@
 import { type Answer, completeTurn } from './answer.ts'
 import { readConversation } from './conversation.ts'
+import { jobModel } from './job.ts'
 import { type Layout, playLayout } from './layout.ts'
 import { frame } from './response-plan.ts'
 import { type StreamEvent, streamEvents } from './stream-events.ts'
@@ -21,11 +22,14 @@ const turnLimit = 10
 /** Plays a layout without a server and without faults. */
 export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
   const { script, productions } = playLayout(layout)
+  const model = jobModel
   const messages: unknown[] = [{ role: 'user', content: layout.question }]
   const turns: LayoutTurn[] = []
   while (productions.at(-1)?.isFinal !== true && turns.length < turnLimit) {
-    const turn = script(readConversation({ model: 'm', messages }, 1))
-    const answer = completeTurn(turn, { model: 'm', inputTokens: 100, nonce: `${turns.length}`, chunking: 'words' })
+    const turn = script(readConversation({ model, messages }, 1))
+    // As long as the server's own, of which redacted data is made.
+    const nonce = `1.${turns.length}`
+    const answer = completeTurn(turn, { model, inputTokens: 100, nonce, chunking: 'words' })
     const events = [...streamEvents(answer)]
     let bytes = 0
     const offsets = events.map((event) => {

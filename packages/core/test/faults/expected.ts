@@ -30,7 +30,7 @@ const atFault =
 
 /** Faults that end an answer, streaming or not. */
 const breaksAll =
-  /^(status,|error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|no-headers|refused|html|tool-use-without-tool)/
+  /^(status,|error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|no-headers|refused|html|tool-use-without-tool|stop-reason,stopReason=tool_use)/
 
 const breaksStream =
   /^(error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|garbage-line|second-message-start,id=other)/

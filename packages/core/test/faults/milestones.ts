@@ -103,6 +103,10 @@ export function arrivedBefore({ id }: FaultCase): Arrived {
   const marks = milestones.get(`${layout}/${turn}`)
   const at = /@(event|byte):(\d+)$/.exec(fault)
   if (marks === undefined) return arrivedAt(noMarks, 0)
+  // Said of a turn without a call: all arrives, and it is not whole all the same.
+  if (fault.startsWith('stop-reason,stopReason=tool_use')) {
+    return { ...arrivedAt(marks, Number.MAX_SAFE_INTEGER), whole: false }
+  }
   // The call is taken out of this one, and all else arrives.
   if (fault.startsWith('tool-use-without-tool'))
     return { ...arrivedAt(marks, Number.MAX_SAFE_INTEGER), call: false, whole: false }
