@@ -9,6 +9,7 @@ import { type Action, type HandlerOptions, type HandlerSettings, readHandlerOpti
 import { createOpenResponses } from './open-responses.ts'
 import { createPlaces } from './places.ts'
 import { problemResponse, toProblem } from './problem.ts'
+import { type RecoverReport, recoverRuns } from './recover-runs.ts'
 import { resumeChat } from './resume-chat.ts'
 import { findRoute, type Route } from './routes.ts'
 import type { Exchange, Services } from './services.ts'
@@ -30,6 +31,15 @@ export interface Handler {
    * @throws MillraceError `invalid_option`
    */
   readonly drain: (graceMs: number) => Promise<DrainReport>
+  /**
+   * Takes over the runs of the store whose process died, drives them to their end here, and writes them back to their
+   * sessions. Resolves once they are taken over. Nothing calls it by itself: call it when the service starts, and every
+   * few seconds, since a run can be taken over only when its lease has expired (30 s after the last renewal). A store
+   * that fails is told to `onError`. Calling it again while it works gives the same report.
+   *
+   * @throws MillraceError `invalid_option` where the agent has no `resume` or no journal
+   */
+  readonly recover: () => Promise<RecoverReport>
   /** Runs that this handler has under way. */
   readonly openRuns: number
 }
@@ -46,6 +56,15 @@ export function createHandler(options: HandlerOptions): Handler {
   let isDraining = false
   const services = createServices(settings, closing.signal, () => isDraining)
   const { live } = services
+  let recovering: Promise<RecoverReport> | undefined
+
+  async function recover(): Promise<RecoverReport> {
+    try {
+      return await recoverRuns(services)
+    } finally {
+      recovering = undefined
+    }
+  }
 
   const handle = async (request: Request, { basePath }: { readonly basePath: string }): Promise<Response> => {
     try {
@@ -68,11 +87,14 @@ export function createHandler(options: HandlerOptions): Handler {
     async drain(graceMs) {
       checkDelay(graceMs, 'graceMs')
       isDraining = true
+      // A run that is just being taken over is one of those that are waited for.
+      await recovering?.catch(() => undefined)
       const report = await live.drain(graceMs)
       closing.abort()
       await atMost(services.responses.ended(), flushTime, settings.runtime.clock)
       return report
     },
+    recover: () => (recovering ??= recover()),
     get openRuns() {
       return live.size
     },

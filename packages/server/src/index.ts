@@ -2,5 +2,6 @@ export { createEncoder, type EncoderOptions, type StreamFormat } from './encoder
 export { createHandler, type Handler } from './handler.ts'
 export type { DrainReport } from './live-runs.ts'
 export type { Action, HandlerLimits, HandlerOptions, Identity } from './options.ts'
+export type { RecoverReport } from './recover-runs.ts'
 export { isRoutePath, routePaths } from './routes.ts'
 export { runResponse, type RunResponseOptions } from './run-response.ts'

@@ -1,6 +1,7 @@
 import {
   type Agent,
   type FlagContext,
+  type LocalAgent,
   type Message,
   type RunInput,
   type RunStore,
@@ -31,7 +32,8 @@ export interface HandlerLimits {
 }
 
 export interface HandlerOptions {
-  readonly agent: Agent
+  /** What runs. Where it is one of `createAgent`, with a journal, `recover` can take over runs of a process that died. */
+  readonly agent: Agent & Partial<Pick<LocalAgent, 'resume'>>
   /** The store that the agent writes its runs to (`createAgent({ journal: runJournal(runs) })`): from it they are followed and looked up. */
   readonly runs: RunStore
   /** Where conversations are kept. Without it every request brings its whole conversation. */

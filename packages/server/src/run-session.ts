@@ -14,9 +14,8 @@ export interface RunSession {
   readonly abandon: (how: { readonly release: boolean }) => Promise<void>
 }
 
-export interface ClaimOptions {
+export interface ReclaimOptions {
   readonly sessions: SessionStore
-  readonly runs: RunStore
   readonly sessionId: string
   readonly runId: string
   /** Milliseconds. */
@@ -25,14 +24,45 @@ export interface ClaimOptions {
   readonly onError: (error: unknown) => void
 }
 
+export interface ClaimOptions extends ReclaimOptions {
+  readonly runs: RunStore
+}
+
 /**
  * Makes the run the one active run of its session, and keeps it that until it is settled.
  *
  * @throws ProblemError `session_busy`; what the store rejects with
  */
 export async function claimSession(options: ClaimOptions): Promise<RunSession> {
-  const { sessions, sessionId, runId, claimMs, clock, onError } = options
-  const session = await claim(options)
+  return keepClaim(await claim(options), options)
+}
+
+/**
+ * The same for a run that was taken over, which had claimed the session in a process that has died. Undefined where the
+ * conversation has gone on without it meanwhile: its messages are then not to be overwritten, which is reported.
+ *
+ * @throws what the store rejects with
+ */
+export async function reclaimSession(options: ReclaimOptions): Promise<RunSession | undefined> {
+  const { sessions, sessionId, runId, claimMs, onError } = options
+  const found = await sessions.load(sessionId)
+  // Only the run that claimed last may commit, also once its claim has expired: writing back what is there is the proof.
+  const proof = await sessions.commit(sessionId, runId, found.version, found.messages)
+  if (proof.status === 'committed') {
+    const claimed = await sessions.claim(sessionId, runId, claimMs)
+    if (claimed.status === 'claimed' && claimed.session.version === proof.version) {
+      return keepClaim(claimed.session, options)
+    }
+    if (claimed.status === 'claimed') await sessions.release(sessionId, runId)
+  }
+  onError(conflict(sessionId))
+  return undefined
+}
+
+function keepClaim(
+  session: { readonly messages: readonly Message[]; readonly version: number },
+  { sessions, sessionId, runId, claimMs, clock, onError }: ReclaimOptions,
+): RunSession {
   let cancelTimer = (): void => undefined
   const renew = (): void => {
     cancelTimer = clock.setTimer(() => {
@@ -51,6 +81,8 @@ export async function claimSession(options: ClaimOptions): Promise<RunSession> {
     messages: session.messages,
     abandon,
     async settle(result) {
+      // Another process drives the run now, and writes what comes of it.
+      if (result.error?.code === 'lease_lost') return abandon({ release: false })
       try {
         // A run that added nothing leaves the conversation as it was: a question without an answer would stand there twice
         // once it is asked again.

@@ -79,14 +79,20 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
 
 /** The events of a response, by its content type. */
 export async function readEvents(response: Response): Promise<AgentEvent[]> {
+  const events: AgentEvent[] = []
+  for await (const event of readEach(response)) events.push(event)
+  return events
+}
+
+/** The same, one by one as they arrive. */
+export async function* readEach(response: Response): AsyncIterable<AgentEvent> {
   const type = response.headers.get('content-type') ?? ''
   const decoder = type.startsWith('text/event-stream') ? sseDecoder() : ndjsonDecoder()
-  const events: AgentEvent[] = []
   const reader = response.body?.getReader()
   for (;;) {
     const chunk = await reader?.read()
-    if (chunk?.value === undefined) return events
-    for (const event of decoder.push(chunk.value)) if (event.type !== 'unknown') events.push(event)
+    if (chunk?.value === undefined) return
+    for (const event of decoder.push(chunk.value)) if (event.type !== 'unknown') yield event
   }
 }
 
