@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/core'
 import { nodeExchange } from '@millrace/node'
+import { checkKeys } from '@millrace/server'
 
 export interface ExpressSessionOptions {
   /** Where the id stands in `req.session`. Default: `millrace`. */
@@ -16,11 +17,15 @@ interface StoredSession {
  * holds a random id of its own and nothing else, so the session's secret id never reaches a client, and it is saved before
  * the run starts: while it streams, the next request must find the same one.
  *
- * @throws MillraceError `invalid_option` for a request without a session; what the session's store fails with
+ * @throws MillraceError `invalid_option`, `unknown_option`; what it gives rejects with `invalid_option` for a request
+ *   without a session, and with what the session's store fails with
  */
-export function expressSession({ key = 'millrace' }: ExpressSessionOptions = {}): (
-  request: Request,
-) => Promise<string> {
+export function expressSession(options: ExpressSessionOptions = {}): (request: Request) => Promise<string> {
+  checkKeys(options, '', ['key'])
+  const { key = 'millrace' } = options
+  if (typeof key !== 'string' || key === '') {
+    throw new MillraceError('invalid_option', 'key must be a text, not empty', { path: 'key' })
+  }
   return async (request) => {
     const session: unknown = Reflect.get(nodeExchange(request).req, 'session')
     if (!isStoredSession(session)) {

@@ -49,6 +49,39 @@ function post(url: string, body: unknown, headers: Record<string, string> = {}):
   })
 }
 
+test('what is no handler is refused when the app is made, with what to give instead', async () => {
+  const { agent } = await agentAnd()
+  const refused: [unknown, string][] = [
+    [agent, 'this is an agent: give createHandler({ agent, runs })'],
+    [undefined, 'createHandler'],
+    [{}, 'createHandler'],
+    [() => undefined, 'createHandler'],
+  ]
+  for (const [handler, message] of refused) {
+    const error = { code: 'invalid_option', path: 'handler', message: expect.stringContaining(message) }
+    // As JavaScript may call it.
+    expect(() => Reflect.apply(millrace, undefined, [handler])).toThrow(expect.objectContaining(error))
+  }
+})
+
+test('wrong options and arguments are refused with their path', async () => {
+  const { agent } = await agentAnd()
+  const run = () => agent.run({ messages: [{ role: 'user', content: 'x' }] })
+  const cases: [args: readonly unknown[], code: string, path: string][] = [
+    [[{}, run()], 'invalid_option', 'res'],
+    [[run(), {}], 'invalid_option', 'run'],
+    [[undefined, agent], 'invalid_option', 'run'],
+    [[undefined, run().result], 'invalid_option', 'run'],
+  ]
+  for (const [args, code, path] of cases) {
+    await expect(Reflect.apply(streamRun, undefined, args)).rejects.toMatchObject({ code, path })
+  }
+  expect(() => Reflect.apply(expressSession, undefined, [{ name: 'x' }])).toThrow(
+    expect.objectContaining({ code: 'unknown_option', path: 'name' }),
+  )
+  expect(() => expressSession({ key: '' })).toThrow(expect.objectContaining({ code: 'invalid_option', path: 'key' }))
+})
+
 /** The two versions type the same functions in their own words. */
 function isExpress(value: unknown): value is typeof express5 {
   return typeof value === 'function'

@@ -1,4 +1,5 @@
 import { MillraceError } from '@millrace/core'
+import { checkKeys } from '@millrace/server'
 import { honoContext } from './hono-context.ts'
 
 export interface HonoSessionOptions {
@@ -18,9 +19,15 @@ interface ContextSession {
  * For the handler's option `sessionId`, with `useSession()` of `@hono/session` in front of it: a conversation for each
  * session. The session holds a random id and nothing else.
  *
- * @throws MillraceError `invalid_option` for a request without a session; what the session's store fails with
+ * @throws MillraceError `invalid_option`, `unknown_option`; what it gives rejects with `invalid_option` for a request
+ *   without a session, and with what the session's store fails with
  */
-export function honoSession({ key = 'millrace' }: HonoSessionOptions = {}): (request: Request) => Promise<string> {
+export function honoSession(options: HonoSessionOptions = {}): (request: Request) => Promise<string> {
+  checkKeys(options, '', ['key'])
+  const { key = 'millrace' } = options
+  if (typeof key !== 'string' || key === '') {
+    throw new MillraceError('invalid_option', 'key must be a text, not empty', { path: 'key' })
+  }
   return async (request) => {
     const session: unknown = honoContext(request).get('session')
     if (!isContextSession(session)) {

@@ -1,4 +1,4 @@
-import type { AgentRun } from '@millrace/core'
+import { type AgentRun, MillraceError } from '@millrace/core'
 import { runResponse, type RunResponseOptions } from '@millrace/server'
 import type { Context } from 'hono'
 
@@ -10,6 +10,11 @@ export type StreamRunOptions = Omit<RunResponseOptions, 'request'>
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
-export function streamRun(c: Context, run: AgentRun, options: StreamRunOptions = {}): Promise<Response> {
+export async function streamRun(c: Context, run: AgentRun, options: StreamRunOptions = {}): Promise<Response> {
+  if (!isContext(c)) throw new MillraceError('invalid_option', 'c must be the context of the route', { path: 'c' })
   return runResponse(run, { ...options, request: c.req.raw })
+}
+
+function isContext(c: unknown): boolean {
+  return typeof c === 'object' && c !== null && 'req' in c
 }

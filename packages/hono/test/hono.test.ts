@@ -118,3 +118,28 @@ test('behind @hono/node-server a client that leaves ends a run that is to end wi
   await ended
   expect(response.status).toBe(200)
 })
+
+test('what is no handler, no run and no option is refused, with its path', async () => {
+  const { agent } = await agentAnd()
+  const run = agent.run({ messages: [{ role: 'user', content: 'x' }] })
+  for (const [handler, message] of [
+    [agent, 'this is an agent: give createHandler({ agent, runs })'],
+    [undefined, 'createHandler'],
+  ] as const) {
+    const error = { code: 'invalid_option', path: 'handler', message: expect.stringContaining(message) }
+    // As JavaScript may call it.
+    expect(() => Reflect.apply(millrace, undefined, [handler])).toThrow(expect.objectContaining(error))
+  }
+  const app = new Hono()
+  app.get('/agent', (c) => Promise.resolve(Reflect.apply(streamRun, undefined, [c, agent])))
+  app.get('/option', (c) => Promise.resolve(Reflect.apply(streamRun, undefined, [c, run, { beat: 1 }])))
+  app.get('/context', () => Promise.resolve(Reflect.apply(streamRun, undefined, [run, run])))
+  app.onError((error, c) => c.json({ code: Reflect.get(error, 'code'), path: Reflect.get(error, 'path') }))
+  expect(await (await app.request('/agent')).json()).toEqual({ code: 'invalid_option', path: 'run' })
+  expect(await (await app.request('/option')).json()).toEqual({ code: 'unknown_option', path: 'beat' })
+  expect(await (await app.request('/context')).json()).toEqual({ code: 'invalid_option', path: 'c' })
+  expect(() => Reflect.apply(honoSession, undefined, [{ name: 'x' }])).toThrow(
+    expect.objectContaining({ code: 'unknown_option', path: 'name' }),
+  )
+  expect(() => honoSession({ key: '' })).toThrow(expect.objectContaining({ code: 'invalid_option', path: 'key' }))
+})

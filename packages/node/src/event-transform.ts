@@ -1,5 +1,5 @@
 import { type Clock, MillraceError, systemClock } from '@millrace/core'
-import { createEncoder, type StreamFormat } from '@millrace/server'
+import { checkDelay, checkKeys, createEncoder, type StreamFormat } from '@millrace/server'
 import { isAgentEvent } from '@millrace/wire'
 import { Transform } from 'node:stream'
 import { refuseFormat, streamFormats } from './formats.ts'
@@ -20,9 +20,11 @@ export interface EventTransformOptions {
  * a run. Each event is a chunk; `runToReadable` sends together what arrives together. What is no event destroys it with
  * `invalid_input`.
  *
- * @throws MillraceError `invalid_option`
+ * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export function eventTransform(options: EventTransformOptions = {}): Transform {
+  checkKeys(options, '', ['format', 'rawContent', 'heartbeat', 'clock'])
+  checkDelay(options.heartbeat, 'heartbeat')
   const { format = 'sse', rawContent = false, heartbeat = 15_000, clock = systemClock } = options
   if (!streamFormats.includes(format)) refuseFormat(streamFormats)
   const encoder = createEncoder(format, { rawContent })

@@ -1,5 +1,5 @@
 import { type AgentRun, type Clock, systemClock } from '@millrace/core'
-import { createEncoder, type StreamFormat } from '@millrace/server'
+import { checkDelay, checkKeys, checkRun, createEncoder, type StreamFormat } from '@millrace/server'
 import { batchEvents, encodeStream } from '@millrace/wire'
 import { Readable } from 'node:stream'
 import { refuseFormat, streamFormats } from './formats.ts'
@@ -23,9 +23,12 @@ export interface RunReadableOptions {
  * A run as a stream of bytes: `pipeline(runToReadable(run), res)`. It reads the run as far as it is read itself, so a slow
  * destination slows the run down. Destroying it leaves the run alone, which goes on to its end.
  *
- * @throws MillraceError `invalid_option`
+ * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export function runToReadable(run: AgentRun, options: RunReadableOptions = {}): Readable {
+  checkRun(run)
+  checkKeys(options, '', ['format', 'rawContent', 'heartbeat', 'clock'])
+  checkDelay(options.heartbeat, 'heartbeat')
   const { format = 'sse', rawContent = false, heartbeat = 15_000, clock = systemClock } = options
   if (format !== 'text' && !streamFormats.includes(format)) refuseFormat(['text', ...streamFormats])
   const leaving = new AbortController()

@@ -1,5 +1,5 @@
-import type { AgentRun } from '@millrace/core'
-import { runResponse, type RunResponseOptions } from '@millrace/server'
+import { type AgentRun, MillraceError } from '@millrace/core'
+import { checkRun, runResponse, type RunResponseOptions } from '@millrace/server'
 import type { ServerResponse } from 'node:http'
 import { sendResponse } from './send-response.ts'
 
@@ -11,6 +11,12 @@ export type SendRunOptions = Omit<RunResponseOptions, 'request'>
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export async function sendRun(run: AgentRun, res: ServerResponse, options: SendRunOptions = {}): Promise<void> {
+  checkRun(run)
+  if (!isResponse(res)) {
+    throw new MillraceError('invalid_option', "res must be the response of the request, Node's or Express'", {
+      path: 'res',
+    })
+  }
   const { accept } = res.req.headers
   const controller = new AbortController()
   const onClose = (): void => {
@@ -22,4 +28,8 @@ export async function sendRun(run: AgentRun, res: ServerResponse, options: SendR
     signal: controller.signal,
   })
   await sendResponse(await runResponse(run, { ...options, request }), res)
+}
+
+function isResponse(res: unknown): boolean {
+  return typeof res === 'object' && res !== null && 'req' in res && 'writableEnded' in res
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { nodeExchange, sendResponse, sendRun, toNodeListener, toRequest } from '../src/index.ts'
+import { nodeExchange, sendResponse, sendRun, sendToHandler, toNodeListener, toRequest } from '../src/index.ts'
 import { delta, runOf, untilAborted } from './support/runs.ts'
 
 async function listen(listener: RequestListener): Promise<string> {
@@ -168,4 +168,23 @@ test('sendRun ends a run whose client leaves, where it is told to', async () => 
   const response = await fetch(url)
   await response.body?.cancel()
   expect(await run.result).toMatchObject({ outcome: 'interrupted' })
+})
+
+test('what is no handler, no run and no response is refused, with its path', async () => {
+  const agent = { run: () => runOf(({ emit }) => emit(delta('x'))) }
+  // As JavaScript may call it.
+  expect(() => Reflect.apply(toNodeListener, undefined, [agent])).toThrow(
+    expect.objectContaining({
+      code: 'invalid_option',
+      path: 'handler',
+      message: expect.stringContaining('createHandler({ agent, runs })'),
+    }),
+  )
+  for (const [call, args, path] of [
+    [sendToHandler, [agent], 'handler'],
+    [sendRun, [agent, {}], 'run'],
+    [sendRun, [agent.run(), {}], 'res'],
+  ] as const) {
+    await expect(Reflect.apply(call, undefined, args)).rejects.toMatchObject({ code: 'invalid_option', path })
+  }
 })

@@ -123,3 +123,22 @@ test('an unknown format is refused by name', () => {
   expect(() => runToReadable(helloRun(), options)).toThrow(expect.objectContaining({ path: 'format' }))
   expect(() => eventTransform(options)).toThrow(expect.objectContaining({ path: 'format' }))
 })
+
+test.each([
+  ['unknown_option', 'beat', { beat: 1 }],
+  ['invalid_option', 'heartbeat', { heartbeat: 0 }],
+  ['invalid_option', 'format', { format: 'xml' }],
+  ['invalid_option', 'options', 'sse'],
+])('%s %s is refused', (code, path, options) => {
+  const error = expect.objectContaining({ code, path })
+  // As JavaScript may call it.
+  expect(() => Reflect.apply(runToReadable, undefined, [helloRun(), options])).toThrow(error)
+  expect(() => Reflect.apply(eventTransform, undefined, [options])).toThrow(error)
+})
+
+test('what is no run is refused', () => {
+  for (const run of [undefined, {}, helloRun().result, { run: helloRun }]) {
+    const error = expect.objectContaining({ code: 'invalid_option', path: 'run' })
+    expect(() => Reflect.apply(runToReadable, undefined, [run])).toThrow(error)
+  }
+})

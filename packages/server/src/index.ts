@@ -1,3 +1,4 @@
+export { checkDelay, checkHandler, checkKeys, checkRun } from './check.ts'
 export { createEncoder, type EncoderOptions, type StreamFormat } from './encoders.ts'
 export { createHandler, type Handler } from './handler.ts'
 export type { DrainReport } from './live-runs.ts'

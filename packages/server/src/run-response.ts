@@ -1,6 +1,6 @@
 import { type AgentRun, type Clock, systemClock } from '@millrace/core'
 import { batchEvents, type RunFormat, runIdHeader } from '@millrace/wire'
-import { checkDelay, checkKeys, refuse } from './check.ts'
+import { checkDelay, checkKeys, checkRun, refuse } from './check.ts'
 import { createEncoder } from './encoders.ts'
 import { eventResponse } from './event-response.ts'
 import { negotiateFormat } from './negotiate.ts'
@@ -34,6 +34,7 @@ const known = ['format', 'request', 'rawContent', 'onDisconnect', 'heartbeat', '
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export async function runResponse(run: AgentRun, options: RunResponseOptions = {}): Promise<Response> {
+  checkRun(run)
   checkKeys(options, '', known)
   const { request, rawContent = false, onDisconnect = 'continue', clock = systemClock } = options
   const { heartbeat = 15_000, stallTimeout = 60_000 } = options
