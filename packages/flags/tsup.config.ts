@@ -4,5 +4,6 @@ export default definePackage({
   index: 'src/index.ts',
   text: 'src/text.ts',
   flagd: 'src/flagd.ts',
+  options: 'src/options.ts',
   openfeature: 'src/openfeature.ts',
 })

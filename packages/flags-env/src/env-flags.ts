@@ -6,6 +6,7 @@ import {
   hasErrors,
   type LocalFlagSource,
 } from '@millrace/flags'
+import { aRecordOf, aText, checkOptions, optional, type OptionRules, ruleOf } from '@millrace/flags/options'
 import { readEnvironment } from './read-environment.ts'
 
 export interface EnvFlagsOptions {
@@ -17,14 +18,23 @@ export interface EnvFlagsOptions {
   readonly name?: string
 }
 
+const envFlagsRules: OptionRules<EnvFlagsOptions> = {
+  env: optional(aRecordOf(optional(ruleOf((value) => typeof value === 'string', 'a string')))),
+  prefix: optional(aText),
+  name: optional(aText),
+}
+
 /**
  * Flags from environment variables, read once: a change needs a restart. What is not set is left to the next source.
  *
- * It never throws. A value that cannot be understood closes what it speaks of (and `_KILL` kills), is an error in
+ * No variable makes it throw. A value that cannot be understood closes what it speaks of (and `_KILL` kills), is an error in
  * `describe().problem`, and has `ready()` reject with a `FlagFormatError`, so that a program may refuse to start.
  * Variables of the prefix that are not known are in `describe().warnings`.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function envFlags(options: EnvFlagsOptions = {}): LocalFlagSource {
+  checkOptions(options, envFlagsRules)
   const { env = processEnvironment(), prefix = 'MILLRACE_STREAMING', name = 'env' } = options
   const { document, issues } = readEnvironment(env, prefix)
   const source = fixedFlags(document, { name })

@@ -1,5 +1,18 @@
-import { type Clock, MillraceError } from '@millrace/core'
+import type { Clock } from '@millrace/core'
 import { backgroundClock, createFlagHolder, type LocalFlagSource, type TargetingEngine } from '@millrace/flags'
+import {
+  aBoolean,
+  aClock,
+  aCount,
+  aDelay,
+  anAge,
+  aTargetingEngine,
+  aText,
+  checkOptions,
+  oneOf,
+  optional,
+  type OptionRules,
+} from '@millrace/flags/options'
 import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
 import { type FileFollower, followFile, type FollowFileOptions } from './follow-file.ts'
 import { formatOf } from './format-of.ts'
@@ -27,13 +40,27 @@ export interface FileFlagsOptions {
   readonly clock?: Clock
 }
 
+const fileFlagsRules: OptionRules<FileFlagsOptions> = {
+  path: aText,
+  format: optional(oneOf('json', 'yaml')),
+  name: optional(aText),
+  watch: optional(aBoolean),
+  poll: optional(aDelay),
+  settle: optional(aDelay),
+  maxAge: optional(anAge),
+  maxBytes: optional(aCount),
+  targeting: optional(aTargetingEngine),
+  clock: optional(aClock),
+}
+
 /**
  * Flags from a file that is read anew when it changes. A file that is missing, invalid, emptied, or lacks a flag in use is
  * refused, and the last good one stays in force.
  *
- * @throws MillraceError `invalid_option`
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function fileFlags(options: FileFlagsOptions): LocalFlagSource {
+  checkOptions(options, fileFlagsRules)
   const { watch = true } = options
   return followFlags(options, watch ? watchFolders : undefined).source
 }
@@ -45,10 +72,6 @@ export function followFlags(
 ): { readonly source: LocalFlagSource; readonly follower: FileFollower } {
   const { path, name = 'file', poll = 15_000, settle = 200, maxAge = 60_000, maxBytes = 1_048_576 } = options
   const { format = formatOf(path), targeting, clock = backgroundClock } = options
-  for (const [option, value] of Object.entries({ poll, settle, maxBytes })) {
-    if (value > 0) continue
-    throw new MillraceError('invalid_option', `${option} must be a positive number`, { path: option })
-  }
   const holder = createFlagHolder({
     name,
     clock,

@@ -1,3 +1,4 @@
+import { aText } from '@millrace/flags/options'
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -6,8 +7,11 @@ import type { LastKnownGood } from './last-known-good.ts'
 /**
  * Keeps the last known good answer in a file, whose folder is made where it does not exist. The file is readable for its
  * owner alone, and replaced whole. Two sources must not share one.
+ *
+ * @throws MillraceError `invalid_option` where `path` is no path
  */
 export function diskCache(path: string): LastKnownGood {
+  aText(path, 'path')
   return {
     async load(signal) {
       try {

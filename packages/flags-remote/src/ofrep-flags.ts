@@ -1,4 +1,4 @@
-import { type FlagContext, MillraceError, systemRuntime } from '@millrace/core'
+import { type FlagContext, systemRuntime } from '@millrace/core'
 import {
   backgroundClock,
   createSourceEvents,
@@ -6,12 +6,23 @@ import {
   type FlagSource,
   toBooleanDetails,
 } from '@millrace/flags'
+import {
+  aCount,
+  aDelay,
+  aListOf,
+  aText,
+  checkOptions,
+  optional,
+  type OptionRules,
+  ruleOf,
+} from '@millrace/flags/options'
 import { selectContext } from './context-key.ts'
 import { readAddress } from './fetch-text.ts'
 import { createOfrepCache } from './ofrep-cache.ts'
 import { type ContextEntry, createContextTable } from './ofrep-contexts.ts'
+import { isRecord } from './json.ts'
 import { createOfrepHealth } from './ofrep-health.ts'
-import { readTransport, type RemoteOptions } from './remote-options.ts'
+import { anAddress, readTransport, type RemoteOptions, remoteRules } from './remote-options.ts'
 
 export interface OfrepFlagsOptions extends RemoteOptions {
   /** The server's address, to which `/ofrep/v1/evaluate/flags` is added. */
@@ -32,6 +43,15 @@ export interface OfrepFlags extends FlagSource {
   refresh(): Promise<void>
 }
 
+const ofrepFlagsRules: OptionRules<OfrepFlagsOptions> = {
+  baseUrl: anAddress,
+  attributes: optional(aListOf(aText)),
+  context: optional(ruleOf(isRecord, 'an object')),
+  firstAnswer: optional(aDelay),
+  maxContexts: optional(aCount),
+  ...remoteRules,
+}
+
 /**
  * Flags from a server that speaks OFREP: one bulk question for each context, answered from memory after that, and asked again
  * at every poll while the context is in use. For many users, `remoteFlagFile` asks far less.
@@ -39,17 +59,15 @@ export interface OfrepFlags extends FlagSource {
  * The first question for a context waits `firstAnswer`; where the server is slower, the run gets its safe side, and the answer
  * is there for the next one. A context that was not in use, and so not polled, waits in the same way.
  *
- * @throws MillraceError `invalid_option`, at once
+ * @throws MillraceError `unknown_option`, `invalid_option`, at once
  */
 export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
+  checkOptions(options, ofrepFlagsRules)
   const { name = 'ofrep', poll = 30_000, maxAge = 120_000, firstAnswer = 40, maxContexts = 1000 } = options
   const { attributes, lastKnownGood, clock = backgroundClock, random = systemRuntime.random } = options
   const base = readAddress(options.baseUrl, 'baseUrl')
   const url = new URL(`${base.pathname.replace(/\/$/, '')}/ofrep/v1/evaluate/flags`, base)
   const transport = readTransport(options, clock)
-  for (const [path, value] of Object.entries({ maxAge, firstAnswer, maxContexts })) {
-    if (!(value > 0)) throw new MillraceError('invalid_option', `${path} must be a positive number`, { path })
-  }
   const events = createSourceEvents(name)
   const health = createOfrepHealth(clock, maxAge, events)
   const cache = createOfrepCache({

@@ -1,4 +1,4 @@
-import { type Clock, MillraceError } from '@millrace/core'
+import type { Clock } from '@millrace/core'
 import { wait } from '@millrace/flags'
 
 export interface PollerOptions {
@@ -31,7 +31,6 @@ const firstBackoff = 1000
 
 /** Makes a poller: jittered, backing off after failures, one attempt at a time. */
 export function createPoller({ clock, random, poll, attempt }: PollerOptions): Poller {
-  if (!(poll > 0)) throw new MillraceError('invalid_option', 'poll must be a positive number', { path: 'poll' })
   const stopping = new AbortController()
   const { signal } = stopping
   let failures = 0

@@ -7,11 +7,12 @@ import {
   type LocalFlagSource,
   type TargetingEngine,
 } from '@millrace/flags'
+import { aTargetingEngine, checkOptions, oneOf, optional, type OptionRules } from '@millrace/flags/options'
 import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
 import { type Fetched, fetchText, readAddress } from './fetch-text.ts'
 import { loadPatiently } from './last-known-good.ts'
 import { type Attempt, createPoller } from './poller.ts'
-import { readTransport, type RemoteOptions } from './remote-options.ts'
+import { anAddress, readTransport, type RemoteOptions, remoteRules } from './remote-options.ts'
 import { readSavedFile, type SavedFile, writeSavedFile } from './saved-file.ts'
 
 export interface RemoteFlagFileOptions extends RemoteOptions {
@@ -28,13 +29,21 @@ export interface RemoteFlagFile extends LocalFlagSource {
   refresh(): Promise<void>
 }
 
+const remoteFlagFileRules: OptionRules<RemoteFlagFileOptions> = {
+  url: anAddress,
+  format: optional(oneOf('json', 'yaml')),
+  targeting: optional(aTargetingEngine),
+  ...remoteRules,
+}
+
 /**
  * A flag file over HTTP, evaluated in this process: one request a poll, however many users there are. An answer that is late,
  * refused, garbage or too large leaves the last good one in force.
  *
- * @throws MillraceError `invalid_option`
+ * @throws MillraceError `unknown_option`, `invalid_option`, at once
  */
 export function remoteFlagFile(options: RemoteFlagFileOptions): RemoteFlagFile {
+  checkOptions(options, remoteFlagFileRules)
   const { name = 'remote', poll = 30_000, maxAge = 120_000, lastKnownGood, targeting } = options
   const { clock = backgroundClock, random = systemRuntime.random } = options
   const url = readAddress(options.url, 'url')

@@ -1,4 +1,18 @@
-import { type Clock, MillraceError } from '@millrace/core'
+import type { Clock } from '@millrace/core'
+import {
+  aClock,
+  aCount,
+  aDelay,
+  aFunction,
+  anAge,
+  aRecordOf,
+  aText,
+  optional,
+  type OptionRule,
+  type OptionRules,
+  ruleOf,
+  withMethods,
+} from '@millrace/flags/options'
 import type { RequestHeaders, Transport } from './fetch-text.ts'
 import type { LastKnownGood } from './last-known-good.ts'
 
@@ -25,11 +39,30 @@ export interface RemoteOptions {
   readonly random?: () => number
 }
 
-/** The options of every request. Throws a MillraceError `invalid_option`. */
+const aHeaderRecord = aRecordOf(ruleOf((value) => typeof value === 'string', 'a string'))
+
+/** The rules of what both can be told. */
+export const remoteRules: OptionRules<RemoteOptions> = {
+  headers: optional((value, path) => (typeof value === 'function' ? undefined : aHeaderRecord(value, path))),
+  name: optional(aText),
+  poll: optional(aDelay),
+  timeout: optional(aDelay),
+  maxAge: optional(anAge),
+  maxBytes: optional(aCount),
+  lastKnownGood: optional(withMethods('load', 'save')),
+  fetch: optional(aFunction),
+  clock: optional(aClock),
+  random: optional(aFunction),
+}
+
+/** What it names is looked at by `readAddress`. */
+export const anAddress: OptionRule = ruleOf(
+  (value) => typeof value === 'string' || value instanceof URL,
+  'an http or https address',
+)
+
+/** The options of every request. */
 export function readTransport(options: RemoteOptions, clock: Clock): Transport {
   const { headers = {}, timeout = 5000, maxBytes = 1_048_576, fetch = globalThis.fetch } = options
-  for (const [path, value] of Object.entries({ timeout, maxBytes })) {
-    if (!(value > 0)) throw new MillraceError('invalid_option', `${path} must be a positive number`, { path })
-  }
   return { headers, timeout, maxBytes, fetch, clock }
 }

@@ -1,4 +1,4 @@
-import { type CancelTimer, type Clock, MillraceError } from '@millrace/core'
+import type { CancelTimer, Clock } from '@millrace/core'
 
 /** Notices that something was not confirmed for too long. */
 export interface AgeWatch {
@@ -10,7 +10,6 @@ export interface AgeWatch {
 
 /** Calls `onStale` once, when what is followed is older than `maxAge` milliseconds (`Infinity`: never). */
 export function createAgeWatch(clock: Clock, maxAge: number, onStale: (ageMs: number) => void): AgeWatch {
-  if (!(maxAge > 0)) throw new MillraceError('invalid_option', 'maxAge must be a positive number', { path: 'maxAge' })
   let cancel: CancelTimer | undefined
   const isStale = (asOf: number): boolean => clock.now() - asOf > maxAge
   const stop = (): void => {

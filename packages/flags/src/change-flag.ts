@@ -1,6 +1,7 @@
 import { flagKeys, MillraceError } from '@millrace/core'
 import { hasTargeting } from './compile.ts'
 import type { FlagDefinition, FlagDocument, FlagRollout, FlagSegment } from './document.ts'
+import { aListOf, aText, checkOptions, oneOf, optional, type OptionRules, ruleOf } from './options.ts'
 
 /** A change of one boolean flag; fields that are left out stay as they are. */
 export interface FlagChange {
@@ -18,12 +19,24 @@ export interface FlagChange {
   readonly exclude?: readonly string[]
 }
 
+const flagChangeRules: OptionRules<FlagChange> = {
+  serve: optional(oneOf('on', 'off')),
+  // Its range is the document's to check, which is done wherever one is written.
+  percent: optional(ruleOf(Number.isFinite, 'a number')),
+  unit: optional(aText),
+  salt: optional(aText),
+  include: optional(aListOf(aText)),
+  exclude: optional(aListOf(aText)),
+}
+
 /**
  * Gives `document` with flag `key` changed, and made where it did not exist. The document itself stays as it is.
  *
- * @throws MillraceError `invalid_input` where the flag has `targeting`, which could say otherwise, or is not boolean
+ * @throws MillraceError `unknown_option`, `invalid_option` of the change; `invalid_input` where the flag has `targeting`, which
+ * could say otherwise, or is not boolean
  */
 export function changeFlag(document: FlagDocument, key: string, change: FlagChange): FlagDocument {
+  checkOptions(change, flagChangeRules, 'change')
   const flag = Object.hasOwn(document.flags, key) ? document.flags[key] : undefined
   return { ...document, flags: { ...document.flags, [key]: changed(key, flag ?? newFlag, change) } }
 }

@@ -2,6 +2,7 @@ import { type Clock, MillraceError, type StateStore, systemClock } from '@millra
 import { type FlagDocument, flagFormat } from './document.ts'
 import { FlagFormatError } from './errors.ts'
 import { formatIssue } from './issues.ts'
+import { aClock, aSignal, aText, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
 import { readFlagDocument } from './read-document.ts'
 
 /** Where the flags of a `StateStore` are, unless said otherwise. */
@@ -19,6 +20,15 @@ export interface ChangeStateFlagsOptions {
   readonly clock?: Clock
 }
 
+const changeStateFlagsRules: OptionRules<ChangeStateFlagsOptions> = {
+  store: withMethods('get', 'set', 'watch'),
+  key: optional(aText),
+  by: aText,
+  reason: optional(aText),
+  signal: optional(aSignal),
+  clock: optional(aClock),
+}
+
 /**
  * Changes the flags of a `StateStore`: reads the document, applies `change`, checks the result, and writes it where nobody
  * else has written in between, else begins again (16 times at most). The stored value is a {@link FlagDocument}; its
@@ -27,12 +37,13 @@ export interface ChangeStateFlagsOptions {
  * @param change gets the document, an empty one at first, and gives the next; it may be called more than once
  * @returns the document as stored, and its version
  * @throws FlagFormatError where the stored or the next document is invalid: nothing is then written
- * @throws MillraceError `conflict` where others kept writing; what the store throws, as it is
+ * @throws MillraceError `unknown_option`, `invalid_option`; `conflict` where others kept writing; what the store throws, as it is
  */
 export async function changeStateFlags(
   options: ChangeStateFlagsOptions,
   change: (document: FlagDocument) => FlagDocument,
 ): Promise<{ readonly document: FlagDocument; readonly version: number }> {
+  checkOptions(options, changeStateFlagsRules)
   const { store, key = defaultStateKey, by, reason, signal, clock = systemClock } = options
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     signal?.throwIfAborted()

@@ -1,12 +1,16 @@
-import {
-  type Clock,
-  type FlagClient,
-  type FlagContext,
-  type FlagDetails,
-  flagKeys,
-  MillraceError,
-} from '@millrace/core'
+import { type Clock, type FlagClient, type FlagContext, type FlagDetails, flagKeys } from '@millrace/core'
 import { backgroundClock } from './background-clock.ts'
+import {
+  aBoolean,
+  aClock,
+  aDelay,
+  aListOf,
+  aRecordOf,
+  checkOptions,
+  optional,
+  type OptionRules,
+  withMethods,
+} from './options.ts'
 import { type BooleanDetails, failedDetails, type FlagReason } from './source.ts'
 
 export interface CombineFlagsOptions {
@@ -22,16 +26,25 @@ export interface CombineFlagsOptions {
   readonly clock?: Clock
 }
 
+const combineFlagsRules: OptionRules<CombineFlagsOptions> = {
+  sources: aListOf(withMethods('getBooleanDetails')),
+  overrides: optional(aRecordOf(aBoolean)),
+  timeout: optional(aDelay),
+  clock: optional(aClock),
+}
+
 /**
  * Makes one client of several. The kill switch first: where any source says `use_streaming.kill`, every other question
  * of Millrace's is answered `false`. Then overrides. Then the first source that knows the flag; one that fails, hangs, throws, or has
- * the flag disabled is passed over, and does not mask the next. It never throws, and answers at once where all sources do.
+ * the flag disabled is passed over, and does not mask the next. The client never throws, and answers at once where all sources do.
  *
  * Closing the sources stays with whoever made them.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function combineFlags(options: CombineFlagsOptions): FlagClient {
+  checkOptions(options, combineFlagsRules)
   const { sources, overrides = {}, timeout = 40, clock = backgroundClock } = options
-  if (!(timeout > 0)) throw new MillraceError('invalid_option', 'timeout must be positive', { path: 'timeout' })
   const fixed = new Map(Object.entries(overrides))
 
   const ask = (key: string, fallback: boolean, context: FlagContext | undefined): Answers =>

@@ -3,6 +3,7 @@ import { bucketOf, bucketsIn } from './bucket.ts'
 import { describeFlag } from './describe-flag.ts'
 import type { FlagDefinition, FlagDocument, FlagMetadata, JsonValue } from './document.ts'
 import { type FlagIssue, flagIssue } from './issues.ts'
+import { aTargetingEngine, checkOptions, optional } from './options.ts'
 import { rolloutVariant } from './read-document.ts'
 import { compileSegment, type SegmentTest } from './segments.ts'
 import type { FlagDescription, FlagReason, FlagResolution } from './source.ts'
@@ -28,9 +29,16 @@ type Evaluate = (context: FlagContext) => FlagResolution
 const toolPrefix = flagKeys.tool('')
 const everyTool = flagKeys.tool('*')
 const noContext: FlagContext = {}
+const compileRules = { targeting: optional(aTargetingEngine) }
 
-/** Prepares `document` for evaluation. Never throws. Without `targeting`, flags that have such rules evaluate to an error. */
+/**
+ * Prepares `document`, which was read by `readFlagDocument`, for evaluation. Without `targeting`, flags that have such rules
+ * evaluate to an error.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
+ */
 export function compileFlags(document: FlagDocument, options: { targeting?: TargetingEngine } = {}): FlagSet {
+  checkOptions(options, compileRules)
   const targeting = options.targeting?.compile(document)
   const segments = new Map(
     Object.entries(document.$segments ?? {}).map(([name, segment]) => [name, compileSegment(segment)] as const),

@@ -3,6 +3,7 @@ import { FlagFormatError } from './errors.ts'
 import { backgroundClock } from './background-clock.ts'
 import { createFlagHolder } from './flag-holder.ts'
 import { formatIssue } from './issues.ts'
+import { aTargetingEngine, aText, checkOptions, optional, type OptionRules } from './options.ts'
 import { readFlagDocument } from './read-document.ts'
 import type { LocalFlagSource } from './source.ts'
 import type { TargetingEngine } from './targeting.ts'
@@ -14,11 +15,19 @@ export interface FixedFlagsOptions {
   readonly targeting?: TargetingEngine
 }
 
+const fixedFlagsRules: OptionRules<FixedFlagsOptions> = {
+  name: optional(aText),
+  targeting: optional(aTargetingEngine),
+}
+
 /**
  * A source whose document never changes: flags in code, for tests, overrides and small programs. It is ready at once.
- * Throws a {@link FlagFormatError} where the document is invalid.
+ *
+ * @throws FlagFormatError where the document is invalid
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function fixedFlags(document: FlagDocument, options: FixedFlagsOptions = {}): LocalFlagSource {
+  checkOptions(options, fixedFlagsRules)
   const { name = 'fixed', targeting } = options
   const read = readFlagDocument(document)
   if (read.status === 'refused') throw refusal(name, read.issues)

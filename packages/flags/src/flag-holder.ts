@@ -4,6 +4,16 @@ import { compileFlags, type FlagSet } from './compile.ts'
 import type { FlagDocument } from './document.ts'
 import { type FlagIssue, flagIssue } from './issues.ts'
 import {
+  aClock,
+  aFunction,
+  anAge,
+  aTargetingEngine,
+  aText,
+  checkOptions,
+  optional,
+  type OptionRules,
+} from './options.ts'
+import {
   type BooleanDetails,
   type FlagProblem,
   type FlagReason,
@@ -51,8 +61,21 @@ interface Knowledge {
   readonly used: Set<string>
 }
 
-/** Makes a holder that knows nothing yet. */
+const flagHolderRules: OptionRules<FlagHolderOptions> = {
+  name: aText,
+  clock: aClock,
+  maxAge: anAge,
+  targeting: optional(aTargetingEngine),
+  stop: optional(aFunction),
+}
+
+/**
+ * Makes a holder that knows nothing yet.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
+ */
 export function createFlagHolder(options: FlagHolderOptions): FlagHolder {
+  checkOptions(options, flagHolderRules)
   const { name, clock, maxAge, targeting, stop } = options
   const events = createSourceEvents(name)
   const knowledge: Knowledge = { held: undefined, problem: undefined, closed: false, used: new Set([flagKeys.kill]) }

@@ -4,6 +4,7 @@ import { hasTargeting } from './compile.ts'
 import type { FlagDefinition, FlagDocument, JsonValue } from './document.ts'
 import { flagIssue, type FlagIssue } from './issues.ts'
 import { isRecord } from './json.ts'
+import { aBoolean, checkOptions, optional, type OptionRules } from './options.ts'
 import type { TargetingEngine, TargetingResult } from './targeting.ts'
 
 export interface FlagdTargetingOptions {
@@ -11,11 +12,16 @@ export interface FlagdTargetingOptions {
   readonly disableDynamicCodeGeneration?: boolean
 }
 
+const flagdTargetingRules: OptionRules<FlagdTargetingOptions> = { disableDynamicCodeGeneration: optional(aBoolean) }
+
 /**
  * Evaluates flagd's `targeting` with `@openfeature/flagd-core`, a peer that must be installed. Users drawn by a `fractional`
  * in such a rule are bucketed by flagd's hash, which has changed between its versions; those of a `rollout` never are.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function flagdTargeting(options: FlagdTargetingOptions = {}): TargetingEngine {
+  checkOptions(options, flagdTargetingRules)
   const { disableDynamicCodeGeneration = false } = options
   return {
     compile(document) {

@@ -1,5 +1,6 @@
 import { flagIssue, type FlagIssue } from './issues.ts'
 import { isRecord } from './json.ts'
+import { nearestOf } from './nearest.ts'
 
 /** A place in a document: keys and indices from the root. */
 export type At = readonly (string | number)[]
@@ -37,7 +38,9 @@ export class IssueList {
   keys(at: At, value: Record<string, unknown>, known: readonly string[], severity: FlagIssue['severity']): void {
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue
-      this.issues.push(flagIssue(severity, [...at, key], `is not known here; known are ${known.join(', ')}`))
+      const nearest = nearestOf(key, known)
+      const hint = nearest === undefined ? '.' : `: did you mean "${nearest}"?`
+      this.issues.push(flagIssue(severity, [...at, key], `is not known here${hint} Known are ${known.join(', ')}`))
     }
   }
 }

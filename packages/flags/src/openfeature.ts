@@ -10,7 +10,10 @@ import type {
   ResolutionDetails,
 } from '@openfeature/server-sdk'
 import { isRecord } from './json.ts'
+import { withMethods } from './options.ts'
 import type { FlagErrorCode, FlagResolution, FlagSource, FlagSourceEvent } from './source.ts'
+
+const aFlagSource = withMethods('resolve', 'onChange', 'ready', 'close')
 
 /**
  * Makes an OpenFeature provider of a source. Only types of `@openfeature/server-sdk` are imported.
@@ -18,8 +21,11 @@ import type { FlagErrorCode, FlagResolution, FlagSource, FlagSourceEvent } from 
  * `initialize` waits for the source's first flags, `onClose` closes it. Its events become `PROVIDER_STALE`,
  * `PROVIDER_CONFIGURATION_CHANGED`, `PROVIDER_ERROR` (an update failed; flags are still answered from what was known) and,
  * after one of those, `PROVIDER_READY`.
+ *
+ * @throws MillraceError `invalid_option` where `source` is none
  */
 export function createProvider(source: FlagSource): Provider {
+  aFlagSource(source, 'source')
   const events = createEmitter()
   const stop = source.onChange((event) => forward(event, events))
   const ask = async <T>(

@@ -1,12 +1,6 @@
-import {
-  type Clock,
-  type FlagClient,
-  type FlagContext,
-  type FlagDetails,
-  flagKeys,
-  MillraceError,
-} from '@millrace/core'
+import { type Clock, type FlagClient, type FlagContext, type FlagDetails, flagKeys } from '@millrace/core'
 import { backgroundClock } from './background-clock.ts'
+import { aClock, aCount, aFunction, anAge, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
 
 export interface PinFlagsOptions {
   /** What a decision is pinned to; `undefined`: it is not pinned. Default: the context's `sessionId`. */
@@ -23,19 +17,28 @@ interface Pin {
   expires: number
 }
 
+const aFlagClient = withMethods('getBooleanDetails')
+
+const pinFlagsRules: OptionRules<PinFlagsOptions> = {
+  pinTo: optional(aFunction),
+  capacity: optional(aCount),
+  ttl: optional(anAge),
+  clock: optional(aClock),
+}
+
 /**
  * Pins the decisions of `client` per session: a conversation that began with streaming keeps it while a percentage moves
  * under it, also downwards. The kill switch is never pinned, and neither is an answer that is an error.
  *
  * Pins are kept in the memory of this process. What holds across processes is the bucket of a user, and the `decision` of
  * a run's input.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function pinFlags(client: FlagClient, options: PinFlagsOptions = {}): FlagClient {
+  aFlagClient(client, 'client')
+  checkOptions(options, pinFlagsRules)
   const { pinTo = sessionOf, capacity = 10_000, ttl = 86_400_000, clock = backgroundClock } = options
-  if (!Number.isInteger(capacity) || capacity < 1) {
-    throw new MillraceError('invalid_option', 'capacity must be a positive integer', { path: 'capacity' })
-  }
-  if (!(ttl > 0)) throw new MillraceError('invalid_option', 'ttl must be a positive number', { path: 'ttl' })
   // Insertion order is the order of last use.
   const pins = new Map<string, Pin>()
 

@@ -1,6 +1,17 @@
-import { type Clock, MillraceError, type StateEntry, type StateStore } from '@millrace/core'
+import type { Clock, StateEntry, StateStore } from '@millrace/core'
 import { backgroundClock } from './background-clock.ts'
 import { createFlagHolder } from './flag-holder.ts'
+import {
+  aClock,
+  aDelay,
+  anAge,
+  aTargetingEngine,
+  aText,
+  checkOptions,
+  optional,
+  type OptionRules,
+  withMethods,
+} from './options.ts'
 import { readFlagDocument } from './read-document.ts'
 import { defaultStateKey } from './change-state-flags.ts'
 import type { LocalFlagSource } from './source.ts'
@@ -26,16 +37,27 @@ export interface StateFlagsOptions {
   readonly clock?: Clock
 }
 
+const stateFlagsRules: OptionRules<StateFlagsOptions> = {
+  store: withMethods('get', 'set', 'watch'),
+  key: optional(aText),
+  name: optional(aText),
+  poll: optional(aDelay),
+  timeout: optional(aDelay),
+  maxAge: optional(anAge),
+  targeting: optional(aTargetingEngine),
+  clock: optional(aClock),
+}
+
 /**
  * Flags from a `StateStore`, which all instances share: what a rollout writes, and where an operator's kill switch reaches
  * everyone. No document under the key is a source without flags. Write with {@link changeStateFlags}.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function stateFlags(options: StateFlagsOptions): LocalFlagSource {
+  checkOptions(options, stateFlagsRules)
   const { store, key = defaultStateKey, name = 'state', poll = 5000, timeout = 2000 } = options
   const { maxAge = 60_000, targeting, clock = backgroundClock } = options
-  for (const [path, value] of Object.entries({ poll, timeout })) {
-    if (!(value > 0)) throw new MillraceError('invalid_option', `${path} must be a positive number`, { path })
-  }
   const closing = new AbortController()
   const { signal } = closing
   const holder = createFlagHolder({

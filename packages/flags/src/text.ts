@@ -1,6 +1,7 @@
 import { parse as parseJson, type ValueNode } from '@humanwhocodes/momoa'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { flagIssue, type FlagIssue } from './issues.ts'
+import { aCount, checkOptions, oneOf, optional, type OptionRules } from './options.ts'
 import { type ReadResult, readFlagDocument } from './read-document.ts'
 
 export type FlagTextFormat = 'json' | 'yaml'
@@ -11,11 +12,16 @@ export interface ReadTextOptions {
   readonly maxLength?: number
 }
 
+const readTextRules: OptionRules<ReadTextOptions> = { format: oneOf('json', 'yaml'), maxLength: optional(aCount) }
+
 /**
- * Reads a flag document from JSON or YAML. Never throws. Every issue says where in the text it is. What both formats allow
- * and nobody means is refused: a key that stands twice.
+ * Reads a flag document from JSON or YAML. No text makes it throw. Every issue says where in the text it is. What both formats
+ * allow and nobody means is refused: a key that stands twice.
+ *
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function readFlagText(text: string, options: ReadTextOptions): ReadResult {
+  checkOptions(options, readTextRules)
   const { format, maxLength = 1_048_576 } = options
   if (text.length > maxLength) {
     return refused(flagIssue('error', [], `is larger than ${maxLength} characters`))
