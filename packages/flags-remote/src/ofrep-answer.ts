@@ -40,9 +40,9 @@ function readFlag(flag: Record<string, unknown>, key: string): FlagResolution | 
   return { status: 'resolved', value, reason: knownReason(reason), ...(variant !== undefined && { variant }), ...shown }
 }
 
-/** It came out of `JSON.parse`: everything but null and lists is a value of a flag. */
+/** It came out of `JSON.parse`. A list is a value that some servers have, for flags that are not ours; null is none. */
 function isValue(value: unknown): value is JsonValue {
-  return value !== null && !Array.isArray(value)
+  return value !== null
 }
 
 function readMetadata(input: unknown): FlagMetadata | undefined {

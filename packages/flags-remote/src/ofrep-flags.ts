@@ -1,4 +1,4 @@
-import { type FlagContext, systemRuntime } from '@millrace/core'
+import { type FlagContext, flagKeys, systemRuntime } from '@millrace/core'
 import {
   backgroundClock,
   createSourceEvents,
@@ -82,7 +82,7 @@ export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
     select: (context) => selectContext(context ?? options.context ?? {}, attributes),
   })
   const lookUp = ({ known }: ContextEntry, key: string): FlagResolution => {
-    const flag = known?.answer.get(key)
+    const flag = known?.answer.get(key) ?? (isToolKey(key) ? known?.answer.get(flagKeys.tool('*')) : undefined)
     if (flag === undefined) return known === undefined ? notReady : notFound(key)
     const stale = known !== undefined && health.isStale(known.asOf)
     return flag.status === 'resolved' && stale ? { ...flag, reason: 'STALE' } : flag
@@ -104,6 +104,10 @@ export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
       await cache.close()
     },
   }
+}
+
+function isToolKey(key: string): boolean {
+  return key.startsWith(flagKeys.tool(''))
 }
 
 const notReady: FlagResolution = {

@@ -1,24 +1,17 @@
+import type { FlagContext } from '@millrace/core'
 import type { FlagSource, FlagSourceEvent } from '@millrace/flags'
-import { OFREPApi } from '@openfeature/ofrep-core'
 import { OpenFeature } from '@openfeature/server-sdk'
-import { Ajv } from 'ajv'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type OfrepFlags, ofrepFlags, type OfrepFlagsOptions } from '../src/index.ts'
 import { diskCache } from '../src/node.ts'
 import { ofrepProvider } from '../src/openfeature.ts'
 import { faults, type FlagServer, startFlagServer } from './support/flag-server.ts'
 import { type ManualClock, manualClock } from './support/manual-clock.ts'
-import { bulkAnswerSchema, bulkRequestSchema } from './support/ofrep-schema.ts'
-
-const ajv = new Ajv({ allowUnionTypes: true })
-const isAnswer = ajv.compile(bulkAnswerSchema)
-const isRequest = ajv.compile(bulkRequestSchema)
+import { checkRequest } from './support/ofrep-schema.ts'
+import { type OfrepServer, startOfrepServer } from './support/start-ofrep-server.ts'
 
 const open: FlagSource[] = []
 afterEach(async () => {
@@ -43,20 +36,15 @@ function next(source: FlagSource, type: FlagSourceEvent['type']): Promise<FlagSo
 
 describe('against a real server', () => {
   const staff = { targetingKey: 'u1', email: 'ada@corp.example' }
-  let child: ChildProcess
-  let baseUrl: string
+  let server: OfrepServer
 
   beforeAll(async () => {
-    child = spawn(process.execPath, [fileURLToPath(new URL('support/ofrep-server.ts', import.meta.url))], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const [port]: unknown[] = child.stdout === null ? [] : await once(child.stdout, 'data')
-    baseUrl = `http://127.0.0.1:${String(port).trim()}`
+    server = await startOfrepServer()
   })
-  afterAll(() => void child.kill())
+  afterAll(() => server.stop())
 
   /** The time to wait for an answer is another test's: here the server has all it needs. */
-  const patient = (): OfrepFlags => connect({ baseUrl, firstAnswer: 20_000 })
+  const patient = (): OfrepFlags => connect({ baseUrl: server.baseUrl, firstAnswer: 20_000 })
 
   it('answers by context, from memory after the first time', async () => {
     const source = patient()
@@ -88,21 +76,28 @@ describe('against a real server', () => {
     expect(source.resolve('theme', staff)).toMatchObject({ value: 'd', metadata: { owner: 'web' } })
   })
 
-  it("is asked as the protocol's own client asks, and answers as its OpenAPI says", async () => {
-    const api = new OFREPApi({ baseUrl })
-    const { httpStatus, value } = await api.postBulkEvaluateFlags({ context: staff })
-    expect(httpStatus).toBe(200)
-    isAnswer(value)
-    expect(isAnswer.errors).toBeNull()
+  it('answers for tools without a flag of their own by the flag of all tools', async () => {
     const source = patient()
-    for (const item of value !== undefined && 'flags' in value ? (value.flags ?? []) : []) {
-      if ('errorCode' in item || !('value' in item)) continue
-      expect(await source.resolve(item.key ?? '', staff)).toMatchObject({ value: item.value, variant: item.variant })
+    const ask = (tool: string, context: FlagContext) =>
+      source.getBooleanDetails(`use_streaming.tool.${tool}`, true, context)
+    expect(await ask('web_search', { targetingKey: 'u2' })).toMatchObject({ value: false, variant: 'off' })
+    expect(await ask('web_search', staff)).toMatchObject({ value: true, variant: 'on' })
+    expect(await ask('bash', staff)).toMatchObject({ value: false })
+    expect(await source.getBooleanDetails('use_streaming.other', true, staff)).toMatchObject({ value: true })
+  })
+
+  it('leaves a retired flag to the code', async () => {
+    const source = patient()
+    for (const fallback of [true, false]) {
+      expect(await source.getBooleanDetails('retired', fallback, staff)).toEqual({
+        value: fallback,
+        reason: 'DISABLED',
+      })
     }
   })
 
   it('is an OpenFeature provider', async () => {
-    await OpenFeature.setProviderAndWait('ofrep', ofrepProvider({ baseUrl, firstAnswer: 20_000 }))
+    await OpenFeature.setProviderAndWait('ofrep', ofrepProvider({ baseUrl: server.baseUrl, firstAnswer: 20_000 }))
     const client = OpenFeature.getClient('ofrep')
     expect(await client.getBooleanValue('use_streaming', false, staff)).toBe(true)
     expect(await client.getStringValue('theme', 'none', staff)).toBe('d')
@@ -113,7 +108,7 @@ describe('against a real server', () => {
     const source = patient()
     await source.ready()
     expect(await source.getBooleanDetails('use_streaming.kill', false, staff)).toMatchObject({ value: false })
-    await fetch(`${baseUrl}/kill`)
+    await fetch(`${server.baseUrl}/kill`)
     await source.refresh()
     await source.refresh()
     expect(source.getBooleanDetails('use_streaming.kill', false, staff)).toMatchObject({ value: true })
@@ -210,7 +205,8 @@ describe('against a server that fails', () => {
     await Promise.all([ask(source), ask(source), ask(source)])
     expect(server.requests.length).toBe(before + 1)
     for (const { body, method, path } of server.requests) {
-      expect(isRequest(JSON.parse(body))).toBe(true)
+      // The question without a user, by which the source knows that the server is there, lacks the key and nothing else.
+      expect(checkRequest(JSON.parse(body.replace('{}', '{"targetingKey":"nobody"}')))).toEqual([])
       expect([method, path]).toEqual(['POST', '/ofrep/v1/evaluate/flags'])
     }
     await source.refresh()
