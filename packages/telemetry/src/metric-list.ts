@@ -33,10 +33,7 @@ const { agentName, errorType, operation, provider, requestModel, tokenModality, 
 const perRun = [requestModel, 'mode', 'arm']
 const perRequest = [operation, provider, requestModel, 'mode', 'arm']
 
-function tokens<Kind extends string>(
-  kind: Kind,
-  description: string,
-): MetricDescription & { readonly name: `gen_ai.client.inference.usage.${Kind}` } {
+function tokens(kind: string, description: string): MetricDescription {
   return {
     name: `gen_ai.client.inference.usage.${kind}`,
     prometheus: `gen_ai_client_inference_usage_${kind.replaceAll('.', '_')}_total`,
@@ -48,8 +45,28 @@ function tokens<Kind extends string>(
   }
 }
 
-/** Every metric that `telemetry` records, by a short name of ours. */
-export const metrics = {
+/** A metric by a short name of ours. */
+export type MetricKey =
+  | 'activeRuns'
+  | 'breakerState'
+  | 'cacheReadTokens'
+  | 'cacheWriteTokens'
+  | 'errors'
+  | 'fallbacks'
+  | 'inputTokens'
+  | 'outputTokens'
+  | 'reasoningTokens'
+  | 'requestDuration'
+  | 'resumes'
+  | 'retractions'
+  | 'runDuration'
+  | 'runs'
+  | 'timeToFirstChunk'
+  | 'timeToFirstText'
+  | 'toolDuration'
+
+/** Every metric that `telemetry` records. */
+export const metrics: Readonly<Record<MetricKey, MetricDescription>> = {
   requestDuration: {
     name: 'gen_ai.client.inference.duration',
     prometheus: 'gen_ai_client_inference_duration_seconds',
@@ -163,12 +180,12 @@ export const metrics = {
     name: 'millrace.circuit_breaker.state',
     prometheus: 'millrace_circuit_breaker_state',
     type: 'updown',
-    unit: '1',
-    description: '1 for the state that the circuit breaker is in, 0 for the others',
+    unit: '{breaker}',
+    description: 'Circuit breakers that are in this state',
     labels: ['state'],
     optional: [],
   },
-} as const satisfies Readonly<Record<string, MetricDescription>>
+}
 
 /** Every metric that `telemetry` records, to check a dashboard or a document against. */
 export const metricList: readonly MetricDescription[] = Object.values(metrics)

@@ -1,1 +1,2 @@
-export {}
+export type { MeterPort } from '../meter.ts'
+export { createPrometheus, type Prometheus, type PrometheusOptions } from './prometheus.ts'

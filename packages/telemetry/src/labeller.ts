@@ -1,0 +1,29 @@
+import { createLabelLimit, other } from './label-limit.ts'
+
+/** How many values a label may have before the rest is `other`. */
+export interface LabelLimits {
+  /** Default: 50. */
+  readonly models?: number
+  /** Default: 200. */
+  readonly tools?: number
+  /** Of reasons, and of error types. Default: 50. */
+  readonly reasons?: number
+}
+
+/** Makes labels of names that come from outside. */
+export interface Labeller {
+  readonly model: (name: string) => string
+  readonly tool: (name: string) => string
+  readonly reason: (name: string) => string
+  /** For the name of a tool that does not exist. */
+  readonly unknownTool: string
+}
+
+export function createLabeller({ models = 50, tools = 200, reasons = 50 }: LabelLimits): Labeller {
+  return {
+    model: createLabelLimit(models),
+    tool: createLabelLimit(tools),
+    reason: createLabelLimit(reasons),
+    unknownTool: other,
+  }
+}

@@ -1,0 +1,60 @@
+import type { CircuitState } from '@millrace/core'
+import type { Guard } from './guard.ts'
+import type { Observation, ObservedRun, Observe } from './observation.ts'
+import { isToolFailure } from './observation.ts'
+
+/** Where log lines go. A pino logger is one as it is. */
+export interface Logger {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
+type Level = keyof Logger
+
+/** Writes what was seen as log lines: ids, names and numbers, never a word of what was said. */
+export function writeLogs(logger: Logger, guard: Guard): Observe {
+  return (seen) => {
+    const line = describe(seen)
+    if (line === undefined) return
+    const [level, message, fields] = line
+    guard('logger', () => logger[level]({ event: seen.type, ...idsOf(seen.run), ...fields }, message))
+  }
+}
+
+/** Writes a change of the circuit breaker's state. */
+export function logBreaker(logger: Logger, guard: Guard, from: CircuitState, to: CircuitState): void {
+  const level: Level = to === 'open' ? 'warn' : 'info'
+  guard('logger', () => logger[level]({ event: 'breaker.changed', from, to }, `The circuit breaker is ${to}`))
+}
+
+function idsOf({ runId, sessionId, mode, arm, model }: ObservedRun): Readonly<Record<string, unknown>> {
+  return { runId, ...(sessionId !== undefined && { sessionId }), mode, arm, model }
+}
+
+function describe(seen: Observation): [Level, string, Readonly<Record<string, unknown>>] | undefined {
+  switch (seen.type) {
+    case 'run.ended': {
+      const { end: outcome, rung, turns, ms: durationMs, firstTextMs, errorType } = seen
+      const fields = { outcome, rung, turns, durationMs, firstTextMs, errorType }
+      return [outcome === 'failed' ? 'error' : 'info', 'Run ended', fields]
+    }
+    case 'run.resumed':
+      return ['info', 'Run taken over', {}]
+    case 'fallback': {
+      const { turn, from, to, reason, stage } = seen
+      return ['warn', 'Fallback', { turn, from, to, reason, stage }]
+    }
+    case 'retraction':
+      return ['warn', 'Output withdrawn', { turn: seen.turn, reason: seen.reason }]
+    case 'tool.ended': {
+      const { tool, toolUseId, outcome, ms: durationMs } = seen
+      return isToolFailure(outcome) ? ['warn', 'Tool call failed', { tool, toolUseId, outcome, durationMs }] : undefined
+    }
+    case 'run.lost':
+      return ['warn', 'Run no longer followed: there are too many at once', {}]
+    case 'run.started':
+    case 'request.ended':
+      return undefined
+  }
+}

@@ -1,0 +1,143 @@
+import { MillraceError } from '@millrace/core'
+import type { InstrumentOptions, Labels, MeterPort } from '../meter.ts'
+import { helpText, labelSet, metricName, sampleValue } from './names.ts'
+
+export interface PrometheusOptions {
+  /** Series of one metric; the values of more are added up in one, labelled `otel_metric_overflow`. Default: 2,000. */
+  readonly maxSeries?: number
+}
+
+/** Metrics in the memory of this process, as Prometheus scrapes them. */
+export interface Prometheus {
+  /** For the option `meter` of `telemetry`. */
+  readonly meter: MeterPort
+  /** The media type of `text()`. */
+  readonly contentType: string
+  /** All metrics in Prometheus' text format. */
+  text(): string
+  /** The same as an answer, for any server that speaks `Response`. */
+  respond(): Response
+}
+
+type FamilyType = 'counter' | 'gauge' | 'histogram'
+
+interface Series {
+  readonly labels: Labels
+  /** One for each boundary and one for what is larger, each without those before it. */
+  readonly buckets: number[]
+  value: number
+}
+
+interface Family {
+  readonly name: string
+  readonly type: FamilyType
+  readonly help: string
+  readonly boundaries: readonly number[]
+  readonly series: Map<string, Series>
+}
+
+const overflow: Labels = { otel_metric_overflow: 'true' }
+
+const contentType = 'text/plain; version=0.0.4; charset=utf-8'
+
+/**
+ * A scrape endpoint without OpenTelemetry's SDK: a meter that keeps counters, gauges and histograms, and their text.
+ *
+ * @throws MillraceError `invalid_option`, `unknown_option`
+ */
+export function createPrometheus(options: PrometheusOptions = {}): Prometheus {
+  const maxSeries = readMaxSeries(options)
+  const families = new Map<string, Family>()
+
+  function family(type: FamilyType, name: string, { unit, description = '', advice }: InstrumentOptions): Family {
+    const named = metricName(name, unit, type === 'counter')
+    const known = families.get(named)
+    if (known?.type === type) return known
+    const boundaries = [...(advice?.explicitBucketBoundaries ?? [])].sort((one, other) => one - other)
+    const made: Family = { name: named, type, help: helpText(description), boundaries, series: new Map() }
+    families.set(named, made)
+    return made
+  }
+
+  function seriesOf(of: Family, labels: Labels): Series {
+    const key = labelSet(Object.entries(labels))
+    const known = of.series.get(key)
+    if (known !== undefined) return known
+    if (of.series.size >= maxSeries && labels !== overflow) return seriesOf(of, overflow)
+    const made: Series = { labels, buckets: Array.from({ length: of.boundaries.length + 1 }, () => 0), value: 0 }
+    of.series.set(key, made)
+    return made
+  }
+
+  function adder(
+    type: 'counter' | 'gauge',
+    name: string,
+    given: InstrumentOptions = {},
+  ): ReturnType<MeterPort['createCounter']> {
+    const of = family(type, name, given)
+    return {
+      add(value, labels = {}) {
+        if (type === 'counter' && !(value >= 0)) return
+        seriesOf(of, labels).value += value
+      },
+    }
+  }
+
+  const text = (): string => Array.from(families.values(), familyText).join('')
+
+  return {
+    meter: {
+      createCounter: (name, given) => adder('counter', name, given),
+      createUpDownCounter: (name, given) => adder('gauge', name, given),
+      createHistogram(name, given = {}) {
+        const of = family('histogram', name, given)
+        return {
+          record(value, labels = {}) {
+            const series = seriesOf(of, labels)
+            const found = of.boundaries.findIndex((boundary) => value <= boundary)
+            const index = found === -1 ? of.boundaries.length : found
+            series.buckets[index] = (series.buckets[index] ?? 0) + 1
+            series.value += value
+          },
+        }
+      },
+    },
+    contentType,
+    text,
+    respond: () => new Response(text(), { headers: { 'content-type': contentType } }),
+  }
+}
+
+function familyText({ name, type, help, boundaries, series }: Family): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`]
+  for (const { labels, buckets, value } of series.values()) {
+    const given = Object.entries(labels)
+    if (type !== 'histogram') {
+      lines.push(`${name}${labelSet(given)} ${sampleValue(value)}`)
+      continue
+    }
+    let count = 0
+    for (const [index, bucket] of buckets.entries()) {
+      count += bucket
+      const le = sampleValue(boundaries[index] ?? Infinity)
+      lines.push(`${name}_bucket${labelSet([...given, ['le', le]])} ${count}`)
+    }
+    lines.push(`${name}_sum${labelSet(given)} ${sampleValue(value)}`, `${name}_count${labelSet(given)} ${count}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function readMaxSeries({ maxSeries = 2000, ...others }: PrometheusOptions): number {
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) {
+    throw new MillraceError('unknown_option', `createPrometheus: ${unknown} is no option; known is maxSeries`, {
+      path: unknown,
+    })
+  }
+  if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
+    throw new MillraceError('invalid_option', 'createPrometheus: maxSeries must be a whole number of at least 1', {
+      path: 'maxSeries',
+    })
+  }
+  return maxSeries
+}

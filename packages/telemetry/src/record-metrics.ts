@@ -1,0 +1,91 @@
+import { attributes } from './conventions.ts'
+import type { Guard } from './guard.ts'
+import type { Labels, RecordValue } from './meter.ts'
+import type { EndedRequest, EndedRun, EndedTool, ErrorSource, ObservedRun, Observe } from './observation.ts'
+import { isToolFailure } from './observation.ts'
+
+export interface RecordMetricsOptions {
+  readonly record: RecordValue
+  readonly guard: Guard
+  readonly agentName: string | undefined
+  readonly provider: string
+}
+
+/** What a request that the user stopped has for an error. */
+export const interrupted = 'interrupted'
+
+/** Turns what was seen into metrics. */
+export function recordMetrics({ record, guard, agentName, provider }: RecordMetricsOptions): Observe {
+  const agent: Labels = agentName === undefined ? {} : { [attributes.agentName]: agentName }
+  const wrong = (type: string | undefined): Labels => (type === undefined ? {} : { [attributes.errorType]: type })
+  const labelsOf = ({ mode, arm, model }: ObservedRun): Labels => ({ [attributes.requestModel]: model, mode, arm })
+
+  function count(source: ErrorSource, type: string, { mode, arm }: ObservedRun): void {
+    record('errors', 1, { source, ...wrong(type), mode, arm })
+  }
+
+  function countRun({ run, end, rung, ms, firstTextMs, errorType }: EndedRun): void {
+    const { mode, arm } = run
+    const labels = labelsOf(run)
+    const stopped = end === 'cancelled' || end === 'taken_over' ? interrupted : undefined
+    record('activeRuns', -1, { mode, arm })
+    record('runs', 1, { outcome: end, rung, ...labels })
+    record('runDuration', ms / 1000, { ...labels, ...agent, ...wrong(errorType ?? stopped) })
+    if (firstTextMs !== undefined) record('timeToFirstText', firstTextMs / 1000, labels)
+    if (errorType !== undefined) count('run', errorType, run)
+  }
+
+  function countRequest({ run, mode, model, ms, firstChunkMs, errorType, tokens }: EndedRequest): void {
+    const labels: Labels = {
+      [attributes.operation]: 'chat',
+      [attributes.provider]: provider,
+      [attributes.requestModel]: model,
+      mode,
+      arm: run.arm,
+    }
+    record('requestDuration', ms / 1000, { ...labels, ...wrong(errorType) })
+    if (firstChunkMs !== undefined) record('timeToFirstChunk', firstChunkMs / 1000, labels)
+    // The API counts tokens of text and images as one.
+    const counted: Labels = { ...labels, [attributes.tokenModality]: 'unknown' }
+    record('inputTokens', tokens.input, counted)
+    record('outputTokens', tokens.output, counted)
+    record('cacheReadTokens', tokens.cacheRead, counted)
+    record('cacheWriteTokens', tokens.cacheWrite, counted)
+    record('reasoningTokens', tokens.reasoning, counted)
+    if (errorType !== undefined && errorType !== interrupted) count('request', errorType, run)
+  }
+
+  function countTool({ run, tool, outcome, ms }: EndedTool): void {
+    const { mode, arm } = run
+    const labels: Labels = { [attributes.toolName]: tool, [attributes.toolType]: 'function', mode, arm, ...agent }
+    record('toolDuration', ms / 1000, { ...labels, ...wrong(outcome === 'ok' ? undefined : outcome) })
+    if (isToolFailure(outcome)) count('tool', outcome, run)
+  }
+
+  function take(seen: Parameters<Observe>[0]): void {
+    const { run } = seen
+    const { mode, arm } = run
+    switch (seen.type) {
+      case 'run.started':
+        return record('activeRuns', 1, { mode, arm })
+      case 'run.lost':
+        return record('activeRuns', -1, { mode, arm })
+      case 'run.resumed':
+        return record('resumes', 1, { mode, arm })
+      case 'run.ended':
+        return countRun(seen)
+      case 'request.ended':
+        return countRequest(seen)
+      case 'tool.ended':
+        return countTool(seen)
+      case 'fallback': {
+        const { from, to, reason, stage } = seen
+        return record('fallbacks', 1, { from, to, reason, stage, ...labelsOf(run) })
+      }
+      case 'retraction':
+        return record('retractions', 1, { reason: seen.reason, ...labelsOf(run) })
+    }
+  }
+
+  return (seen) => guard('meter', () => take(seen))
+}

@@ -1,0 +1,110 @@
+import type { AgentEvent, RunDecision, TurnMode } from '@millrace/core'
+import type { Labeller } from './labeller.ts'
+import type { ObservedRun, Observe, RunEnd, RunRung } from './observation.ts'
+
+export interface RunTallyOptions {
+  readonly runId: string
+  readonly sessionId: string | undefined
+  readonly decision: RunDecision
+  readonly model: string
+  /** Milliseconds since the epoch, on the clock of the events. */
+  readonly startedAt: number
+  readonly observe: Observe
+  readonly label: Labeller
+}
+
+/** Adds up the events of one run. */
+export interface RunTally {
+  take(event: AgentEvent): void
+  /** Called where the model becomes known only after the start. */
+  setModel(model: string): void
+  readonly run: ObservedRun
+  readonly ended: boolean
+}
+
+const depth: Readonly<Record<RunRung, number>> = { stream: 0, buffered: 1, legacy: 2 }
+
+export function createRunTally(options: RunTallyOptions): RunTally {
+  const { runId, sessionId, decision, startedAt, observe, label } = options
+  const { mode, arm } = decision
+  const called = new Set<string>()
+  let run: ObservedRun = { runId, sessionId, mode, arm, model: options.model }
+  let rung: RunRung = mode
+  let turns = 0
+  let firstTextMs: number | undefined
+  let ended = false
+
+  function lower(to: TurnMode): void {
+    if (depth[to] > depth[rung]) rung = to
+  }
+
+  /** Names that the model made up must not use up the labels of tools that exist. */
+  function toolLabel(name: string): string {
+    return called.has(name) || Object.hasOwn(decision.tools, name) ? label.tool(name) : label.unknownTool
+  }
+
+  const since = (at: number): number => Math.max(0, at - startedAt)
+
+  function take(event: AgentEvent): void {
+    switch (event.type) {
+      case 'turn.started':
+        turns = Math.max(turns, event.turn)
+        lower(event.mode)
+        return
+      case 'text.delta':
+        firstTextMs ??= since(event.at)
+        return
+      case 'tool.started':
+        called.add(event.name)
+        return
+      case 'tool.finished': {
+        if (event.reused === true) return
+        const { name, toolUseId, outcome, durationMs } = event
+        return observe({ type: 'tool.ended', run, tool: toolLabel(name), toolUseId, outcome, ms: durationMs })
+      }
+      case 'fallback': {
+        const { turn, from, to, stage } = event
+        const reason = label.reason(event.reason)
+        return observe({ type: 'fallback', run, turn, from, to, reason, stage })
+      }
+      case 'turn.retracted':
+        return observe({ type: 'retraction', run, turn: event.turn, reason: label.reason(event.reason) })
+      case 'run.finished': {
+        ended = true
+        const end = endOf(event)
+        const ms = since(event.at)
+        const errorType = end === 'failed' ? label.reason(event.error?.code ?? 'internal') : undefined
+        return observe({ type: 'run.ended', run, end, rung, turns, ms, firstTextMs, errorType })
+      }
+      default:
+        return
+    }
+  }
+
+  return {
+    take,
+    setModel(model) {
+      run = { ...run, model }
+    },
+    get run() {
+      return run
+    },
+    get ended() {
+      return ended
+    },
+  }
+}
+
+function endOf({ outcome, stopReason, error }: Extract<AgentEvent, { type: 'run.finished' }>): RunEnd {
+  switch (outcome) {
+    case 'interrupted':
+      return 'cancelled'
+    case 'limit':
+      return stopReason === 'max_tokens' || stopReason === 'model_context_window_exceeded' ? 'truncated' : 'limit'
+    case 'failed':
+      return error?.code === 'lease_lost' ? 'taken_over' : 'failed'
+    case 'completed':
+    case 'refused':
+      return outcome
+  }
+}

@@ -1,0 +1,176 @@
+import {
+  type AgentEvent,
+  isMillraceError,
+  type Middleware,
+  type RunScope,
+  systemClock,
+  type TurnEnd,
+  type TurnScope,
+} from '@millrace/core'
+import { watchBreaker } from './breaker.ts'
+import { createFollower } from './follower.ts'
+import { createGuard } from './guard.ts'
+import { createLabeller } from './labeller.ts'
+import { logBreaker, writeLogs } from './logs.ts'
+import { createRecorder } from './meter.ts'
+import type { Observe } from './observation.ts'
+import { checkOptions, type TelemetryOptions } from './options.ts'
+import { interrupted, recordMetrics } from './record-metrics.ts'
+import { createRequestTimer, type RequestTimer } from './request-timer.ts'
+import { requestedModel } from './span-attributes.ts'
+import { createRunSpans, type RunSpans } from './spans.ts'
+import { tokenCounts } from './token-counts.ts'
+import { createTracing } from './tracing.ts'
+import { createWindow, type TelemetryWindow } from './window/window.ts'
+
+/** A call of a tool of the legacy loop, as `wrapLegacyTool` tells of it. */
+export interface LegacyToolCall {
+  readonly name: string
+  readonly ok: boolean
+  readonly durationMs: number
+  readonly reused: boolean
+}
+
+/** A middleware that measures, and what else can be measured and read. */
+export interface Telemetry extends Middleware {
+  /** For `onEvent` of `adaptLoop`: only there are the control group and hand-overs seen. */
+  readonly onEvent: (event: AgentEvent) => void
+  /** For `onCall` of `wrapLegacyTool`: the tools of the control group. */
+  readonly onLegacyTool: (call: LegacyToolCall) => void
+  readonly window: TelemetryWindow
+  /** Lets go of the circuit breaker. */
+  readonly close: () => void
+}
+
+/** What is known of a run inside its agent. */
+interface InnerRun {
+  readonly spans: RunSpans
+  readonly timer: RequestTimer
+}
+
+/**
+ * Measures runs: metrics, spans, log lines and a window to read. Put it into `use` of an agent, and `onEvent` into
+ * `adaptLoop`. No failure of a meter, tracer or logger reaches a run.
+ *
+ * @throws MillraceError `invalid_option`, `unknown_option`
+ */
+// oxlint-disable-next-line max-lines-per-function -- short functions over what all runs share
+export function telemetry(options: TelemetryOptions = {}): Telemetry {
+  checkOptions(options)
+  const { agentName, provider = 'anthropic', legacyModel = 'unknown', meter, tracer, chatSpans = 'own' } = options
+  const { logger, breaker, limits = {}, clock = systemClock, onWarning } = options
+  const guard = createGuard(onWarning)
+  const label = createLabeller(limits)
+  const window = createWindow(clock, options.window ?? {})
+  const recorder = meter === false ? undefined : createRecorder(meter)
+  const consumers: Observe[] = [
+    (seen) => window.take(seen),
+    ...(recorder === undefined ? [] : [recordMetrics({ record: recorder.record, guard, agentName, provider })]),
+    ...(logger === undefined ? [] : [writeLogs(logger, guard)]),
+  ]
+  const observe: Observe = (seen) => {
+    for (const consume of consumers) consume(seen)
+  }
+  const follower = createFollower({ maxRuns: limits.runs ?? 10_000, observe, label })
+  const spanOptions = { open: createTracing(tracer, guard), chat: chatSpans === 'own', agentName, provider }
+  const inner = new Map<string, InnerRun>()
+  const stopWatching =
+    breaker &&
+    watchBreaker(breaker, recorder, guard, (from, to) => {
+      if (logger !== undefined) logBreaker(logger, guard, from, to)
+    })
+
+  function begin(scope: RunScope): InnerRun {
+    const { runId, sessionId, decision, model } = scope
+    const timer = createRequestTimer(clock)
+    const run = { spans: createRunSpans(spanOptions, scope), timer }
+    guard('telemetry', () => {
+      const told = follower.find(runId)
+      // A run that `adaptLoop` tells of did not know its model until now.
+      told?.setModel(label.model(model))
+      const own = follower.start('agent', { runId, sessionId, decision, model, startedAt: clock.now() })
+      let isFirst = own !== undefined
+      scope.observe((event) => {
+        timer.see(event)
+        if (isFirst) {
+          isFirst = false
+          // `run.started` comes before any middleware. Whatever else came before was in another process.
+          if (event.seq > 2 && own !== undefined) observe({ type: 'run.resumed', run: own.run })
+        }
+        if (own !== undefined) follower.take('agent', event)
+      })
+    })
+    return run
+  }
+
+  function endRequest(scope: TurnScope, timer: RequestTimer, end: TurnEnd): void {
+    const { runId, sessionId, decision, mode } = scope
+    const run = follower.find(runId)?.run ?? { runId, sessionId, ...decision, model: label.model(scope.model) }
+    const model = label.model(requestedModel(scope))
+    const tokens = tokenCounts(end.message?.usage)
+    observe({ type: 'request.ended', run, mode, model, ...timer.times(), errorType: errorTypeOf(end), tokens })
+  }
+
+  function errorTypeOf(end: TurnEnd): string | undefined {
+    switch (end.status) {
+      case 'whole':
+        return undefined
+      case 'interrupted':
+        return interrupted
+      case 'broken':
+        return label.reason(isMillraceError(end.error) ? end.error.code : 'internal')
+    }
+  }
+
+  const watch: Telemetry = {
+    name: 'telemetry',
+    async run(scope, next) {
+      const run = begin(scope)
+      inner.set(scope.runId, run)
+      try {
+        return await run.spans.run(next)
+      } finally {
+        inner.delete(scope.runId)
+      }
+    },
+    async turn(scope, next) {
+      const run = inner.get(scope.runId)
+      if (run === undefined) return next(scope)
+      const { spans, timer } = run
+      timer.start(scope)
+      const end = await spans.request(scope, next, () => timer.times().firstChunkMs)
+      guard('telemetry', () => endRequest(scope, timer, end))
+      return end
+    },
+    async tool(call, next, scope) {
+      const run = inner.get(scope.runId)
+      return run === undefined ? next(call) : run.spans.tool(call, next)
+    },
+    onEvent(event) {
+      // Called for every delta, so without a guard of its own: `adaptLoop` and `callbacks` have one around it.
+      if (event.type !== 'run.started') return follower.take('loop', event)
+      const { runId, sessionId, decision, at } = event
+      follower.start('loop', { runId, sessionId, decision, model: legacyModel, startedAt: at })
+    },
+    onLegacyTool({ name, ok, durationMs, reused }) {
+      if (reused) return
+      guard('telemetry', () =>
+        observe({
+          type: 'tool.ended',
+          run: { runId: '', sessionId: undefined, mode: 'legacy', arm: 'control', model: label.model(legacyModel) },
+          tool: label.tool(name),
+          toolUseId: undefined,
+          outcome: ok ? 'ok' : 'error',
+          ms: durationMs,
+        }),
+      )
+    },
+    window: { snapshot: window.snapshot, totals: window.totals },
+    close: () => stopWatching?.(),
+  }
+  // Agents refuse a middleware with members that they do not know, and see those only that are enumerable.
+  for (const member of ['onEvent', 'onLegacyTool', 'window', 'close']) {
+    Object.defineProperty(watch, member, { enumerable: false })
+  }
+  return watch
+}
