@@ -49,11 +49,21 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     }
     return await serve(options, host)
   } catch (error) {
-    host.err(`millrace-claude: ${error instanceof Error ? error.message : String(error)}`)
-    if (isTestingError(error) && error.code === 'listen_failed') return 1
-    host.err('Try "millrace-claude --help".')
+    if (isTestingError(error) && error.code === 'listen_failed') {
+      host.err(`millrace-claude: ${error.message}; give another one with --port, or leave it out for any free one`)
+      return 1
+    }
+    host.err(`millrace-claude: ${messageOf(error)}. Try "millrace-claude --help".`)
     return 2
   }
+}
+
+/** What is wrong, in one line. */
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  // What follows the first sentence of a parser's message is advice about another case.
+  const first = isTestingError(error) ? message : message.split('. ', 1).join('')
+  return first.replaceAll(/\s+/g, ' ').replace(/\.$/, '')
 }
 
 interface Arguments {

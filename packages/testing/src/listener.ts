@@ -69,10 +69,19 @@ export async function openListener(options: {
 function startListening(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(new TestingError('listen_failed', `cannot listen on 127.0.0.1:${port}`, { path: 'port', cause }))
+      reject(
+        new TestingError('listen_failed', `cannot listen on 127.0.0.1:${port}: ${why(cause)}`, { path: 'port', cause }),
+      )
     })
     server.listen(port, '127.0.0.1', resolve)
   })
+}
+
+function why(error: Error): string {
+  const code = 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return 'the port is in use'
+  if (code === 'EACCES') return 'the port is not open to this user'
+  return typeof code === 'string' ? code : error.message
 }
 
 function portOf(server: Server): number {

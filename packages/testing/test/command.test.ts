@@ -101,11 +101,12 @@ describe('millrace-claude', () => {
     ['a port that is no number', async () => ['--port', 'x'], /--port: "x" is no number/],
     ['a port out of range', async () => ['--port', '70000'], /port: expected 0 to 65535/],
     ['a pace of 0', async () => ['--pace', '0'], /--pace: expected "fast"/],
-    ['an unknown option', async () => ['--what'], /--what/],
+    ['an unknown option', async () => ['--what'], /: Unknown option '--what'\. Try/],
+    ['an option without its value', async () => ['--pace'], /: Option '--pace <value>' argument missing\. Try/],
     ['an unknown command', async () => ['serve'], /"serve" is no command/],
     ['faults without --list', async () => ['faults'], /belong together/],
     ['a script that is not there', async () => ['--script', join(folder, 'none.json')], /--script: cannot read/],
-    ['a script that is no JSON', async () => ['--script', await file('a.json', '{')], /--script: .* is no JSON/],
+    ['a script that is no JSON', async () => ['--script', await file('a.json', '{\n]\n')], /--script: .* is no JSON/],
     [
       'a script of another shape',
       async () => ['--script', await file('b.json', '[{}]')],
@@ -120,16 +121,28 @@ describe('millrace-claude', () => {
     const { code, out, err } = await run(await args())
     expect([code, out]).toEqual([2, ''])
     expect(err).toMatch(message)
-    expect(err).toMatch(/Try "millrace-claude --help"\.$/)
+    expect(err).toMatch(/^millrace-claude: .*[^.]\. Try "millrace-claude --help"\.$/)
   })
 
-  test('a port in use: exit code 1', async () => {
+  test('a port in use: exit code 1, and one line that says what to do', async () => {
     await run([], async (url) => {
-      expect(await run(['--port', new URL(url).port])).toMatchObject({
+      const { host, port } = new URL(url)
+      const advice = 'give another one with --port, or leave it out for any free one'
+      expect(await run(['--port', port])).toEqual({
         code: 1,
-        err: expect.stringMatching(/cannot listen on 127.0.0.1/),
+        out: '',
+        err: `millrace-claude: cannot listen on ${host}: the port is in use; ${advice}`,
       })
     })
+  })
+
+  test('the process ends at once with the code, one line and no stack', async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../src/bin.ts'), '--bogus'])
+    const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)))
+    let err = ''
+    child.stderr.on('data', (chunk) => (err += String(chunk)))
+    expect(await ended).toBe(2)
+    expect(err).toBe(`millrace-claude: Unknown option '--bogus'. Try "millrace-claude --help".\n`)
   })
 
   test.each(['SIGINT', 'SIGTERM'] as const)('the process ends on %s with code 0', async (signal) => {
