@@ -1,8 +1,9 @@
 import { defined } from './defined.ts'
 import { createRun, type RunHandle } from './create-run.ts'
 import { decide } from './decision.ts'
-import { isMillraceError, MillraceError } from './errors.ts'
+import { asMillraceError } from './errors.ts'
 import { runLoop } from './loop.ts'
+import { isRecord } from './messages.ts'
 import type { RunScope } from './middleware.ts'
 import { type Layer, runOnion } from './onion.ts'
 import { type AgentOptions, type AgentSettings, readAgentOptions } from './options/agent-options.ts'
@@ -105,6 +106,7 @@ async function drive(
     runId: handle.runId,
     sessionId,
     decision,
+    resumed: stored !== undefined,
     signal: handle.signal,
     model: typeof requested === 'string' ? requested : settings.model,
     observe: handle.observe,
@@ -128,7 +130,6 @@ async function drive(
   return runOnion(layers, scope, {
     clock: settings.runtime.clock,
     grace: settings.limits.middlewareGrace,
-    bothSides: true,
     report: handle.report,
     accept: (given, called): given is RunResult => called && isRunResult(given),
     core: async () => toResult(handle.runId, state, await endOf(run)),
@@ -142,13 +143,12 @@ async function endOf(run: RunContext): Promise<LoopEnd> {
     const lost = run.journal.lost()
     return lost === undefined ? end : { outcome: 'failed', error: lost }
   } catch (cause) {
-    const error = isMillraceError(cause) ? cause : new MillraceError('internal', 'Millrace failed inside', { cause })
-    return { outcome: 'failed', error }
+    return { outcome: 'failed', error: asMillraceError(cause) }
   }
 }
 
 function isRunResult(given: unknown): given is RunResult {
-  return typeof given === 'object' && given !== null && 'outcome' in given && 'messages' in given
+  return isRecord(given) && 'outcome' in given && 'messages' in given
 }
 
 async function takeDecision(settings: AgentSettings, input: RunInput, handle: RunHandle): Promise<RunDecision> {

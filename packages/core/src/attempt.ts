@@ -55,7 +55,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
       }
       return undefined
     } catch (error) {
-      return isMillraceError(error) ? error : fault('internal', { cause: error })
+      return asFault(error)
     } finally {
       view.flush()
     }
@@ -74,7 +74,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   } catch (error) {
     const { blocks } = accumulator
     if (signal.aborted) return { status: 'interrupted', message: accumulator.message(), blocks }
-    const broken = isMillraceError(error) ? error : fault('internal', { cause: error })
+    const broken = asFault(error)
     if (!accumulator.whole) return { status: 'broken', error: broken, message: accumulator.message(), blocks }
   } finally {
     link.dispose()
@@ -89,6 +89,10 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   return wrong === undefined
     ? { status: 'whole', message, blocks }
     : { status: 'broken', error: wrong, message, blocks }
+}
+
+function asFault(error: unknown): MillraceError {
+  return isMillraceError(error) ? error : fault('internal', { cause: error })
 }
 
 /** What is wrong with an answer that has arrived whole, if anything is. */

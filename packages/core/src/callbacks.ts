@@ -1,6 +1,7 @@
 import { defined } from './defined.ts'
 import { type ClientError, clientError, MillraceError } from './errors.ts'
-import type { AgentEvent, ToolResultContent, TurnRetracted } from './events.ts'
+import type { AgentEvent, ToolOutcome, ToolResultContent, TurnRetracted } from './events.ts'
+import { hasMethod } from './objects.ts'
 import type { ToolProgress } from './tools/define-tool.ts'
 
 /** The last argument of each callback. */
@@ -27,7 +28,13 @@ export interface AgentCallbacks {
     progress: ToolProgress,
     meta: CallbackMeta,
   ) => void
-  readonly onToolResult?: (name: string, input: unknown, result: ToolResultContent, meta: CallbackMeta) => void
+  /** A call has ended; `meta.outcome` says how. One that was started early and discarded is not told of. */
+  readonly onToolResult?: (
+    name: string,
+    input: unknown,
+    result: ToolResultContent,
+    meta: CallbackMeta & { readonly outcome: ToolOutcome },
+  ) => void
   /**
    * Withdraws `text`, the end of what `onText` was given in this turn. With `onText` and without this one, nothing
    * shown is ever withdrawn: see `Retraction`.
@@ -68,17 +75,22 @@ export function createCallbackDispatcher(
   const meta = (toolUseId?: string): CallbackMeta =>
     toolUseId === undefined ? { runId, turn } : { runId, turn, toolUseId }
 
-  /** Calls one callback; neither a throw nor a rejection gets past it. */
-  function call(name: keyof AgentCallbacks, invoke: () => unknown): void {
+  /** Calls one callback, where there is one; neither a throw nor a rejection gets past it. */
+  function call<Name extends keyof AgentCallbacks>(
+    name: Name,
+    ...args: Parameters<NonNullable<AgentCallbacks[Name]>>
+  ): void {
+    const callback: unknown = callbacks[name]
+    if (typeof callback !== 'function') return
     const failed = (cause: unknown): void => {
       const error = new MillraceError('callback_failed', `The callback ${name} failed`, { cause })
       if (name === 'onError') warn(error)
       else report(error)
     }
     try {
-      const given = invoke()
+      const given: unknown = Reflect.apply(callback, callbacks, args)
       // Not `instanceof`: a promise of another realm that rejects unheard ends the process.
-      if (isThenable(given)) Promise.resolve(given).catch(failed)
+      if (hasMethod(given, 'then')) Promise.resolve(given).catch(failed)
     } catch (cause) {
       failed(cause)
     }
@@ -86,9 +98,7 @@ export function createCallbackDispatcher(
 
   function report(error: MillraceError): void {
     warn(error)
-    if (callbacks.onError !== undefined) {
-      call('onError', () => callbacks.onError?.(clientError(error), { ...meta(), recoverable: true }))
-    }
+    call('onError', clientError(error), { ...meta(), recoverable: true })
   }
 
   function showText(block: number, text: string): void {
@@ -97,7 +107,7 @@ export function createCallbackDispatcher(
       if (last?.turn === turn && last.block === block) last.text += text
       else shown.push({ turn, block, text })
     }
-    call('onText', () => callbacks.onText?.(text, meta()))
+    call('onText', text, meta())
   }
 
   function retract(from: TurnRetracted): void {
@@ -110,7 +120,7 @@ export function createCallbackDispatcher(
     }
     shown = shown.filter((entry) => entry.text !== '')
     thinkingRetracted = true
-    if (withdrawn !== '') call('onRetract', () => callbacks.onRetract?.({ turn: from.turn, text: withdrawn }, meta()))
+    if (withdrawn !== '') call('onRetract', { turn: from.turn, text: withdrawn }, meta())
   }
 
   function dispatch(event: AgentEvent): void {
@@ -127,7 +137,7 @@ export function createCallbackDispatcher(
       case 'thinking.delta':
         // Who cannot withdraw thinking has seen it once; a second wording would be noise.
         if (!thinkingRetracted || callbacks.onRetract !== undefined) {
-          call('onThinking', () => callbacks.onThinking?.(event.text, meta()))
+          call('onThinking', event.text, meta())
         }
         break
       case 'turn.retracted':
@@ -135,42 +145,33 @@ export function createCallbackDispatcher(
         break
       case 'tool.started':
         inputs.set(event.toolUseId, event.input)
-        call('onToolUse', () => callbacks.onToolUse?.(event.name, event.input, meta(event.toolUseId)))
+        call('onToolUse', event.name, event.input, meta(event.toolUseId))
         break
       case 'tool.progress': {
         const { progress, total, message, data } = event
         const report: ToolProgress = defined({ progress, total, message, data })
         const input = inputs.get(event.toolUseId)
-        call('onToolProgress', () =>
-          callbacks.onToolProgress?.(event.name, input, message, report, meta(event.toolUseId)),
-        )
+        call('onToolProgress', event.name, input, message, report, meta(event.toolUseId))
         break
       }
       case 'tool.finished':
         inputs.delete(event.toolUseId)
         if (event.outcome !== 'discarded') {
-          call('onToolResult', () =>
-            callbacks.onToolResult?.(event.name, event.input, event.result, meta(event.toolUseId)),
-          )
+          const { name, input, result, outcome } = event
+          call('onToolResult', name, input, result, { ...meta(event.toolUseId), outcome })
         }
         break
       case 'run.finished': {
         const { error } = event
-        if (error !== undefined) {
-          call('onError', () => callbacks.onError?.(error, { ...meta(), recoverable: false }))
-        }
+        if (error !== undefined) call('onError', error, { ...meta(), recoverable: false })
         break
       }
       default:
         // Only onEvent is told of the others.
         break
     }
-    if (callbacks.onEvent !== undefined) call('onEvent', () => callbacks.onEvent?.(event, meta()))
+    call('onEvent', event, meta())
   }
 
   return { dispatch, report }
-}
-
-function isThenable(given: unknown): given is PromiseLike<unknown> {
-  return typeof given === 'object' && given !== null && 'then' in given && typeof given.then === 'function'
 }

@@ -1,5 +1,5 @@
 import { type AgentCallbacks, createCallbackDispatcher } from './callbacks.ts'
-import { clientError, isMillraceError, MillraceError } from './errors.ts'
+import { asMillraceError, clientError, MillraceError } from './errors.ts'
 import { createEventChannel } from './event-channel.ts'
 import type { AgentEvent, EventBody } from './events.ts'
 import type { AgentRun, RunResult } from './run.ts'
@@ -17,7 +17,7 @@ export interface RunDriver {
   readonly drive: (handle: RunHandle) => Promise<RunResult>
   /** The result where `drive` throws, which is a defect. */
   readonly crashed: (error: MillraceError) => RunResult
-  /** Called with the last event, before the run's result is given; what it rejects with becomes the run's error. */
+  /** Called with the last event, before the run's result is given. What it rejects with is reported, and changes nothing. */
   readonly finish?: (event: AgentEvent) => Promise<void>
 }
 
@@ -105,9 +105,7 @@ export function createRun(driver: RunDriver): AgentRun {
     try {
       result = await driver.drive(handle)
     } catch (cause) {
-      result = driver.crashed(
-        isMillraceError(cause) ? cause : new MillraceError('internal', 'Millrace failed inside', { cause }),
-      )
+      result = driver.crashed(asMillraceError(cause))
     }
     const { outcome, stopReason, usage, error } = result
     const last = emit({

@@ -8,7 +8,8 @@ import {
   flagKeys,
   type RunDecision,
 } from './ports/flag-client.ts'
-import type { CancelTimer, Clock } from './runtime.ts'
+import { isRecord } from './messages.ts'
+import { type Clock, timeLimit } from './runtime.ts'
 
 export interface DecideOptions {
   readonly flags: FlagClient | undefined
@@ -90,22 +91,18 @@ async function evaluateAll(
   keys: readonly string[],
   { context, clock, deadline, report }: Pick<DecideOptions, 'context' | 'clock' | 'deadline' | 'report'>,
 ): Promise<Evaluation[]> {
-  let cancel: CancelTimer = () => {}
-  const late = new Promise<Evaluation>((resolve) => {
-    cancel = clock.setTimer(() => resolve({ status: 'timeout' }), deadline)
-  })
+  const limit = timeLimit(clock, deadline)
   try {
     return await Promise.all(
-      keys.map(async (key) => {
-        const evaluation = await Promise.race([evaluate(flags, key, context, report), late])
-        if (evaluation.status === 'timeout') {
-          report(new MillraceError('flag_failed', `The flag source did not answer for "${key}" within ${deadline} ms`))
-        }
-        return evaluation
+      keys.map(async (key): Promise<Evaluation> => {
+        const evaluation = await Promise.race([evaluate(flags, key, context, report), limit.over])
+        if (evaluation !== undefined) return evaluation
+        report(new MillraceError('flag_failed', `The flag source did not answer for "${key}" within ${deadline} ms`))
+        return { status: 'timeout' }
       }),
     )
   } finally {
-    cancel()
+    limit.cancel()
   }
 }
 
@@ -131,5 +128,5 @@ async function evaluate(
 }
 
 function isBooleanDetails(value: unknown): value is FlagDetails<boolean> {
-  return typeof value === 'object' && value !== null && 'value' in value && typeof value.value === 'boolean'
+  return isRecord(value) && typeof value['value'] === 'boolean'
 }

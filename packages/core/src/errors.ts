@@ -1,3 +1,5 @@
+import { isRecord } from './messages.ts'
+
 /** What went wrong with an option, an argument or a message list: thrown at once, before anything runs. */
 export type ConfigErrorCode =
   | 'duplicate_tool'
@@ -93,10 +95,13 @@ export class MillraceError extends Error {
 
 /** Whether `error` is a {@link MillraceError}, from any copy of the package, and of `code` where one is given. */
 export function isMillraceError(error: unknown, code?: ErrorCode): error is MillraceError {
-  if (typeof error !== 'object' || error === null) return false
-  if (!('name' in error) || error.name !== 'MillraceError') return false
-  if (!('code' in error) || typeof error.code !== 'string') return false
-  return code === undefined || error.code === code
+  if (!isRecord(error) || error['name'] !== 'MillraceError' || typeof error['code'] !== 'string') return false
+  return code === undefined || error['code'] === code
+}
+
+/** Whatever was thrown, as an error of ours; what we did not expect is our defect. */
+export function asMillraceError(cause: unknown): MillraceError {
+  return isMillraceError(cause) ? cause : new MillraceError('internal', 'Millrace failed inside', { cause })
 }
 
 /** An error as a client may see it. */

@@ -15,7 +15,7 @@ export type RunOutcome = 'completed' | 'interrupted' | 'limit' | 'refused' | 'fa
 export type ToolOutcome = 'ok' | 'error' | 'timeout' | 'unknown' | 'cancelled' | 'discarded'
 
 /** Why a rung of the recovery ladder was left. */
-export type FallbackReason = FaultCode | 'circuit_open' | 'killed' | 'stream_failures'
+export type FallbackReason = FaultCode | 'circuit_open' | 'killed'
 
 export type RetractionReason = FallbackReason | 'interrupted' | 'refusal'
 
@@ -137,6 +137,8 @@ export interface TurnFinished {
   readonly usage: Usage
   /** The turn was committed from a stream that broke; its usage is what was known by then. */
   readonly salvaged?: true
+  /** The container that server tools work in, which the next request names again. It stays on the server likewise. */
+  readonly container?: string
   /** The assistant message's content as history holds it. It stays on the server unless an option sends it. */
   readonly content: readonly ContentBlock[]
 }

@@ -13,28 +13,15 @@ import {
   isBlank,
 } from './messages.ts'
 
-/** A message before it has the SDK's type. */
-interface LooseMessage {
-  readonly role: 'user' | 'assistant'
-  readonly content: readonly ContentBlock[]
+// Content blocks travel verbatim, so what the API sent is what the SDK's types describe.
+export function assistantMessage(content: readonly ContentBlock[]): Message
+export function assistantMessage(content: readonly ContentBlock[]): unknown {
+  return { role: 'assistant', content }
 }
 
-/** Content blocks travel verbatim, so what the API sent is what the SDK's types describe. */
-function isMessage(message: unknown): message is Message {
-  return typeof message === 'object' && message !== null && 'role' in message && 'content' in message
-}
-
-function toMessage(message: LooseMessage): Message {
-  if (!isMessage(message)) throw new TypeError('unreachable')
-  return message
-}
-
-export function assistantMessage(content: readonly ContentBlock[]): Message {
-  return toMessage({ role: 'assistant', content })
-}
-
-export function userMessage(content: readonly ContentBlock[]): Message {
-  return toMessage({ role: 'user', content })
+export function userMessage(content: readonly ContentBlock[]): Message
+export function userMessage(content: readonly ContentBlock[]): unknown {
+  return { role: 'user', content }
 }
 
 /** The content blocks of a message; text content is one block. */

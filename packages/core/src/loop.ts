@@ -149,10 +149,10 @@ async function refuseTurn(run: RunContext, turn: number, result: TurnResult, too
 async function addTurn(
   run: RunContext,
   turn: number,
-  { view, message, attempt, mode, status }: TurnResult,
+  { view, message, attempt, mode, status, reason = 'interrupted' }: TurnResult,
   kept: readonly AccumulatedBlock[],
   stopReason: string | null,
-  why: RetractionReason = 'interrupted',
+  why: RetractionReason = reason,
 ): Promise<void> {
   const { handle, state } = run
   const content = kept.map(({ block }) => block)
@@ -170,6 +170,7 @@ async function addTurn(
     stopReason,
     usage,
     ...(status !== 'whole' && { salvaged: true }),
+    ...defined({ container: state.container }),
     content,
   })
   await run.journal.barrier()

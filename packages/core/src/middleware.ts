@@ -9,6 +9,8 @@ export interface RunScope {
   readonly runId: string
   readonly sessionId: string | undefined
   readonly decision: RunDecision
+  /** Whether another process began the run, and this one has taken it over. */
+  readonly resumed: boolean
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal
   /** The model that requests are sent to. */

@@ -3,10 +3,10 @@ import type { CancelTimer, Clock } from './runtime.ts'
 
 export interface OnionOptions<In, Out> {
   readonly clock: Clock
-  /** Milliseconds that a layer may take after `next` has settled; undefined: as long as it likes before. */
+  /** Milliseconds that a layer may take before it calls `next`, and again after that has settled. */
   readonly grace: number
-  /** Whether the deadline also holds before `next` is called. */
-  readonly bothSides: boolean
+  /** Where given, a layer may take as long as it likes before it calls `next`, until this aborts. */
+  readonly patience?: AbortSignal
   readonly report: (error: MillraceError) => void
   /** Whether a layer may answer without calling `next`, and whether what it gave is an answer. */
   readonly accept: (given: unknown, called: boolean) => given is Out
@@ -37,7 +37,7 @@ async function runLayer<In, Out>(
   layer: Layer<In, Out>,
   input: In,
   inner: (input: In) => Promise<Out>,
-  { clock, grace, bothSides, report, accept }: OnionOptions<In, Out>,
+  { clock, grace, patience, report, accept }: OnionOptions<In, Out>,
 ): Promise<Out> {
   let called: Promise<Out> | undefined
   let cancel: CancelTimer = () => {}
@@ -49,12 +49,16 @@ async function runLayer<In, Out>(
     cancel()
     cancel = clock.setTimer(expire, grace)
   }
+  const stopWaiting = (): void => {
+    if (called === undefined) arm()
+  }
   const next = (changed: In): Promise<Out> => {
     cancel()
     called ??= inner(changed).finally(arm)
     return called
   }
-  if (bothSides) arm()
+  if (patience?.aborted === false) patience.addEventListener('abort', stopWaiting)
+  else arm()
   try {
     const given: unknown = await Promise.race([layer.around(input, next), late])
     if (given === 'late') throw new Error('no answer in time')
@@ -70,5 +74,6 @@ async function runLayer<In, Out>(
     return settled
   } finally {
     cancel()
+    patience?.removeEventListener('abort', stopWaiting)
   }
 }

@@ -1,7 +1,15 @@
-import { noUsage } from './accumulator.ts'
+import { type AccumulatedBlock, noUsage } from './accumulator.ts'
 import type { Message, Usage } from './messages.ts'
 import type { Request, TurnFailures } from './recovery/ladder.ts'
 import type { ShownBlock } from './turn-view.ts'
+
+/** A turn that a dead process had begun: its last attempt, and what was shown of it. */
+export interface ReopenedTurn {
+  readonly attempt: number
+  readonly shown: readonly (ShownBlock | undefined)[]
+  /** Its text, and the server tools that it had called; of their results nothing is known. */
+  readonly blocks: readonly AccumulatedBlock[]
+}
 
 /** What changes as a run goes on. */
 export interface RunState {
@@ -18,8 +26,8 @@ export interface RunState {
   pauses: number
   /** The container that server tools work in, carried from answer to request. */
   container: string | undefined
-  /** The turn that another process was in when it died: what it had shown, and with which attempt. */
-  reopened: { readonly shown: readonly (ShownBlock | undefined)[]; readonly attempt: number } | undefined
+  /** The turn that another process was in when it died. */
+  reopened: ReopenedTurn | undefined
   /** How the continuation of a broken answer is to be asked for. */
   continuation: { readonly failures: TurnFailures; readonly request: Request; readonly delay: number } | undefined
 }

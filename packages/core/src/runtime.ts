@@ -33,6 +33,18 @@ export const systemRuntime: Runtime = {
   newId: () => crypto.randomUUID(),
 }
 
+/** `over` resolves after `ms` milliseconds, unless it was cancelled. */
+export function timeLimit(
+  clock: Clock,
+  ms: number,
+): { readonly over: Promise<undefined>; readonly cancel: CancelTimer } {
+  let cancel: CancelTimer = () => {}
+  const over = new Promise<undefined>((resolve) => {
+    cancel = clock.setTimer(() => resolve(undefined), ms)
+  })
+  return { over, cancel }
+}
+
 /**
  * Waits `ms` milliseconds, or until `signal` aborts; it then resolves as well, and the caller looks at the signal.
  */

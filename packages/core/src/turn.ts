@@ -2,15 +2,25 @@ import type { AccumulatedBlock } from './accumulator.ts'
 import { type AttemptEnd, runAttempt } from './attempt.ts'
 import { isKilled } from './decision.ts'
 import type { MillraceError } from './errors.ts'
-import type { FallbackReason, Rung, TurnMode } from './events.ts'
+import type { FallbackReason, RetractionReason, Rung, TurnMode } from './events.ts'
+import { keptOfPartial } from './history.ts'
 import { type AssistantMessage, isRecord } from './messages.ts'
 import type { TurnEnd, TurnScope } from './middleware.ts'
 import { type Layer, runOnion } from './onion.ts'
 import type { CircuitPermit } from './recovery/circuit-breaker.ts'
 import { isFaultCode, isStreamFault } from './recovery/faults.ts'
-import { nextStep, type NextStep, type Request, type TurnFailures } from './recovery/ladder.ts'
+import {
+  cannotRetract,
+  nextStep,
+  outcomeUnknown,
+  type NextStep,
+  type Request,
+  type TurnFailures,
+} from './recovery/ladder.ts'
+import { mayAskAgain } from './recovery/server-tools.ts'
 import { buildRequest } from './request.ts'
 import { readyToRead, type RunContext } from './run-context.ts'
+import type { ReopenedTurn } from './run-state.ts'
 import { wait } from './runtime.ts'
 import { bufferedSource, collectedSource } from './source/buffered-source.ts'
 import { streamSource } from './source/stream-source.ts'
@@ -26,6 +36,8 @@ export type TurnResult = {
   readonly message: AssistantMessage | undefined
   /** What arrived; of a salvaged or continued turn, what is kept of it. */
   readonly blocks: readonly AccumulatedBlock[]
+  /** What broke it. */
+  readonly reason?: RetractionReason
 } & (
   | { readonly status: 'whole'; readonly message: AssistantMessage }
   | { readonly status: 'salvaged' }
@@ -54,6 +66,9 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
   state.reopened = undefined
   const canRetract = hold || retraction === 'retract'
   const view = createTurnView({ turn, emit: handle.emit, canRetract, hold, ...pickShown(reopened) })
+
+  const kept = reopened && keepReopened(run, turn, view, reopened)
+  if (kept !== undefined) return kept
 
   let failures: TurnFailures = carried?.failures ?? { streams: 0, buffered: 0 }
   let request = carried?.request ?? (await firstRequest(run, turn))
@@ -84,21 +99,48 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
     if (failures.streams >= 2) state.staysBuffered = true
     reason = isFaultCode(end.error.code) ? end.error.code : 'internal'
     const step = decideNext(run, end, request, failures, view)
-    if (step.type === 'fail') return { ...unfinished, status: 'failed', error: step.error }
+    if (step.type === 'fail') return { ...unfinished, reason, status: 'failed', error: step.error }
     emitFallback(run, turn, view, mode, step.type === 'retry' ? modeOf(step.request) : step.type, reason)
     handle.report(end.error)
-    if (step.type === 'salvage') return { ...result, status: 'salvaged', message: end.message, blocks: step.blocks }
+    if (step.type === 'salvage')
+      return { ...result, reason, status: 'salvaged', message: end.message, blocks: step.blocks }
     state.extraRequests += 1
     recovery.budget.take()
     if (step.type === 'continue') {
       state.continuation = { failures, request: step.request, delay: step.delay }
-      return { ...result, status: 'continued', message: end.message, blocks: step.blocks }
+      return { ...result, reason, status: 'continued', message: end.message, blocks: step.blocks }
     }
     tools.discard([])
     request = step.request
     await wait(runtime.clock, step.delay, handle.signal)
     if (handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
   }
+}
+
+/** What stands of a turn whose process died, where it must not be asked again from its start. */
+function keepReopened(
+  run: RunContext,
+  turn: number,
+  view: TurnView,
+  { attempt, blocks }: ReopenedTurn,
+): TurnResult | undefined {
+  const { retraction, settings } = run
+  const reason = 'connection_lost'
+  const content = blocks.map(({ block }) => block)
+  const repeatable = mayAskAgain(settings.recovery.retryAfterServerTools, content)
+  if (repeatable && !(isBound(retraction) && view.hasText)) return undefined
+  const result = { attempt, mode: 'stream', view, message: undefined, blocks: keptOfPartial(blocks), reason } as const
+  view.begin(attempt, reason)
+  if (!repeatable || retraction === 'fail') {
+    return { ...result, status: 'failed', error: repeatable ? cannotRetract() : outcomeUnknown() }
+  }
+  emitFallback(run, turn, view, 'stream', 'continue', reason)
+  return { ...result, status: 'continued' }
+}
+
+/** Whether shown text stays, come what may. */
+function isBound(retraction: RunContext['retraction']): boolean {
+  return retraction === 'continue' || retraction === 'fail'
 }
 
 function pickShown(reopened: RunContext['state']['reopened']): Pick<TurnViewOptions, 'shown'> {
@@ -112,15 +154,15 @@ function decideNext(
   failures: TurnFailures,
   view: TurnView,
 ): NextStep {
-  const isBound = retraction === 'continue' || retraction === 'fail'
+  const bound = isBound(retraction)
   const broken = {
     error,
     request,
     blocks,
     failures,
-    boundByText: isBound && view.hasText,
+    boundByText: bound && view.hasText,
     mayContinue: retraction === 'continue',
-    keepPartialText: isBound,
+    keepPartialText: bound,
     extraRequests: Math.min(recovery.extraRequests - state.extraRequests, recovery.budget.left),
   }
   return nextStep(broken, recovery, runtime.random)
@@ -168,7 +210,6 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
   await runOnion(turnLayers(settings.use), first, {
     clock: settings.runtime.clock,
     grace: settings.limits.middlewareGrace,
-    bothSides: true,
     report: handle.report,
     accept: (given, called): given is TurnEnd => called && isRecord(given) && typeof given['status'] === 'string',
     core: async (changed): Promise<TurnEnd> => {

@@ -102,6 +102,7 @@ export const eventFields: EventFields = {
     stopReason: 'nullableText',
     usage: 'usage',
     salvaged: 'yes?',
+    container: 'text?',
     content: 'blocks',
   },
   fallback: { turn: 'count', from: 'turnMode', to: 'rung', reason: 'reason', stage: 'stage' },

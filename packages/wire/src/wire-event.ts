@@ -34,7 +34,9 @@ export function eventCompactor({ rawContent = false }: CompactOptions = {}): (ev
     isFirst = false
     switch (event.type) {
       case 'turn.finished':
-        if (!rawContent) delete compact['content']
+        if (rawContent) break
+        delete compact['content']
+        delete compact['container']
         break
       case 'tool.started':
       case 'tool.finished':

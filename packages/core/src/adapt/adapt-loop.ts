@@ -1,7 +1,7 @@
 import { defined } from '../defined.ts'
 import { createRun, type RunHandle } from '../create-run.ts'
 import { decide } from '../decision.ts'
-import { isMillraceError, MillraceError } from '../errors.ts'
+import { asMillraceError, MillraceError } from '../errors.ts'
 import type { AgentEvent, EventBody } from '../events.ts'
 import type { FlagContext, RunDecision } from '../ports/flag-client.ts'
 import { readRetraction } from '../options/run-input.ts'
@@ -19,6 +19,7 @@ import {
   legacyAnswer,
   type LoopEnd,
   type Relayed,
+  thrownResult,
 } from './legacy-run.ts'
 
 /**
@@ -134,7 +135,7 @@ async function drive<This, Args extends unknown[], R>(
       ...defined({ flags: options.flags }),
     })
   } catch (cause) {
-    handle.report(asError(cause))
+    handle.report(asMillraceError(cause))
     // The legacy loop calls them itself: text would come twice.
     if (options.legacyReports === true) handle.attach({}, undefined)
     handle.emit({ type: 'run.started', decision })
@@ -214,8 +215,8 @@ async function driveLegacy<This, Args extends unknown[], R>(
     emitLegacyText(handle, 1, text)
     return { result: completedResult(handle.runId, [], [], text), end: { value } }
   } catch (error) {
-    const failed = new MillraceError('legacy_failed', 'The legacy loop failed', { cause: error })
-    return { result: failedResult(handle.runId, failed), end: { error } }
+    const empty = completedResult(handle.runId, [], [], '')
+    return { result: thrownResult(empty, 'The legacy loop failed', error), end: { error } }
   }
 }
 
@@ -230,8 +231,4 @@ async function fromResult<This, Args extends unknown[], R>(
   } catch (error) {
     return { error }
   }
-}
-
-function asError(cause: unknown): MillraceError {
-  return isMillraceError(cause) ? cause : new MillraceError('internal', 'The run could not be started', { cause })
 }

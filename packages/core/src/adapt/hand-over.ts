@@ -19,6 +19,7 @@ import {
   legacyAnswer,
   readLegacy,
   type Relayed,
+  thrownResult,
 } from './legacy-run.ts'
 
 interface HandOver<This, Args extends unknown[], R> {
@@ -75,10 +76,8 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
       ? await callAnew(given, handed, retract, turn + 1)
       : await letGoOn(given, handed, retract, turn + 1)
   } catch (cause) {
-    const failed = new MillraceError('legacy_failed', 'The run failed, and so did the loop it was handed over to', {
-      cause,
-    })
-    return { result: { ...result, error: failed }, end: { error: cause } }
+    const message = 'The run failed, and so did the loop it was handed over to'
+    return { result: thrownResult(result, message, cause), end: { error: cause } }
   }
 }
 
@@ -157,6 +156,8 @@ function makePlan<This, Args extends unknown[], R>(
     return goOnFromPartial(newMessages)
   }
   if (handover === 'restart') {
+    // Its tools can answer from the ledger; what server tools did, nobody can.
+    if (!mayAskAgain('reads', committed.flatMap(blocksOf))) return { type: 'none', error }
     return canRetract || shownTurns.length === 0
       ? { type: 'call', retract: shownTurns }
       : { type: 'none', error: cannotRetract(error) }

@@ -1,7 +1,8 @@
-import { addUsage } from '../accumulator.ts'
-import type { AgentEvent, Fallback, ToolFinished, TurnFinished } from '../events.ts'
+import { type AccumulatedBlock, addUsage } from '../accumulator.ts'
+import type { AgentEvent, EventBody, Fallback, ToolFinished, ToolStarted, TurnFinished } from '../events.ts'
 import { assistantMessage, toolResult, userMessage } from '../history.ts'
-import { type ContentBlock, isToolUse } from '../messages.ts'
+import { type ContentBlock, isRecord, isToolUse } from '../messages.ts'
+import { notJson } from '../tools/tool-runner.ts'
 import type { RunDecision } from '../ports/flag-client.ts'
 import type { RunRecord, RunStore } from '../ports/run-store.ts'
 import type { PendingTurn, RebuiltRun } from '../rebuilt-run.ts'
@@ -22,11 +23,17 @@ export async function readStored(store: RunStore, runId: string, tail: number): 
   return events
 }
 
+/** A run as it is stored, and what its process died before it could say. */
+export interface StoredRun extends RebuiltRun {
+  /** The ends of calls that nobody will run: started early for an attempt that is lost, or given no JSON as input. */
+  readonly owed: readonly EventBody[]
+}
+
 /**
  * Rebuilds a run from its record and its events. What the dead process had shown of the turn it was in is part of the
  * state, so that the next attempt is compared with it like any other.
  */
-export function rebuild(record: RunRecord, events: readonly AgentEvent[], continuePrompt: string): RebuiltRun {
+export function rebuild(record: RunRecord, events: readonly AgentEvent[], continuePrompt: string): StoredRun {
   const state = initialState(record.messages)
   let decision: RunDecision | undefined
   let last: TurnFinished | undefined
@@ -38,7 +45,10 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   let attempt = 0
   let shown: (ShownBlock | undefined)[] = []
   const settled = new Map<string, ToolFinished>()
-  const started = new Set<string>()
+  const discarded = new Set<string>()
+  const started = new Map<string, ToolStarted>()
+  /** Of the last turn's calls, the raw JSON that was shown. */
+  let inputs = new Map<string, string>()
 
   /** The last turn is followed by another one: its calls are answered. */
   function leadOn(): void {
@@ -71,30 +81,70 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
         break
       case 'turn.finished':
         last = event
+        inputs = new Map(shown.flatMap((block) => (block === undefined ? [] : [[block.toolUseId, block.text]])))
         shown = []
         if (rung !== 'continue') brokenStreams = 0
         state.turn = event.turn
         state.stopReason = event.stopReason
         state.usage = addUsage(state.usage, event.usage)
+        state.container = event.container ?? state.container
         if (event.content.length > 0) state.added.push(assistantMessage(event.content))
         state.pauses = isPause(event.stopReason) ? state.pauses + 1 : 0
         break
       case 'tool.started':
-        started.add(event.toolUseId)
+        started.set(event.toolUseId, event)
         break
       case 'tool.finished':
-        if (event.outcome !== 'discarded') settled.set(event.toolUseId, event)
+        if (event.outcome === 'discarded') discarded.add(event.toolUseId)
+        else settled.set(event.toolUseId, event)
         break
       default:
         shown = applyShown(shown, event)
     }
   }
-  if (openTurn > state.turn) state.reopened = { shown, attempt }
+  if (openTurn > state.turn) state.reopened = { attempt, shown, blocks: blocksOfShown(shown) }
   const tail = events.at(-1)?.seq ?? 0
   // A continued turn has said all there is; any other may still have calls to answer.
   if (rung === 'continue') leadOn()
-  const pending = last === undefined ? undefined : { ...pick(last), salvaged: rung === 'salvage', settled, started }
-  return { state, tail, decision, pending }
+  const calls = (last?.content ?? []).filter(isToolUse)
+  const lost = [...started.values()].filter(
+    ({ toolUseId: id }) => !settled.has(id) && !discarded.has(id) && !calls.some((call) => call.id === id),
+  )
+  const unreadable = calls.filter(({ id }) => !settled.has(id) && !isJsonObject(inputs.get(id)))
+  const owed = [
+    ...lost.map(({ toolUseId, name, input, turn }) =>
+      toolEnd({ toolUseId, name, input, turn }, 'discarded', 'The attempt that asked for this call was lost'),
+    ),
+    ...unreadable.map(({ id: toolUseId, name, input }) =>
+      toolEnd({ toolUseId, name, input, turn: state.turn }, 'error', notJson),
+    ),
+  ]
+  for (const end of owed) if (end.outcome === 'error') settled.set(end.toolUseId, end)
+  const pending =
+    last === undefined
+      ? undefined
+      : { ...pick(last), salvaged: rung === 'salvage', settled, started: new Set(started.keys()) }
+  return { state, tail, decision, pending, owed }
+}
+
+type CallEnd = Omit<ToolFinished, 'seq' | 'runId' | 'at'>
+
+function toolEnd(
+  call: Pick<CallEnd, 'toolUseId' | 'name' | 'input' | 'turn'>,
+  outcome: 'discarded' | 'error',
+  result: string,
+): CallEnd {
+  return { type: 'tool.finished', ...call, result, outcome, durationMs: 0 }
+}
+
+/** Whether a call's raw JSON, as it was shown, is one that a tool can be given. Not shown, it came parsed. */
+function isJsonObject(json: string | undefined): boolean {
+  if (json === undefined) return true
+  try {
+    return isRecord(JSON.parse(json))
+  } catch {
+    return false
+  }
 }
 
 function pick({ stopReason, attempt, content }: TurnFinished): Pick<PendingTurn, 'stopReason' | 'attempt' | 'content'> {
@@ -117,6 +167,18 @@ function resultOf(
   return finished === undefined ? [] : [make(finished.result, finished.outcome !== 'ok')]
 }
 
+/** The text that is shown, and the server tools that were called: those whose input has begun to arrive. */
+function blocksOfShown(shown: readonly (ShownBlock | undefined)[]): AccumulatedBlock[] {
+  return shown.flatMap((block): AccumulatedBlock[] => {
+    if (block === undefined) return []
+    const { index, kind, finished, text, toolUseId: id, name } = block
+    const common = { index, kind, finished, text, validInput: true }
+    if (kind === 'text') return [{ ...common, block: { type: kind, text } }]
+    const isCall = (kind === 'server_tool_use' && text !== '') || kind === 'mcp_tool_use'
+    return isCall ? [{ ...common, block: { type: kind, id, name } }] : []
+  })
+}
+
 /** What is shown of the open turn, after one more event of it. */
 function applyShown(shown: readonly (ShownBlock | undefined)[], event: AgentEvent): (ShownBlock | undefined)[] {
   const next = [...shown]
@@ -128,9 +190,12 @@ function applyShown(shown: readonly (ShownBlock | undefined)[], event: AgentEven
     case 'thinking.delta':
       append(next, event.block, event.text)
       break
-    case 'tool.input':
+    case 'tool.input': {
       append(next, event.block, event.json)
+      const block = next[event.block]
+      if (block !== undefined) next[event.block] = { ...block, toolUseId: event.toolUseId, name: event.name }
       break
+    }
     case 'turn.retracted': {
       const kept = event.fromOffset > 0 ? next[event.fromBlock] : undefined
       next.length = Math.min(next.length, event.fromBlock)

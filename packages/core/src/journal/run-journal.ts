@@ -16,9 +16,10 @@ export function runJournal(store: RunStore): RunJournal {
 }
 
 async function openNew(store: RunStore, handle: RunHandle, { clock, input, messages }: NewRun): Promise<Journal> {
-  const { sessionId, owner, request, metadata } = input
+  const { sessionId, owner, request, metadata, retraction } = input
   const { runId } = handle
-  const record = { runId, messages, createdAt: clock.now(), ...defined({ sessionId, owner, request, metadata }) }
+  const kept = defined({ sessionId, owner, request, metadata, retraction })
+  const record = { runId, messages, createdAt: clock.now(), ...kept }
   const created = await store.create(record, leaseTime).catch((cause: unknown) => {
     throw storeUnavailable(cause)
   })
@@ -34,12 +35,17 @@ async function takeOver(store: RunStore, runId: string, clock: Clock, continuePr
   const snapshot = await store.snapshot(runId)
   if (snapshot === undefined) return { status: 'not_found' }
   const { record } = snapshot
-  const { messages, sessionId, owner, request, metadata } = record
+  const rebuilt = rebuild(record, await readStored(store, runId, lease.tail), continuePrompt)
+  const { messages, sessionId, owner, request, metadata, retraction } = record
   return {
     status: 'taken',
-    input: { messages, ...defined({ sessionId, owner, request, metadata }) },
-    rebuilt: rebuild(record, await readStored(store, runId, lease.tail), continuePrompt),
-    open: (handle) => write(handle, store, clock, lease),
+    input: { messages, ...defined({ sessionId, owner, request, metadata, retraction }) },
+    rebuilt,
+    open(handle) {
+      const journal = write(handle, store, clock, lease)
+      for (const end of rebuilt.owed) handle.emit(end)
+      return journal
+    },
   }
 }
 

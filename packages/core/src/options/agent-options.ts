@@ -3,6 +3,7 @@ import type { MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
 import type { Middleware } from '../middleware.ts'
 import type { ModelClient } from '../model-client.ts'
+import { hasMethod, isObject } from '../objects.ts'
 import type { FlagClient } from '../ports/flag-client.ts'
 import type { RunJournal } from '../ports/journal.ts'
 import { createCircuitBreaker } from '../recovery/circuit-breaker.ts'
@@ -74,7 +75,7 @@ export interface AgentSettings {
 
 const rules = {
   client: rule(
-    (client) => isRecordLike(client) && withCreate(Reflect.get(client, 'messages')),
+    (client) => isObject(client) && hasMethod(Reflect.get(client, 'messages'), 'create'),
     'must be a model client, with messages.create',
   ),
   request: rule(isRecord, 'must be an object of Messages API parameters'),
@@ -92,12 +93,7 @@ const rules = {
   runtime: anything,
 }
 
-const layerRules = {
-  name: anId,
-  run: aFunction,
-  turn: aFunction,
-  tool: aFunction,
-}
+const layers = ['run', 'turn', 'tool']
 
 /** @throws MillraceError with the option's path and what is expected there */
 export function readAgentOptions(options: AgentOptions): AgentSettings {
@@ -126,17 +122,13 @@ export function readAgentOptions(options: AgentOptions): AgentSettings {
   }
 }
 
-function checkLayer(layer: unknown, path: string): void {
-  const { name } = checkOptions(layer, path, layerRules)
-  layerRules.name(name, `${path}.name`)
-}
-
-function isRecordLike(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
-}
-
-function withCreate(messages: unknown): boolean {
-  return isRecordLike(messages) && typeof Reflect.get(messages, 'create') === 'function'
+/** A middleware may have members of its own beside those that the loop calls. */
+function checkLayer(given: unknown, path: string): void {
+  if (!isRecord(given) || layers.every((layer) => given[layer] === undefined)) {
+    refuse(path, `must be a middleware, with ${layers.join('(), ')}()`)
+  }
+  anId(given['name'], `${path}.name`)
+  for (const layer of layers) if (given[layer] !== undefined) aFunction(given[layer], `${path}.${layer}`)
 }
 
 /** The parameters that the API needs in every request. */

@@ -1,5 +1,6 @@
 import { type ErrorCode, MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
+import { hasMethod } from '../objects.ts'
 
 /** Throws what an option is wrong with: its path, and what is expected there. */
 export function refuse(path: string, expected: string, code: ErrorCode = 'invalid_option'): never {
@@ -25,7 +26,7 @@ export const anId: Rule = rule(
   'must be a string that is not empty',
 )
 export const aSignal: Rule = rule(
-  (value) => hasMember(value, 'aborted') && hasMember(value, 'addEventListener'),
+  (value) => hasMethod(value, 'addEventListener') && 'aborted' in value,
   'must be an AbortSignal',
 )
 
@@ -53,7 +54,7 @@ export function oneOf(...allowed: readonly unknown[]): Rule {
 /** An object that has these methods. */
 export function withMethods(...names: readonly string[]): Rule {
   return rule(
-    (value) => names.every((name) => hasMember(value, name) && typeof Reflect.get(value, name) === 'function'),
+    (value) => names.every((name) => hasMethod(value, name)),
     `must be an object with ${names.map((name) => `${name}()`).join(', ')}`,
   )
 }
@@ -61,10 +62,6 @@ export function withMethods(...names: readonly string[]): Rule {
 /** An object whose every key has a rule. */
 export function anObject(rules: Readonly<Record<string, Rule>>): Rule {
   return (value, path) => void checkOptions(value, path, rules)
-}
-
-function hasMember(value: unknown, name: string): value is object {
-  return typeof value === 'object' && value !== null && name in value
 }
 
 /**

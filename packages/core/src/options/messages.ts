@@ -1,28 +1,24 @@
-import { MillraceError } from '../errors.ts'
 import { type ContentBlock, isContentBlock, isRecord, type Message, textOf, isBlank } from '../messages.ts'
+import { refuse } from './check.ts'
 
 /**
  * Checks what the API would refuse a message list for.
  *
  * @throws MillraceError `invalid_messages`, with the path of the first offence
  */
-export function readMessages(given: unknown, path = 'messages'): readonly Message[] {
+export function readMessages(given: unknown, path?: string): readonly Message[]
+export function readMessages(given: unknown, path = 'messages'): unknown {
   if (!Array.isArray(given) || given.length === 0) fail(path, 'must be an array of at least one message')
   const messages = given.map((message: unknown, index) => readMessage(message, `${path}[${index}]`))
   const first = messages.findIndex(({ role }) => role !== 'system')
   if (messages[first]?.role !== 'user')
     fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
   checkCalls(messages, path)
-  if (!areMessages(given)) fail(path, 'must be messages')
   return given
 }
 
 function fail(path: string, expected: string): never {
-  throw new MillraceError('invalid_messages', `${path} ${expected}`, { path })
-}
-
-function areMessages(given: readonly unknown[]): given is Message[] {
-  return given.every((message) => isRecord(message) && 'role' in message && 'content' in message)
+  refuse(path, expected, 'invalid_messages')
 }
 
 interface ReadMessage {

@@ -1,5 +1,6 @@
 import type { AgentEvent, RunOutcome } from '../events.ts'
 import type { Message } from '../messages.ts'
+import type { Retraction } from '../run.ts'
 
 /** What a run was started with: all that another instance needs to take it over. */
 export interface RunRecord {
@@ -13,6 +14,8 @@ export interface RunRecord {
   readonly createdAt: number
   /** Plain JSON of the caller's own, such as the tenant or the model. */
   readonly metadata?: Readonly<Record<string, unknown>>
+  /** What may happen to shown text, whichever process drives the run. */
+  readonly retraction?: Retraction
 }
 
 /** The right to drive a run. Every write proves `fence`; a larger fence makes a smaller one worthless. */

@@ -111,13 +111,9 @@ export function faultOfErrorEvent(body: unknown, requestId: string | undefined):
 /** The error and its causes, outermost first; at most eight, since a cause may be a circle. */
 function* causes(error: unknown): Generator<Readonly<Record<string, unknown>>> {
   let current: unknown = error
-  for (let depth = 0; depth < 8 && typeof current === 'object' && current !== null; depth++) {
-    const fields: Record<string, unknown> = {}
-    for (const key of ['name', 'code', 'status', 'type', 'headers', 'requestID', 'message', 'cause']) {
-      fields[key] = Reflect.get(current, key)
-    }
-    yield fields
-    current = fields['cause']
+  for (let depth = 0; depth < 8 && isRecord(current); depth++) {
+    yield current
+    current = current['cause']
   }
 }
 
@@ -154,9 +150,10 @@ export function toFault(error: unknown, open: boolean, now: number): MillraceErr
       return fault(open ? 'connection_lost' : 'connection_failed', details)
     }
   }
-  const [outermost] = causes(error)
-  const name = outermost?.['name']
+  const { name, message } = [...causes(error)][0] ?? {}
   if (!open && name === 'APIConnectionError') return fault('connection_failed', { cause: error })
+  // The SDK has found no key to send.
+  if (/authentication method/.test(String(message))) return fault('authentication', { cause: error })
   // A body that breaks off is a bare TypeError ("terminated") of fetch, on every runtime another one.
   if (open) return fault('connection_lost', { cause: error })
   return fault('internal', { cause: error })

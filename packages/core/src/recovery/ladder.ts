@@ -96,7 +96,8 @@ function retryDelay(
   return Math.min(policy.backoff * 2 ** exponent, policy.maxBackoff) * (1 - 0.25 * random())
 }
 
-function outcomeUnknown(cause: MillraceError): MillraceError {
+/** Server tools have run, and nobody can tell what they did. */
+export function outcomeUnknown(cause?: MillraceError): MillraceError {
   return new MillraceError(
     'server_tool_outcome_unknown',
     'The stream broke while a server tool ran: asking again could repeat its effects',

@@ -1,3 +1,5 @@
+import { isRecord } from '../messages.ts'
+
 /**
  * How long an answer asks us to wait, in milliseconds, from its `retry-after-ms` or `retry-after` header (seconds or an
  * HTTP date). Undefined where it says nothing that can be read.
@@ -14,11 +16,8 @@ export function readRetryAfter(headers: unknown, now: number): number | undefine
 }
 
 function header(headers: unknown, name: string): string | undefined {
-  if (typeof headers !== 'object' || headers === null) return undefined
-  if ('get' in headers && typeof headers.get === 'function') {
-    const value: unknown = headers.get(name)
-    return typeof value === 'string' ? value : undefined
-  }
-  const value: unknown = Reflect.get(headers, name)
+  if (!isRecord(headers)) return undefined
+  const { get } = headers
+  const value: unknown = typeof get === 'function' ? Reflect.apply(get, headers, [name]) : headers[name]
   return typeof value === 'string' ? value : undefined
 }

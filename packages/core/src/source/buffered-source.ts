@@ -1,4 +1,3 @@
-import type { MillraceError } from '../errors.ts'
 import { isContentBlock } from '../messages.ts'
 import { createMessage, isAssistantMessage, type ModelClient } from '../model-client.ts'
 import { fault, toFault } from '../recovery/faults.ts'
@@ -19,30 +18,20 @@ export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions
     mode: 'buffered',
     async *open(request, { signal }) {
       const link = linkedController(signal)
-      let expire: (error: unknown) => void = () => {}
       // The SDK's timeout ends at the headers, and not every client has one.
-      const late = new Promise<never>((_, reject) => {
-        expire = reject
-      })
-      const cancelTimer = clock.setTimer(() => stop(fault('connect_timeout')), timeout)
-      const stop = (error: MillraceError): void => {
-        expire(error)
-        link.abort(error)
-      }
-      const onAbort = (): void => expire(link.signal.reason)
-      link.signal.addEventListener('abort', onAbort, { once: true })
+      const cancelTimer = clock.setTimer(() => link.abort(fault('connect_timeout')), timeout)
       let answer: unknown
       try {
         const { stream: _, ...body } = request
-        const call = Promise.resolve(createMessage(client, body, { maxRetries: 0, timeout, signal: link.signal }))
-        answer = await Promise.race([call, late])
+        const call = createMessage(client, body, { maxRetries: 0, timeout, signal: link.signal })
+        answer = await link.race(Promise.resolve(call))
       } catch (error) {
-        throw link.signal.aborted ? link.signal.reason : toFault(error, false, clock.now())
+        // Fetch's word for a body that breaks off. Before its headers, the SDK has an error of its own.
+        const open = error instanceof Error && error.message === 'terminated'
+        throw link.signal.aborted ? link.signal.reason : toFault(error, open, clock.now())
       } finally {
         cancelTimer()
-        link.signal.removeEventListener('abort', onAbort)
         link.dispose()
-        late.catch(() => {})
       }
       if (!isAssistantMessage(answer) || !answer.content.every(isContentBlock)) throw fault('garbage')
       yield replay(answer)

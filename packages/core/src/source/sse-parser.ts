@@ -3,19 +3,12 @@ import { MillraceError } from '../errors.ts'
 /** The longest line or frame taken, in UTF-16 code units. Search results are about 50 kB, a file of a server tool more. */
 const maxLength = 64 * 1024 * 1024
 
-/** One server-sent event. */
-export interface SseFrame {
-  /** The `event:` field, empty where there was none. */
-  readonly event: string
-  readonly data: string
-}
-
 export interface SseParser {
   /**
-   * The frames that `chunk` completes. Throws `garbage` at a line that no event stream has, after yielding what stood
+   * The data of the events that `chunk` completes; their `event:` says nothing that the data does not. Throws `garbage` at a line that no event stream has, after yielding what stood
    * before it, so that a turn can still be salvaged.
    */
-  push(chunk: Uint8Array): Generator<SseFrame, void, void>
+  push(chunk: Uint8Array): Generator<string, void, void>
 }
 
 /**
@@ -27,7 +20,6 @@ export function createSseParser(): SseParser {
   let pieces: string[] = []
   let pending = 0
   let afterCarriageReturn = false
-  let event = ''
   let data: string[] = []
   let dataLength = 0
 
@@ -50,14 +42,13 @@ export function createSseParser(): SseParser {
     return text.includes('\r') ? text.replaceAll(/\r\n?/g, '\n') : text
   }
 
-  /** Takes one line; gives a frame where the line was the blank one that ends it. */
-  function take(line: string): SseFrame | undefined {
+  /** Takes one line; gives an event's data where the line was the blank one that ends it. */
+  function take(line: string): string | undefined {
     if (line === '') {
-      const frame = data.length > 0 ? { event, data: data.length === 1 ? (data[0] ?? '') : data.join('\n') } : undefined
-      event = ''
+      const whole = data.length > 0 ? data.join('\n') : undefined
       data = []
       dataLength = 0
-      return frame
+      return whole
     }
     const colon = line.indexOf(':')
     const field = colon === -1 ? line : line.slice(0, colon)
@@ -69,10 +60,8 @@ export function createSseParser(): SseParser {
         dataLength += value.length + 1
         limit(dataLength)
         break
-      case 'event':
-        event = value
-        break
       case '':
+      case 'event':
       case 'id':
       case 'retry':
         break
@@ -92,8 +81,8 @@ export function createSseParser(): SseParser {
         pieces = []
         pending = 0
         start = end + 1
-        const frame = take(line)
-        if (frame !== undefined) yield frame
+        const whole = take(line)
+        if (whole !== undefined) yield whole
       }
       if (start < text.length) {
         pieces.push(text.slice(start))

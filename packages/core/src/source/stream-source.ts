@@ -1,8 +1,9 @@
 import { MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
 import { createMessage, type ModelClient, type RequestBody } from '../model-client.ts'
+import { hasMethod } from '../objects.ts'
 import { fault, faultOfErrorEvent, toFault } from '../recovery/faults.ts'
-import type { Clock } from '../runtime.ts'
+import { type Clock, timeLimit } from '../runtime.ts'
 import { linkedController } from '../signals.ts'
 import { createSseParser } from './sse-parser.ts'
 import type { StreamEvent, TurnSource } from './turn-source.ts'
@@ -23,20 +24,14 @@ export function streamSource({ client, clock, limits }: StreamSourceOptions): Tu
     mode: 'stream',
     async *open(request, { signal, ready, onDrain }) {
       const link = linkedController(signal)
-      const rejections = rejectable()
-      const watchdog = createWatchdog(clock, limits, (error) => {
-        rejections.reject(error)
-        link.abort(error)
-      })
-      const onAbort = (): void => rejections.reject(link.signal.reason)
-      link.signal.addEventListener('abort', onAbort, { once: true })
+      const watchdog = createWatchdog(clock, limits, link.abort)
       let opening: Promise<Opened> | undefined
       let opened: Opened | undefined
       let finished = false
       try {
         const options = { maxRetries: 0, timeout: limits.connectTimeout, signal: link.signal }
         opening = connect(client, { ...request, stream: true }, options)
-        opened = await rejections.race(opening)
+        opened = await link.race(opening)
         watchdog.connected()
         while (true) {
           const waiting = ready()
@@ -45,7 +40,7 @@ export function streamSource({ client, clock, limits }: StreamSourceOptions): Tu
             await waiting
             watchdog.resume()
           }
-          const batch = await rejections.race(opened.read(watchdog))
+          const batch = await link.race(opened.read(watchdog))
           if (batch === undefined) break
           if (batch.length > 0) yield batch
         }
@@ -58,7 +53,6 @@ export function streamSource({ client, clock, limits }: StreamSourceOptions): Tu
           : toFault(error, opened !== undefined, clock.now())
       } finally {
         watchdog.stop()
-        link.signal.removeEventListener('abort', onAbort)
         if (!finished && opened !== undefined && !signal.aborted) {
           // The reader has left because the turn is whole: what follows is at most a message_stop.
           onDrain(drain(opened, clock).finally(() => link.dispose()))
@@ -90,16 +84,11 @@ async function connect(
 }
 
 function hasResponse(promise: unknown): promise is { asResponse(): Promise<Response> } {
-  return (
-    typeof promise === 'object' &&
-    promise !== null &&
-    'asResponse' in promise &&
-    typeof promise.asResponse === 'function'
-  )
+  return hasMethod(promise, 'asResponse')
 }
 
 function isIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+  return hasMethod(value, Symbol.asyncIterator)
 }
 
 /** Reads the raw bytes: pings count as life, and each event is parsed once. */
@@ -122,8 +111,8 @@ function openResponse(response: Response): Opened {
       watchdog?.alive()
       const batch: StreamEvent[] = []
       try {
-        for (const frame of parser.push(value)) {
-          const event = parseEvent(frame.data)
+        for (const data of parser.push(value)) {
+          const event = parseEvent(data)
           if (note(event, watchdog, requestId)) batch.push(event)
         }
       } catch (error) {
@@ -180,39 +169,14 @@ function note(event: StreamEvent, watchdog: Watchdog | undefined, requestId: str
 
 /** Reads on in the background until the body ends or the time is up. Never rejects. */
 async function drain(opened: Opened, clock: Clock): Promise<void> {
-  let cancelTimer = (): void => {}
-  const late = new Promise<undefined>((resolve) => {
-    cancelTimer = clock.setTimer(() => resolve(undefined), drainTime)
-  })
+  const limit = timeLimit(clock, drainTime)
   try {
-    while ((await Promise.race([opened.read(), late])) !== undefined);
+    while ((await Promise.race([opened.read(), limit.over])) !== undefined);
   } catch {
     // Nobody waits for this body any more.
   } finally {
-    cancelTimer()
+    limit.cancel()
     opened.cancel()
-  }
-}
-
-/** Lets a watchdog reject whatever read is waiting, without leaving a listener behind for each read. */
-function rejectable(): { race<T>(promise: Promise<T>): Promise<T>; reject(error: unknown): void } {
-  let rejected: { readonly error: unknown } | undefined
-  let rejectWaiting: ((error: unknown) => void) | undefined
-  return {
-    race: (promise) =>
-      new Promise((resolve, reject) => {
-        if (rejected !== undefined) {
-          promise.then(ignore, ignore)
-          reject(rejected.error)
-          return
-        }
-        rejectWaiting = reject
-        promise.then(resolve, reject)
-      }),
-    reject(error) {
-      rejected ??= { error }
-      rejectWaiting?.(error)
-    },
   }
 }
 

@@ -1,10 +1,11 @@
 import { MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
 import type { ToolCall, ToolCallEnd } from '../middleware.ts'
-import type { Clock } from '../runtime.ts'
+import { hasMethod } from '../objects.ts'
+import { type Clock, timeLimit } from '../runtime.ts'
 import { linkedController } from '../signals.ts'
-import type { Reconciliation, Tool, ToolProgress } from './define-tool.ts'
-import { describeIssues } from './schema.ts'
+import { type Reconciliation, type Tool, ToolError, type ToolProgress } from './define-tool.ts'
+import { describeIssues, type InputIssue } from './schema.ts'
 import { toErrorContent, toResultContent } from './tool-output.ts'
 
 export interface CallToolOptions {
@@ -17,43 +18,65 @@ export interface CallToolOptions {
   readonly interruptGrace: number
   readonly runId: string
   readonly turn: number
+  readonly report: (error: MillraceError) => void
 }
 
 type Settled =
+  | { readonly status: 'invalid'; readonly issues: readonly InputIssue[] }
   | { readonly status: 'returned'; readonly output: unknown }
   | { readonly status: 'threw'; readonly error: unknown }
   | { readonly status: 'deaf' }
 
-/** Validates the input and runs the tool. Never rejects, and never waits for a tool that ignores its signal. */
+/** Validates the input and runs the tool. Never rejects, and never waits for one that ignores its signal. */
 export async function callTool(tool: Tool, call: ToolCall, options: CallToolOptions): Promise<ToolCallEnd> {
-  const { clock, timeout, abortGrace, interruptGrace, runId, turn } = options
-  const valid = await validate(tool, call.input)
-  if (valid.issues !== undefined) return { outcome: 'error', result: `Invalid input:\n${describeIssues(valid.issues)}` }
-
+  const { clock, timeout, abortGrace, interruptGrace, runId, turn, report } = options
   const link = linkedController(call.signal)
+  const { signal } = link
   let over = false
   const context = {
-    signal: link.signal,
+    signal,
     toolUseId: call.toolUseId,
     idempotencyKey: call.idempotencyKey,
     runId,
     turn,
-    progress: (report: ToolProgress) => {
-      if (!over && !link.signal.aborted) call.progress(report)
+    progress(given: ToolProgress): void {
+      if (over || signal.aborted) return
+      try {
+        call.progress(given)
+      } catch (cause) {
+        report(new MillraceError('middleware_failed', 'A middleware failed to pass progress on', { cause }))
+      }
     },
   }
+  let started: { readonly input: unknown } | undefined
+
+  async function work(): Promise<Settled> {
+    const valid = await validate(tool, call.input)
+    if (valid.issues !== undefined) return { status: 'invalid', issues: valid.issues }
+    // Who stood before the call, or validated it, may have taken too long.
+    if (signal.aborted) return { status: 'deaf' }
+    started = { input: valid.value }
+    return run(tool, valid.value, context)
+  }
+
   const cancelTimeout = clock.setTimer(() => link.abort(timeoutError(timeout)), timeout)
-  const settled = await settle(run(tool, valid.value, context), link.signal, clock, () =>
-    isTimeout(link.signal) ? abortGrace : interruptGrace,
-  )
+  const settled = await settle(work(), signal, clock, () => (isTimeout(signal) ? abortGrace : interruptGrace))
   over = true
   cancelTimeout()
   link.dispose()
 
   if (settled.status === 'returned') return describeOutput(settled.output)
-  if (settled.status === 'threw') return describeThrow(settled.error, link.signal, timeout)
-  const timedOut = isTimeout(link.signal)
-  return reconcile(tool, call, valid.value, { clock, deadline: abortGrace, timedOut, timeout })
+  if (settled.status === 'invalid') {
+    return { outcome: 'error', result: `Invalid input:\n${describeIssues(settled.issues)}` }
+  }
+  const why = isTimeout(signal) ? `took longer than ${timeout} ms` : signal.aborted ? 'was cancelled' : 'failed'
+  const outcome = isTimeout(signal) ? 'timeout' : signal.aborted ? 'cancelled' : 'error'
+  const end = settled.status === 'deaf' ? deafEnd(why) : describeThrow(settled.error, outcome, why)
+  if (end.outcome !== 'unknown') return end
+  const found =
+    started === undefined ? ({ happened: false } as const) : await askTool(tool, call, started.input, clock, abortGrace)
+  if (found === undefined) return end
+  return found.happened ? describeOutput(found.result) : { outcome, result: `The call ${why}, and it took no effect` }
 }
 
 async function validate(tool: Tool, input: unknown): Promise<Awaited<ReturnType<Tool['validate']>>> {
@@ -74,9 +97,7 @@ async function run(tool: Tool, input: unknown, context: Parameters<Tool['run']>[
 }
 
 function isGenerator(value: unknown): value is AsyncGenerator<unknown, unknown, void> {
-  return (
-    typeof value === 'object' && value !== null && Symbol.asyncIterator in value && 'next' in value && 'return' in value
-  )
+  return hasMethod(value, Symbol.asyncIterator) && hasMethod(value, 'next') && hasMethod(value, 'return')
 }
 
 /** What a generator yields is progress, what it returns its output. An aborted one is asked to clean up. */
@@ -130,33 +151,21 @@ export function describeOutput(output: unknown): ToolCallEnd {
   }
 }
 
-function describeThrow(error: unknown, signal: AbortSignal, timeout: number): ToolCallEnd {
-  if (!signal.aborted) return { outcome: 'error', result: toErrorContent(error), error }
-  return isTimeout(signal)
-    ? { outcome: 'timeout', result: `The call was stopped because it took longer than ${timeout} ms`, error }
-    : { outcome: 'cancelled', result: 'The call was cancelled while it ran', error }
-}
-
-interface ReconcileOptions {
-  readonly clock: Clock
-  readonly deadline: number
-  readonly timedOut: boolean
-  readonly timeout: number
-}
-
-/** Asks the tool whether a call that could not be stopped has happened; without an answer its outcome is unknown. */
-async function reconcile(tool: Tool, call: ToolCall, input: unknown, options: ReconcileOptions): Promise<ToolCallEnd> {
-  const { clock, deadline, timedOut, timeout } = options
-  const found = await askTool(tool, call, input, clock, deadline)
-  if (found?.happened === true) return describeOutput(found.result)
-  const why = timedOut ? `did not end within ${timeout} ms` : 'was cancelled'
-  if (found?.happened === false) {
-    return { outcome: timedOut ? 'timeout' : 'cancelled', result: `The call ${why}, and it took no effect` }
-  }
+/** How a call ended that neither came to its end nor stopped when it was told to. */
+function deafEnd(why: string): ToolCallEnd {
   return {
     outcome: 'unknown',
     result: `The call ${why} and could not be stopped: it is unknown whether it took effect`,
   }
+}
+
+/** How a call ended that threw: as the tool itself says, else by what stopped it. */
+function describeThrow(error: unknown, outcome: 'timeout' | 'cancelled' | 'error', why: string): ToolCallEnd {
+  const isUnknown = error instanceof ToolError && error.outcome === 'unknown'
+  if (isUnknown || outcome === 'error') {
+    return { outcome: isUnknown ? 'unknown' : outcome, result: toErrorContent(error), error }
+  }
+  return { outcome, result: `The call ${why}`, error }
 }
 
 /** Asks `reconcile`, where there is one, for an answer within `deadline` milliseconds. */
@@ -171,18 +180,15 @@ export async function askTool(
   if (ask === undefined) return undefined
   const controller = new AbortController()
   const { idempotencyKey, toolUseId } = call
-  let cancel = (): void => {}
-  const late = new Promise<undefined>((resolve) => {
-    cancel = clock.setTimer(() => resolve(undefined), deadline)
-  })
+  const limit = timeLimit(clock, deadline)
   try {
     const asked = Promise.resolve(ask(input, { idempotencyKey, toolUseId, signal: controller.signal }))
     asked.catch(() => {})
-    return readReconciliation(await Promise.race([asked, late]))
+    return readReconciliation(await Promise.race([asked, limit.over]))
   } catch {
     return undefined
   } finally {
-    cancel()
+    limit.cancel()
     controller.abort()
   }
 }

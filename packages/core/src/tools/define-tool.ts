@@ -80,14 +80,20 @@ export interface Tool {
     | undefined
 }
 
-/** Thrown by a tool to say, in its own content, what the model should see as the error result. */
+/**
+ * Thrown by a tool to say, in its own content, what the model should see as the error result; and, with `outcome:
+ * 'unknown'`, that nobody can tell whether the call took effect: `reconcile`, where there is one, is then asked.
+ */
 export class ToolError extends Error {
   override readonly name: string = 'ToolError'
   readonly content: ToolResultContent
+  /** Default: `error`. */
+  readonly outcome: 'error' | 'unknown'
 
-  constructor(content: ToolResultContent, options?: ErrorOptions) {
+  constructor(content: ToolResultContent, options?: ErrorOptions & { readonly outcome?: 'error' | 'unknown' }) {
     super(typeof content === 'string' ? content : 'The tool failed', options)
     this.content = content
+    this.outcome = options?.outcome ?? 'error'
   }
 }
 

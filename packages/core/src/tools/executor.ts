@@ -124,10 +124,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return runOnion(layers, first, {
       clock,
       grace: limits.middlewareGrace,
-      bothSides: false,
+      // An approval may take its time, but not that of an interrupted run.
+      patience: signal,
       report,
       accept: isToolCallEnd,
-      core: (changed) => callTool(tool, changed, { clock, timeout, abortGrace, interruptGrace, runId, turn }),
+      core: (changed) => callTool(tool, changed, { clock, timeout, abortGrace, interruptGrace, runId, turn, report }),
     }).finally(() => {
       ended = true
     })

@@ -1,5 +1,7 @@
 import { MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
+import { hasMethod, isObject } from '../objects.ts'
+import { refuse } from '../options/check.ts'
 
 /** One thing that is wrong with an input, and where. */
 export interface InputIssue {
@@ -47,18 +49,16 @@ export interface CompiledSchema {
 
 function isStandard(schema: unknown): schema is StandardToolSchema {
   // arktype's schemas are functions.
-  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false
-  if (!('~standard' in schema)) return false
-  return isRecord(schema['~standard']) && typeof schema['~standard']['validate'] === 'function'
+  return isObject(schema) && hasMethod(Reflect.get(schema, '~standard'), 'validate')
 }
 
 function standardJsonSchema(schema: StandardToolSchema, path: string): Record<string, unknown> {
   const convert: unknown = schema['~standard'].jsonSchema?.input
   if (typeof convert !== 'function') {
-    throw new MillraceError(
+    refuse(
+      path,
+      "gives no JSON Schema: zod >= 4.2, arktype >= 2.1.28 and valibot's toStandardJsonSchema do",
       'invalid_schema',
-      `${path} gives no JSON Schema: zod >= 4.2, arktype >= 2.1.28 and valibot's toStandardJsonSchema do`,
-      { path },
     )
   }
   try {
@@ -81,17 +81,17 @@ export function compileSchema(schema: unknown, path: string): CompiledSchema {
   if (isRecord(schema) && isRecord(schema['jsonSchema'])) {
     const validate = schema['validate']
     if (validate !== undefined && typeof validate !== 'function') {
-      throw new MillraceError('invalid_schema', `${path}.validate must be a function`, { path: `${path}.validate` })
+      refuse(`${path}.validate`, 'must be a function', 'invalid_schema')
     }
     const jsonSchema = objectSchema(schema['jsonSchema'], `${path}.jsonSchema`)
     return { jsonSchema, validate: validate === undefined ? objectOnly : (value) => readResult(validate(value)) }
   }
-  throw new MillraceError('invalid_schema', `${path} must be a Standard Schema or { jsonSchema, validate? }`, { path })
+  refuse(path, 'must be a Standard Schema or { jsonSchema, validate? }', 'invalid_schema')
 }
 
 function objectSchema(schema: Readonly<Record<string, unknown>>, path: string): Readonly<Record<string, unknown>> {
   if (schema['type'] !== 'object') {
-    throw new MillraceError('invalid_schema', `${path} must describe an object: its "type" must be "object"`, { path })
+    refuse(path, 'must describe an object: its "type" must be "object"', 'invalid_schema')
   }
   const { $schema: _dialect, ...rest } = schema
   return rest

@@ -45,11 +45,11 @@ interface EarlyCall {
   discard(): void
 }
 
+export const notJson = 'The input was no JSON object. Call the tool again'
+
 /** What the model is told of a call that cannot run: there is no such tool, or its input was no JSON. */
 function unusable(call: ToolUseBlock, tool: Tool | undefined): string {
-  return tool === undefined
-    ? `There is no tool named "${call.name}"`
-    : 'The input was no JSON object. Call the tool again'
+  return tool === undefined ? `There is no tool named "${call.name}"` : notJson
 }
 
 // oxlint-disable-next-line max-lines-per-function -- short functions over the calls of one turn

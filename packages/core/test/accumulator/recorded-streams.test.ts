@@ -51,7 +51,7 @@ function accumulate(pieces: Iterable<Uint8Array>): AssistantMessage | undefined 
   const parser = createSseParser()
   const accumulator = createAccumulator()
   for (const piece of pieces) {
-    for (const { data } of parser.push(piece)) accumulator.add(JSON.parse(data))
+    for (const data of parser.push(piece)) accumulator.add(JSON.parse(data))
   }
   expect(accumulator.whole).toBe(true)
   return accumulator.message()

@@ -13,6 +13,7 @@ import {
   type RunInput,
   type RunResult,
   type ToolProgress,
+  type ToolOutcome,
   type ToolResultContent,
 } from '../../src/index.ts'
 import { chatLoopPreset } from '../../src/presets.ts'
@@ -235,7 +236,7 @@ describe('callbacks', () => {
       [name: string, input: unknown, message: string | undefined, progress: ToolProgress, meta: CallbackMeta]
     >()
     expectTypeOf<Args<'onToolResult'>>().toEqualTypeOf<
-      [name: string, input: unknown, result: ToolResultContent, meta: CallbackMeta]
+      [name: string, input: unknown, result: ToolResultContent, meta: CallbackMeta & { readonly outcome: ToolOutcome }]
     >()
     expectTypeOf<Args<'onRetract'>>().toEqualTypeOf<
       [retraction: { readonly turn: number; readonly text: string }, meta: CallbackMeta]

@@ -108,7 +108,13 @@ const ofAgent: readonly Offence[] = [
     /"look_up", which another tool has/,
   ],
   ['middleware that is no list', { ...valid, use: {} }, 'invalid_option', 'use', /array of middleware/],
-  ['middleware that is no object', { ...valid, use: [() => {}] }, 'invalid_option', 'use[0]', /must be an object/],
+  [
+    'middleware that is no object',
+    { ...valid, use: [() => {}] },
+    'invalid_option',
+    'use[0]',
+    /must be a middleware, with run/,
+  ],
   [
     'middleware without a name',
     { ...valid, use: [{ run() {} }] },
@@ -119,9 +125,9 @@ const ofAgent: readonly Offence[] = [
   [
     'middleware of an unknown kind',
     { ...valid, use: [{ name: 'x', turns() {} }] },
-    'unknown_option',
-    'use[0].turns',
-    /known here are name, run, turn, tool/,
+    'invalid_option',
+    'use[0]',
+    /with run\(\), turn\(\), tool\(\)/,
   ],
   ...['run', 'turn', 'tool'].map((around): Offence => [
     `middleware whose ${around} is no function`,

@@ -112,8 +112,8 @@ describe('each callback arrives with its arguments', () => {
     ])
     // The input comes with the result.
     expect(named(calls, 'onToolResult').toSorted(([a], [b]) => (String(a) < String(b) ? 1 : -1))).toEqual([
-      ['look_up', { order: '17' }, '{"found":true}', one],
-      ['broken', { order: '18' }, 'out of order', two],
+      ['look_up', { order: '17' }, '{"found":true}', { ...one, outcome: 'ok' }],
+      ['broken', { order: '18' }, 'out of order', { ...two, outcome: 'error' }],
     ])
     expect(named(calls, 'onEvent').map(([event]) => event)).toEqual(events)
     expect(named(calls, 'onRetract')).toEqual([])

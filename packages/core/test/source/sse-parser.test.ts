@@ -1,16 +1,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSseParser, type SseFrame } from '../../src/source/sse-parser.ts'
+import { createSseParser } from '../../src/source/sse-parser.ts'
 
 const encoder = new TextEncoder()
 
 /** The frames of a stream that arrives in these pieces. */
-function parse(...pieces: readonly Uint8Array[]): SseFrame[] {
+function parse(...pieces: readonly Uint8Array[]): string[] {
   const parser = createSseParser()
   return pieces.flatMap((piece) => [...parser.push(piece)])
 }
 
-function parseText(...pieces: readonly string[]): SseFrame[] {
+function parseText(...pieces: readonly string[]): string[] {
   return parse(...pieces.map((piece) => encoder.encode(piece)))
 }
 
@@ -22,29 +22,20 @@ function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
 
 const stream =
   ': a comment\nevent: first\ndata: {"a":"é€😀"}\n\nid: 7\nretry: 100\ndata: one\ndata: two\n\ndata\n\n:\n\nevent: none\n\ndata:x\n\n'
-const frames: readonly SseFrame[] = [
-  { event: 'first', data: '{"a":"é€😀"}' },
-  { event: '', data: 'one\ntwo' },
-  { event: '', data: '' },
-  { event: '', data: 'x' },
-]
+const frames: readonly string[] = ['{"a":"é€😀"}', 'one\ntwo', '', 'x']
 
 describe('what a stream holds', () => {
-  it('is frames with their event and data; comments, ids, retries and frames without data are passed over', () => {
+  it('is the data of its events; their names, comments, ids, retries and frames without data are passed over', () => {
     expect(parseText(stream)).toEqual(frames)
   })
 
   it('strips one space after the colon and no more', () => {
-    expect(parseText('data:  x\ndata: y \ndata:z\n\n')).toEqual([{ event: '', data: ' x\ny \nz' }])
-  })
-
-  it('does not carry an event name over to the next frame', () => {
-    expect(parseText('event: a\n\ndata: x\n\n')).toEqual([{ event: '', data: 'x' }])
+    expect(parseText('data:  x\ndata: y \ndata:z\n\n')).toEqual([' x\ny \nz'])
   })
 
   it('is not half a frame: one without its final blank line is never given', () => {
-    expect(parseText('data: x\n\ndata: y\n')).toEqual([{ event: '', data: 'x' }])
-    expect(parseText('data: x\n\ndata: y')).toEqual([{ event: '', data: 'x' }])
+    expect(parseText('data: x\n\ndata: y\n')).toEqual(['x'])
+    expect(parseText('data: x\n\ndata: y')).toEqual(['x'])
   })
 
   it('may begin with a byte order mark', () => {
@@ -61,7 +52,7 @@ describe.each([
   ['CR', '\r'],
 ])('lines that end with %s', (_name, ending) => {
   const bytes = encoder.encode(`${stream.replaceAll('\n', ending)}data: end${ending}${ending}${ending}`)
-  const expected = [...frames, { event: '', data: 'end' }]
+  const expected = [...frames, 'end']
 
   it('are the same frames, cut at any one byte', () => {
     for (let place = 0; place <= bytes.length; place++) {
@@ -102,7 +93,7 @@ it('gives any data, in any lines, cut anywhere', () => {
             places.filter((place) => place < bytes.length),
           ),
         )
-        expect(parsed).toEqual(given.map(({ event, data }) => ({ event, data: data.join('\n') })))
+        expect(parsed).toEqual(given.map(({ data }) => data.join('\n')))
       },
     ),
     { numRuns: 500 },
@@ -132,12 +123,12 @@ describe('what no event stream holds', () => {
     const bytes = encoder.encode('data: x\n\nnonsense\ndata: y\n\n')
     for (let place = 0; place <= bytes.length; place++) {
       const parser = createSseParser()
-      const given: SseFrame[] = []
+      const given: string[] = []
       const failed = error(() => {
         for (const piece of cut(bytes, [place])) for (const frame of parser.push(piece)) given.push(frame)
       })
       expect(failed).toMatchObject({ code: 'garbage' })
-      expect(given).toEqual([{ event: '', data: 'x' }])
+      expect(given).toEqual(['x'])
     }
   })
 
@@ -146,7 +137,7 @@ describe('what no event stream holds', () => {
     const parser = createSseParser()
     expect([...parser.push(encoder.encode('data: '))]).toEqual([])
     for (let count = 0; count < 63; count++) expect([...parser.push(mebibyte)]).toEqual([])
-    expect([...parser.push(encoder.encode('\n\n'))].map(({ data }) => data.length)).toEqual([63 * 1024 * 1024])
+    expect([...parser.push(encoder.encode('\n\n'))].map((data) => data.length)).toEqual([63 * 1024 * 1024])
 
     const overflow = error(() => {
       for (let count = 0; count < 65; count++) expect([...parser.push(mebibyte)]).toEqual([])

@@ -35,9 +35,7 @@ describe('a tool whose time is up', () => {
     clock.advance(30_000)
     const { events, told, result } = await run
     expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'timeout', durationMs: 30_000 }])
-    expect(told).toMatchObject([
-      { is_error: true, content: 'The call was stopped because it took longer than 30000 ms' },
-    ])
+    expect(told).toMatchObject([{ is_error: true, content: 'The call took longer than 30000 ms' }])
     expect(result.outcome).toBe('completed')
     expect(clock.pending()).toBe(0)
   })
