@@ -113,9 +113,10 @@ export function completedResult(
 }
 
 /** The legacy loop ended by a throw: cancelled by its caller, or failed. */
-export function thrownResult({ error: _, ...result }: RunResult, message: string, cause: unknown): RunResult {
-  if (cause instanceof Error && /Abort/.test(cause.name)) return { ...result, outcome: 'interrupted' }
-  return { ...result, outcome: 'failed', error: new MillraceError('legacy_failed', message, { cause }) }
+export function thrownResult(result: RunResult, message: string, cause: unknown): RunResult {
+  const { error: _, ...rest } = result
+  if (cause instanceof Error && /Abort/.test(cause.name)) return { ...rest, outcome: 'interrupted' }
+  return { ...rest, outcome: 'failed', error: new MillraceError('legacy_failed', message, { cause }) }
 }
 
 export function failedResult(runId: string, error: MillraceError): RunResult {

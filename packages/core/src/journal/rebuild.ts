@@ -1,13 +1,13 @@
 import { type AccumulatedBlock, addUsage } from '../accumulator.ts'
-import type { AgentEvent, EventBody, Fallback, ToolFinished, ToolStarted, TurnFinished } from '../events.ts'
+import type { AgentEvent, Fallback, ToolFinished, ToolStarted, TurnFinished } from '../events.ts'
 import { assistantMessage, toolResult, userMessage } from '../history.ts'
-import { type ContentBlock, isRecord, isToolUse } from '../messages.ts'
-import { notJson } from '../tools/tool-runner.ts'
+import { type ContentBlock, isToolUse } from '../messages.ts'
 import type { RunDecision } from '../ports/flag-client.ts'
 import type { RunRecord, RunStore } from '../ports/run-store.ts'
 import type { PendingTurn, RebuiltRun } from '../rebuilt-run.ts'
 import { initialState } from '../run-state.ts'
 import type { ShownBlock } from '../turn-view.ts'
+import { type CallEnd, owedEnds } from './owed-ends.ts'
 
 /** The events of a run that are stored now; `tail` says how many there are. */
 export async function readStored(store: RunStore, runId: string, tail: number): Promise<readonly AgentEvent[]> {
@@ -26,7 +26,7 @@ export async function readStored(store: RunStore, runId: string, tail: number): 
 /** A run as it is stored, and what its process died before it could say. */
 export interface StoredRun extends RebuiltRun {
   /** The ends of calls that nobody will run: started early for an attempt that is lost, or given no JSON as input. */
-  readonly owed: readonly EventBody[]
+  readonly owed: readonly CallEnd[]
 }
 
 /**
@@ -107,44 +107,10 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   // A continued turn has said all there is; any other may still have calls to answer.
   if (rung === 'continue') leadOn()
   const calls = (last?.content ?? []).filter(isToolUse)
-  const lost = [...started.values()].filter(
-    ({ toolUseId: id }) => !settled.has(id) && !discarded.has(id) && !calls.some((call) => call.id === id),
-  )
-  const unreadable = calls.filter(({ id }) => !settled.has(id) && !isJsonObject(inputs.get(id)))
-  const owed = [
-    ...lost.map(({ toolUseId, name, input, turn }) =>
-      toolEnd({ toolUseId, name, input, turn }, 'discarded', 'The attempt that asked for this call was lost'),
-    ),
-    ...unreadable.map(({ id: toolUseId, name, input }) =>
-      toolEnd({ toolUseId, name, input, turn: state.turn }, 'error', notJson),
-    ),
-  ]
+  const owed = owedEnds({ started, settled, discarded, calls, inputs, turn: state.turn })
   for (const end of owed) if (end.outcome === 'error') settled.set(end.toolUseId, end)
-  const pending =
-    last === undefined
-      ? undefined
-      : { ...pick(last), salvaged: rung === 'salvage', settled, started: new Set(started.keys()) }
+  const pending = last && { ...pick(last), salvaged: rung === 'salvage', settled, started: new Set(started.keys()) }
   return { state, tail, decision, pending, owed }
-}
-
-type CallEnd = Omit<ToolFinished, 'seq' | 'runId' | 'at'>
-
-function toolEnd(
-  call: Pick<CallEnd, 'toolUseId' | 'name' | 'input' | 'turn'>,
-  outcome: 'discarded' | 'error',
-  result: string,
-): CallEnd {
-  return { type: 'tool.finished', ...call, result, outcome, durationMs: 0 }
-}
-
-/** Whether a call's raw JSON, as it was shown, is one that a tool can be given. Not shown, it came parsed. */
-function isJsonObject(json: string | undefined): boolean {
-  if (json === undefined) return true
-  try {
-    return isRecord(JSON.parse(json))
-  } catch {
-    return false
-  }
 }
 
 function pick({ stopReason, attempt, content }: TurnFinished): Pick<PendingTurn, 'stopReason' | 'attempt' | 'content'> {

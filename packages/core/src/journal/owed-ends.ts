@@ -1,0 +1,50 @@
+import type { ToolFinished, ToolStarted } from '../events.ts'
+import { isRecord, type ToolUseBlock } from '../messages.ts'
+import { notJson } from '../tools/tool-runner.ts'
+
+/** A call's end, before the run has numbered and dated it. */
+export type CallEnd = Omit<ToolFinished, 'seq' | 'runId' | 'at'>
+
+export interface StoredCalls {
+  readonly started: ReadonlyMap<string, ToolStarted>
+  readonly settled: ReadonlyMap<string, unknown>
+  readonly discarded: ReadonlySet<string>
+  /** Those of the last turn that is part of history. */
+  readonly calls: readonly ToolUseBlock[]
+  /** Of these, the raw JSON that was shown. */
+  readonly inputs: ReadonlyMap<string, string>
+  readonly turn: number
+}
+
+/** The ends that a process died before it could tell, of calls that no other will run. */
+export function owedEnds({ started, settled, discarded, calls, inputs, turn }: StoredCalls): CallEnd[] {
+  const ids = new Set(calls.map(({ id }) => id))
+  const lost = [...started.values()].filter(
+    ({ toolUseId: id }) => !settled.has(id) && !discarded.has(id) && !ids.has(id),
+  )
+  const unreadable = calls.filter(({ id }) => !settled.has(id) && !isJsonObject(inputs.get(id)))
+  return [
+    ...lost.map(({ toolUseId, name, input, turn: ofTurn }) =>
+      callEnd({ toolUseId, name, input, turn: ofTurn }, 'discarded', 'The attempt that asked for this call was lost'),
+    ),
+    ...unreadable.map(({ id: toolUseId, name, input }) => callEnd({ toolUseId, name, input, turn }, 'error', notJson)),
+  ]
+}
+
+function callEnd(
+  call: Pick<CallEnd, 'toolUseId' | 'name' | 'input' | 'turn'>,
+  outcome: 'discarded' | 'error',
+  result: string,
+): CallEnd {
+  return { type: 'tool.finished', ...call, result, outcome, durationMs: 0 }
+}
+
+/** Whether a call's raw JSON, as it was shown, is one that a tool can be given. Where none was, it came parsed. */
+function isJsonObject(json: string | undefined): boolean {
+  if (json === undefined) return true
+  try {
+    return isRecord(JSON.parse(json))
+  } catch {
+    return false
+  }
+}
