@@ -74,13 +74,18 @@ function inventInput(schema: unknown, said: string): { [field: string]: unknown 
   if (!isObject(schema) || !isObject(schema.properties)) return input
   const required = Array.isArray(schema.required) ? schema.required.filter(isString) : []
   for (const name of required) input[name] = inventValue(schema.properties[name], said)
+  if (required.length > 0) return input
+  // What need not be said is said where the user has named something.
+  const [first] = Object.entries(schema.properties).filter(([, value]) => isObject(value) && value.type === 'string')
+  const named = namedIn(said)
+  if (first !== undefined && named !== undefined) input[first[0]] = named
   return input
 }
 
 function inventValue(schema: unknown, said: string): unknown {
   if (!isObject(schema)) return said
   if ('default' in schema) return schema.default
-  if (Array.isArray(schema.enum)) return schema.enum[0]
+  if (Array.isArray(schema.enum)) return schema.enum.find((value) => said.includes(String(value))) ?? schema.enum[0]
   const number = /-?\d+(?:\.\d+)?/.exec(said)?.[0]
   switch (schema.type) {
     case 'integer':
@@ -94,8 +99,16 @@ function inventValue(schema: unknown, said: string): unknown {
     case 'object':
       return inventInput(schema, said)
     default:
-      return /["'`](.+?)["'`]|(\S*[/.]\S+)/.exec(said)?.slice(1).find(isString) ?? said
+      return namedIn(said) ?? said.trim().replace(/[?!.]+$/, '')
   }
+}
+
+/** What is quoted, else what looks like a path, else what looks like an id, without the sentence's end. */
+function namedIn(said: string): string | undefined {
+  const quoted = /["`](.+?)["`]|(?<!\p{L})'(.+?)'(?!\p{L})/u.exec(said)?.slice(1).find(isString)
+  if (quoted !== undefined) return quoted
+  const words = said.split(/\s+/).map((word) => word.replaceAll(/^[(]+|[?!.,;:)]+$/g, ''))
+  return words.find((word) => /.[/.]|[/.]\w/.test(word)) ?? words.find((word) => /\d/.test(word))
 }
 
 function smallTalk(conversation: Conversation): string {

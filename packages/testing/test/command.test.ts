@@ -71,7 +71,7 @@ describe('millrace-claude', () => {
         },
       ]
       const call = await (await say(url, 'Which files are in ./src?', { tools })).json()
-      expect(call.content.at(-1)).toMatchObject({ type: 'tool_use', name: 'list_files', input: { path: './src?' } })
+      expect(call.content.at(-1)).toMatchObject({ type: 'tool_use', name: 'list_files', input: { path: './src' } })
       const messages = [
         { role: 'user', content: 'Which files are in ./src?' },
         { role: 'assistant', content: call.content },

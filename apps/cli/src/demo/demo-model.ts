@@ -5,10 +5,11 @@ import type { Survey } from '../folder/survey.ts'
 /** What the user of the demo asks, in each of its runs. */
 export const question: string = 'How large is the source in this folder? Leave a note of it in the journal.'
 
-type Found = Pick<Survey, 'bytes' | 'compressed' | 'files' | 'largest' | 'lines'>
+type Found = Pick<Survey, 'bytes' | 'compressed' | 'files' | 'largest' | 'lines' | 'more'>
 
 const survey = z.object({
   files: z.number(),
+  more: z.boolean(),
   lines: z.number(),
   bytes: z.number(),
   compressed: z.number(),
@@ -45,11 +46,12 @@ function noteTurn(files: number, lines: number): Turn {
 }
 
 /** The text that the model gives for what a survey found. */
-function finalWording({ files, lines, bytes, compressed, largest }: Found): string {
+function finalWording({ files, more, lines, bytes, compressed, largest }: Found): string {
   const share = Math.round((100 * compressed) / Math.max(1, bytes))
   const names = largest.map(({ path, lines }) => `${path} (${lines} lines)`).join(', ')
   return [
-    `There are ${files} files with ${lines} lines in all, that is ${bytes} bytes.`,
+    // The survey stops at its limit, and says so.
+    `${more ? `I counted the first ${files} files: they have` : `There are ${files} files with`} ${lines} lines in all, that is ${bytes} bytes.`,
     `Compressed, ${share} % of them are left, which is usual for source code.`,
     `The largest are ${names}.`,
     'The note is in the journal, once.',
