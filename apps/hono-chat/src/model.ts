@@ -8,4 +8,4 @@ export async function connectModel(): Promise<Anthropic> {
   return new Anthropic({ apiKey: 'none', baseURL: claude.url })
 }
 
-export const model: string = process.env['MODEL'] ?? 'claude-sonnet-5'
+export const model: string = process.env['MODEL'] ?? 'claude-sonnet-5-5'

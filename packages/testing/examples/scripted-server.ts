@@ -12,7 +12,7 @@ const claude = await startClaude({
 
 const client = new Anthropic({ apiKey: 'any', baseURL: claude.url, maxRetries: 0 })
 const request = {
-  model: 'claude-opus-5-5',
+  model: 'claude-sonnet-5-5',
   max_tokens: 1024,
   messages: [{ role: 'user' as const, content: 'Where is order A-17?' }],
 }
