@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { runCommand } from './bin/command.ts'
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+process.exitCode = await runCommand(process.argv.slice(2), {
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`millrace-parity: ${line}\n`),
+  isTerminal: { out: process.stdout.isTTY, err: process.stderr.isTTY },
+  status: (text) => process.stderr.write(`\r\u001B[K${text}`),
+  env: process.env,
+  now: Date.now,
+  onSignal(listener) {
+    for (const signal of signals) process.on(signal, listener)
+    return () => {
+      for (const signal of signals) process.off(signal, listener)
+    }
+  },
+  sharesKeyboard: process.stdin.isTTY,
+})

@@ -1,0 +1,162 @@
+import { parseArgs } from 'node:util'
+import { isParityError } from '../errors.ts'
+import { isVariantName, type VariantName, variantNames } from '../replay/variant.ts'
+import { printBaseline } from './baseline.ts'
+import { compare } from './compare.ts'
+import { type CommandHost, UsageError } from './host.ts'
+import { record } from './record.ts'
+
+const usage = `usage: millrace-parity <command>
+
+  record --out FOLDER [options] -- COMMAND [ARGUMENTS]
+      runs COMMAND with ANTHROPIC_BASE_URL set to a proxy that records every run of its agent loop
+      --redact PATH       a field that is replaced before it is stored, such as 'messages.*.content.*.text'; repeatable
+      --redact-env NAME   a variable whose value is replaced wherever it stands; repeatable
+      --upstream URL      where requests go on to; default: ANTHROPIC_BASE_URL, else https://api.anthropic.com
+      --max-body BYTES    of one request or answer; default: 33554432
+
+  compare PATH... [--json] [--variant NAME] [--seed NUMBER]
+      replays cassettes, or folders of them, as streams through Millrace and shows every difference
+      --variant NAME      ${variantNames.join(', ')}; repeatable; default: all
+
+  baseline PATH... [--json] [--out FILE]
+      success, latency and tokens of the recorded loop, for the gates of a rollout
+
+exit codes of compare and baseline: 0 equal, 1 differences, 2 wrong arguments or a cassette that cannot be read;
+of record: that of COMMAND; 1 where it succeeds and something was not recorded; 2 where recording could not begin`
+
+const usageProblems: ReadonlySet<string> = new Set(['invalid_option', 'read_failed', 'write_failed', 'listen_failed'])
+
+/** Runs `millrace-parity`, and gives its exit code. */
+export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
+  const [command, ...rest] = args
+  try {
+    switch (command) {
+      case 'record':
+        return await runRecord(rest, host)
+      case 'compare':
+        return await runCompare(rest, host)
+      case 'baseline':
+        return await runBaseline(rest, host)
+      case 'help':
+      case '--help':
+      case '-h':
+        host.out(usage)
+        return 0
+      case undefined:
+        throw new UsageError('a command is missing')
+      default:
+        throw new UsageError(`there is no command "${command}"`)
+    }
+  } catch (error) {
+    if (error instanceof UsageError) {
+      host.err(`${error.message}\n\n${usage}`)
+      return 2
+    }
+    if (isParityError(error)) {
+      host.err(error.message)
+      return usageProblems.has(error.code) ? 2 : 1
+    }
+    if (typeof error === 'string' && error.startsWith('SIG')) {
+      host.err(`ended by ${error}`)
+      return error === 'SIGINT' ? 130 : 143
+    }
+    throw error
+  }
+}
+
+async function runRecord(args: readonly string[], host: CommandHost): Promise<number> {
+  const at = args.indexOf('--')
+  const own = at === -1 ? args : args.slice(0, at)
+  const { values, positionals } = read(own, {
+    out: { type: 'string' },
+    redact: { type: 'string', multiple: true },
+    'redact-env': { type: 'string', multiple: true },
+    upstream: { type: 'string' },
+    'max-body': { type: 'string' },
+    help: { type: 'boolean' },
+  })
+  if (values['help'] === true) return showUsage(host)
+  const folder = text(values['out'])
+  if (positionals.length > 0) throw new UsageError('the command stands behind --')
+  if (folder === undefined) throw new UsageError('record needs --out FOLDER')
+  return record(
+    {
+      folder,
+      command: at === -1 ? [] : args.slice(at + 1),
+      redact: texts(values['redact']),
+      secretVariables: texts(values['redact-env']),
+      upstream: text(values['upstream']),
+      maxBodyBytes: count(values['max-body'], '--max-body'),
+    },
+    host,
+  )
+}
+
+async function runCompare(args: readonly string[], host: CommandHost): Promise<number> {
+  const { values, positionals } = read(args, {
+    json: { type: 'boolean' },
+    variant: { type: 'string', multiple: true },
+    seed: { type: 'string' },
+    help: { type: 'boolean' },
+  })
+  if (values['help'] === true) return showUsage(host)
+  if (positionals.length === 0) throw new UsageError('compare needs a cassette, or a folder of them')
+  const names = texts(values['variant'])
+  const variants = names.flatMap((name): VariantName[] => (isVariantName(name) ? [name] : []))
+  if (variants.length < names.length) throw new UsageError(`--variant must be one of ${variantNames.join(', ')}`)
+  return compare(
+    {
+      paths: positionals,
+      json: values['json'] === true,
+      variants: variants.length === 0 ? undefined : variants,
+      seed: count(values['seed'], '--seed'),
+    },
+    host,
+  )
+}
+
+async function runBaseline(args: readonly string[], host: CommandHost): Promise<number> {
+  const { values, positionals } = read(args, {
+    json: { type: 'boolean' },
+    out: { type: 'string' },
+    help: { type: 'boolean' },
+  })
+  if (values['help'] === true) return showUsage(host)
+  if (positionals.length === 0) throw new UsageError('baseline needs a cassette, or a folder of them')
+  return printBaseline({ paths: positionals, json: values['json'] === true, out: text(values['out']) }, host)
+}
+
+function showUsage(host: CommandHost): number {
+  host.out(usage)
+  return 0
+}
+
+type OptionTypes = Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>
+
+interface ReadArguments {
+  readonly values: Readonly<Record<string, unknown>>
+  readonly positionals: readonly string[]
+}
+
+function read(args: readonly string[], options: OptionTypes): ReadArguments {
+  try {
+    return parseArgs({ args: [...args], allowPositionals: true, options })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'the arguments cannot be understood')
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+function count(value: unknown, option: string): number | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) throw new UsageError(`${option} must be a whole number`)
+  return Number(value)
+}

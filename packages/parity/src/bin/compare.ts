@@ -1,0 +1,84 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { type CassetteReport, compareCassette, type CompareOptions } from '../compare/compare-cassette.ts'
+import { formatReport } from '../compare/format-report.ts'
+import { isParityError } from '../errors.ts'
+import { type CassetteFile, findCassettes, readCassetteFile } from '../node/cassette-folder.ts'
+import { replayServer } from '../node/replay-server.ts'
+import type { CommandHost } from './host.ts'
+import { createProgress } from './progress.ts'
+
+export interface CompareArguments {
+  readonly paths: readonly string[]
+  readonly json: boolean
+  readonly variants: CompareOptions['variants']
+  readonly seed: number | undefined
+}
+
+/** What was found about one file. */
+type FileReport =
+  | ({ readonly path: string; readonly status: 'compared' } & CassetteReport)
+  | { readonly path: string; readonly status: 'refused'; readonly message: string }
+
+/** Compares cassettes. Gives 0 where all are equal, 1 where one differs, 2 where one cannot be read. */
+export async function compare(given: CompareArguments, host: CommandHost): Promise<number> {
+  const { json, variants, seed } = given
+  const paths = await findCassettes(given.paths)
+  const progress = createProgress(host, paths.length, 'cassettes')
+  const reports: FileReport[] = []
+  const stop = new AbortController()
+  const release = host.onSignal((signal) => stop.abort(signal))
+  try {
+    for (const path of paths) {
+      // One after the other: a folder may hold more than memory does.
+      const report = await compareFile(await readCassetteFile(path), {
+        place: replayServer,
+        signal: stop.signal,
+        ...(variants !== undefined && { variants }),
+        ...(seed !== undefined && { seed }),
+      })
+      progress.clear()
+      if (!json) print(report, host)
+      reports.push(report)
+      progress.done()
+      // Lets a signal through.
+      await wait(0)
+    }
+  } finally {
+    progress.clear()
+    release()
+  }
+  return conclude(reports, json, host)
+}
+
+async function compareFile(file: CassetteFile, options: CompareOptions): Promise<FileReport> {
+  const { path } = file
+  if (file.status === 'refused') return { path, status: 'refused', message: file.error.message }
+  try {
+    return { path, status: 'compared', ...(await compareCassette(file.cassette, options)) }
+  } catch (error) {
+    if (isParityError(error, 'invalid_cassette')) return { path, status: 'refused', message: error.message }
+    throw error
+  }
+}
+
+function print(report: FileReport, host: CommandHost): void {
+  if (report.status === 'refused') {
+    host.err(`${report.path}: ${report.message}`)
+    return
+  }
+  for (const line of formatReport(report.path, report, { colours: host.isTerminal.out })) host.out(line)
+}
+
+function conclude(reports: readonly FileReport[], json: boolean, host: CommandHost): number {
+  const refused = reports.filter(({ status }) => status === 'refused').length
+  const equal = reports.filter((report) => report.status === 'compared' && report.equal).length
+  const different = reports.length - refused - equal
+  if (json) {
+    const summary = { cassettes: reports.length, equal, different, refused }
+    host.out(JSON.stringify({ format: 'millrace-parity', version: 1, summary, cassettes: reports }, undefined, 2))
+  } else {
+    host.out(`${reports.length} cassettes: ${equal} equal, ${different} different, ${refused} refused`)
+  }
+  if (refused > 0) return 2
+  return different > 0 ? 1 : 0
+}

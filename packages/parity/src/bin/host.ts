@@ -1,0 +1,19 @@
+/** What the command needs of its process. */
+export interface CommandHost {
+  readonly out: (line: string) => void
+  readonly err: (line: string) => void
+  /** Whether standard output, and standard error, are terminals. */
+  readonly isTerminal: { readonly out: boolean; readonly err: boolean }
+  /** Writes over the last line of a terminal; an empty text clears it. */
+  readonly status: (text: string) => void
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Calls back at each signal that asks the process to end, which then does not end it. Gives what undoes that. */
+  readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => () => void
+  /** Whether a signal of the keyboard reaches the command that is started as well. */
+  readonly sharesKeyboard: boolean
+}
+
+/** The arguments cannot be understood. */
+export class UsageError extends Error {}

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import type { ParityError } from '../errors.ts'
+import { cassetteFolder } from '../node/cassette-folder.ts'
+import { startRecordingProxy } from '../node/recording-proxy.ts'
+import { createRecorder, type Recorder } from '../record/recorder.ts'
+import { type CommandHost, UsageError } from './host.ts'
+
+export interface RecordArguments {
+  readonly folder: string
+  readonly command: readonly string[]
+  readonly redact: readonly string[]
+  /** Names of environment variables whose values are redacted wherever they stand. */
+  readonly secretVariables: readonly string[]
+  readonly upstream: string | undefined
+  readonly maxBodyBytes: number | undefined
+}
+
+/** A problem that repeats is told that often. */
+const toldAtMost = 5
+
+/** Runs a command with a recording proxy as its Claude. Gives the command's exit code, or 1 where nothing was recorded. */
+export async function record(given: RecordArguments, host: CommandHost): Promise<number> {
+  const { folder, command, redact, upstream, maxBodyBytes } = given
+  const [program, ...args] = command
+  if (program === undefined) throw new UsageError('record needs the command that runs your loop, behind --')
+  const told = new Map<string, number>()
+  const onProblem = ({ message }: ParityError): void => {
+    const count = (told.get(message) ?? 0) + 1
+    told.set(message, count)
+    if (count <= toldAtMost) host.err(message)
+    if (count === toldAtMost) host.err('(and so on: this is not told again)')
+  }
+  const sink = await cassetteFolder(folder)
+  const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
+  const recorder = createRecorder({ sink, redact, secrets: readSecrets(given, host), onProblem, ...limits })
+  const proxy = await startRecordingProxy({
+    upstream: upstream ?? host.env['ANTHROPIC_BASE_URL'] ?? 'https://api.anthropic.com',
+    recorder,
+    onProblem,
+    ...limits,
+  })
+  try {
+    host.err(`recording into ${folder}: ANTHROPIC_BASE_URL is ${proxy.url}`)
+    const end = await runCommand(program, args, environment(host, proxy.url), host)
+    if (end.error !== undefined) host.err(`the command could not be started: ${end.error}`)
+    else if (end.signal !== undefined) host.err(`the command was ended by ${end.signal}`)
+    else if (end.code !== 0) host.err(`the command ended with exit code ${end.code}`)
+    await proxy.close()
+    await recorder.close()
+    return conclude(end.code, recorder, folder, host)
+  } finally {
+    await proxy.close()
+    await recorder.close()
+  }
+}
+
+function conclude(code: number, { stats }: Recorder, folder: string, host: CommandHost): number {
+  const { runs, exchanges, lost } = stats
+  host.err(`recorded ${runs} runs in ${exchanges} requests into ${folder}${lost > 0 ? `; ${lost} were lost` : ''}`)
+  if (exchanges === 0) {
+    host.err('no request came by: does the loop take its base URL from ANTHROPIC_BASE_URL?')
+  }
+  if (code !== 0) return code
+  return exchanges === 0 || lost > 0 ? 1 : 0
+}
+
+function readSecrets({ secretVariables }: RecordArguments, { env }: CommandHost): string[] {
+  return secretVariables.map((name) => {
+    const value = env[name] ?? ''
+    if (value.length < 8) throw new UsageError(`--redact-env ${name}: the variable must hold at least 8 characters`)
+    return value
+  })
+}
+
+function environment({ env }: CommandHost, url: string): Record<string, string | undefined> {
+  // A client that goes through a proxy would ask that one for 127.0.0.1.
+  const direct = (list: string | undefined): string => [list, '127.0.0.1'].filter(Boolean).join(',')
+  return { ...env, ANTHROPIC_BASE_URL: url, NO_PROXY: direct(env['NO_PROXY']), no_proxy: direct(env['no_proxy']) }
+}
+
+interface CommandEnd {
+  readonly code: number
+  readonly signal?: string
+  readonly error?: string
+}
+
+async function runCommand(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+  host: CommandHost,
+): Promise<CommandEnd> {
+  const child = spawn(program, args, { stdio: 'inherit', env })
+  const release = host.onSignal((signal) => passOn(child, signal, host))
+  try {
+    return await new Promise<CommandEnd>((resolve) => {
+      child.on('error', (error) =>
+        resolve({ code: 127, error: 'code' in error ? String(error.code) : 'unknown error' }),
+      )
+      child.on('exit', (code, signal) => {
+        if (signal === null) resolve({ code: code ?? 1 })
+        else resolve({ code: 128 + constants.signals[signal], signal })
+      })
+    })
+  } finally {
+    release()
+  }
+}
+
+/** Ends the command as this one was asked to end; what was recorded is kept in any case. */
+function passOn(child: ChildProcess, signal: NodeJS.Signals, { sharesKeyboard }: CommandHost): void {
+  if (signal === 'SIGINT' && sharesKeyboard) return
+  child.kill(signal)
+}

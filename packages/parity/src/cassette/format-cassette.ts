@@ -1,0 +1,8 @@
+import type { Cassette } from './cassette.ts'
+
+/** The text of a cassette file: one exchange a line, so that a version control system shows what changed. */
+export function formatCassette({ exchanges, ...head }: Cassette): string {
+  const lines = exchanges.map((exchange) => `    ${JSON.stringify(exchange)}`)
+  const fields = Object.entries(head).map(([field, value]) => `  ${JSON.stringify(field)}: ${JSON.stringify(value)},`)
+  return `{\n${fields.join('\n')}\n  "exchanges": [\n${lines.join(',\n')}\n  ]\n}\n`
+}

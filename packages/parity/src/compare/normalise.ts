@@ -1,0 +1,111 @@
+import { isList, isRecord, type JsonObject } from '../json.ts'
+
+/** What is no difference between two loops, by name. Each is explained in the README. */
+export const normalisations = {
+  stream: 'the request asks for a stream, or does not',
+  cache_control: 'cache breakpoints stand elsewhere in the messages',
+  text_form: 'a text stands as a list of one text block',
+  null_fields: 'a field is null, or is not there',
+  empty_citations: 'a text has an empty list of citations, or none',
+  result_form: 'a tool result says is_error: false or has empty content, or says nothing',
+  result_order: 'tool results stand in another order than their calls',
+  blank_text: 'text that is blank, which the API refuses to take back, is left out of history',
+  trailing_thinking: 'thinking at the end of a message, which the API refuses likewise, is left out',
+  container: 'the id of a container is carried to the next request',
+  unrun_calls: 'calls of a turn that did not end in tool_use are answered as not run',
+  refused_turn: 'a refused answer is left out of history',
+} as const
+
+export type Normalisation = keyof typeof normalisations
+
+/** Counts what was evened out on one side. */
+export type Count = (name: Normalisation) => void
+
+/** Messages as both sides are compared: without what says nothing. */
+export function normaliseMessages(messages: readonly JsonObject[], count: Count): JsonObject[] {
+  let calls: readonly string[] = []
+  return messages.flatMap((message) => {
+    const { role, content, ...rest } = message
+    const blocks = blocksOf(content, count).map((block) => normaliseBlock(block, count))
+    if (role !== 'assistant') return [{ ...rest, role, content: inCallOrder(blocks, calls, count) }]
+    calls = blocks.flatMap(({ type, id }) => (type === 'tool_use' && typeof id === 'string' ? [id] : []))
+    const kept = withoutRefused(blocks, count)
+    return kept.length === 0 ? [] : [{ ...rest, role, content: kept }]
+  })
+}
+
+/** An answer as both sides are compared. Its blocks stay as they are, but for fields that say nothing. */
+export function normaliseAnswer(message: JsonObject, count: Count): JsonObject {
+  const { content, usage, ...rest } = message
+  return {
+    ...withoutNulls(rest, count),
+    usage: withoutNullsAtAll(usage, count),
+    content: isList(content) ? content.map((block) => (isRecord(block) ? evenFields(block, count) : block)) : content,
+  }
+}
+
+function blocksOf(content: unknown, count: Count): readonly JsonObject[] {
+  if (typeof content === 'string') {
+    count('text_form')
+    return [{ type: 'text', text: content }]
+  }
+  return isList(content) ? content.filter(isRecord) : []
+}
+
+function normaliseBlock(block: JsonObject, count: Count): JsonObject {
+  const even = evenFields(block, count)
+  if (even['type'] !== 'tool_result') return even
+  const { content, is_error: isError, ...rest } = even
+  const isEmpty = content === undefined || content === '' || (isList(content) && content.length === 0)
+  if (isError === false || (isEmpty && content !== undefined)) count('result_form')
+  return {
+    ...rest,
+    ...(isError === true && { is_error: true }),
+    ...(!isEmpty && { content: blocksOf(content, count).map((inner) => evenFields(inner, count)) }),
+  }
+}
+
+function evenFields(block: JsonObject, count: Count): JsonObject {
+  const { cache_control: breakpoint, ...rest } = block
+  if (breakpoint !== undefined && breakpoint !== null) count('cache_control')
+  const even = withoutNulls(rest, count)
+  const { citations, ...others } = even
+  if (!isList(citations) || citations.length > 0) return even
+  count('empty_citations')
+  return others
+}
+
+function withoutNulls(fields: JsonObject, count: Count): JsonObject {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => {
+      if (value === null) count('null_fields')
+      return value !== null
+    }),
+  )
+}
+
+/** Usage is counted in groups, of which any may be null. */
+function withoutNullsAtAll(value: unknown, count: Count): unknown {
+  if (!isRecord(value)) return value
+  const filled = Object.entries(withoutNulls(value, count))
+  return Object.fromEntries(filled.map(([key, field]) => [key, withoutNullsAtAll(field, count)]))
+}
+
+/** Results in the order of their calls; the API asks for nothing but that they stand first. */
+function inCallOrder(blocks: readonly JsonObject[], calls: readonly string[], count: Count): readonly JsonObject[] {
+  const results = blocks.filter(({ type }) => type === 'tool_result')
+  const place = ({ tool_use_id: id }: JsonObject): number => calls.indexOf(String(id))
+  const sorted = results.toSorted((one, other) => place(one) - place(other))
+  if (sorted.every((block, index) => block === results[index])) return blocks
+  count('result_order')
+  let next = 0
+  return blocks.map((block) => (block['type'] === 'tool_result' ? (sorted[next++] ?? block) : block))
+}
+
+function withoutRefused(blocks: readonly JsonObject[], count: Count): readonly JsonObject[] {
+  const said = blocks.filter(({ type, text }) => type !== 'text' || String(text).trim() !== '')
+  if (said.length < blocks.length) count('blank_text')
+  const end = said.findLastIndex(({ type }) => type !== 'thinking' && type !== 'redacted_thinking') + 1
+  if (end < said.length) count('trailing_thinking')
+  return said.slice(0, end)
+}

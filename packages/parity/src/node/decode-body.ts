@@ -1,0 +1,39 @@
+import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
+
+/** The content encodings that can be recorded; a client's `accept-encoding` is cut down to them. */
+export const knownEncodings: readonly string[] = ['gzip', 'deflate', 'br', 'identity']
+
+/**
+ * Undoes a content encoding, as far as the bytes go: an answer that was cut may be whole but for its end. Undefined
+ * where the encoding is not known, the bytes are none of it, or they become more than `limit`.
+ */
+export function decodeBody(bytes: Uint8Array, encoding: string | undefined, limit: number): Uint8Array | undefined {
+  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit }
+  try {
+    switch (encoding?.trim().toLowerCase() ?? '') {
+      case '':
+      case 'identity':
+        return bytes
+      case 'gzip':
+      case 'x-gzip':
+        return gunzipSync(bytes, options)
+      case 'deflate':
+        return inflateSync(bytes, options)
+      case 'br':
+        return brotliDecompressSync(bytes, {
+          finishFlush: constants.BROTLI_OPERATION_FLUSH,
+          maxOutputLength: limit,
+        })
+      default:
+        return undefined
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** What the upstream is told that the client takes. */
+export function acceptable(encodings: string | undefined): string {
+  const taken = (encodings ?? '').split(',').filter((part) => knownEncodings.includes(part.split(';')[0]?.trim() ?? ''))
+  return taken.length === 0 ? 'identity' : taken.map((part) => part.trim()).join(', ')
+}

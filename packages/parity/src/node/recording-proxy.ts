@@ -1,0 +1,163 @@
+import {
+  type ClientRequest,
+  createServer,
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as requestHttp,
+  type ServerResponse,
+} from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { ParityError } from '../errors.ts'
+import type { OpenExchange } from '../record/open-exchange.ts'
+import type { Recorder } from '../record/recorder.ts'
+import { isMessagesPath } from '../record/recording-fetch.ts'
+import { acceptable, decodeBody } from './decode-body.ts'
+import { closeServer, listenLocally } from './listen.ts'
+
+export interface RecordingProxyOptions {
+  /** Where requests go on to, such as `https://api.anthropic.com`. */
+  readonly upstream: string
+  readonly recorder: Recorder
+  /** Default: 0, any free port of 127.0.0.1. */
+  readonly port?: number
+  /** Bytes that a compressed answer may become. Default: 32 MiB. */
+  readonly maxBodyBytes?: number
+  /** Told of an upstream that cannot be reached. Default: nobody. */
+  readonly onProblem?: (problem: ParityError) => void
+}
+
+export interface RecordingProxy {
+  /** What `ANTHROPIC_BASE_URL` is set to. */
+  readonly url: string
+  /** Stops listening and closes every connection. */
+  close(): Promise<void>
+}
+
+/** Headers of one connection, and those that the next one sets itself. */
+const ofTheConnection: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/**
+ * A reverse proxy on 127.0.0.1 that records what goes to the Messages API, for a loop in any language. Everything passes
+ * as it is, in both directions and at the pace of who reads; other paths pass unrecorded. An upstream that cannot be
+ * reached, or cuts its answer, looks to the loop as it would without the proxy: the connection is closed.
+ *
+ * Rejects with a ParityError `invalid_option` for an upstream that is no HTTP URL, `listen_failed`.
+ */
+export async function startRecordingProxy(options: RecordingProxyOptions): Promise<RecordingProxy> {
+  const base = readUpstream(options.upstream)
+  const isSecure = base.protocol === 'https:'
+  const agent = isSecure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
+  const send = isSecure ? requestHttps : requestHttp
+  const server = createServer((request, response) => {
+    const [path = '', query] = (request.url ?? '/').split('?')
+    const url = new URL(base)
+    url.pathname = `${base.pathname.replace(/\/$/, '')}${path}`
+    url.search = query === undefined ? '' : `?${query}`
+    const isRecorded = request.method === 'POST' && isMessagesPath(path)
+    const isBeta = new URLSearchParams(query).get('beta') === 'true'
+    const exchange = isRecorded
+      ? options.recorder.open({ header: (name) => textOf(request.headers[name]), isBeta })
+      : undefined
+    const headers = {
+      ...passedOn(request.headers),
+      'accept-encoding': acceptable(textOf(request.headers['accept-encoding'])),
+    }
+    const upstream = send(url, { method: request.method ?? 'GET', headers, agent })
+    connect({ request, response, upstream, exchange, options, origin: base.origin })
+  })
+  // Answers take as long as the model takes.
+  server.requestTimeout = 0
+  server.headersTimeout = 0
+  const url = await listenLocally(server, options.port)
+  return {
+    url,
+    async close() {
+      await closeServer(server)
+      agent.destroy()
+    },
+  }
+}
+
+interface Connection {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly upstream: ClientRequest
+  readonly exchange: OpenExchange | undefined
+  readonly options: RecordingProxyOptions
+  readonly origin: string
+}
+
+function connect({ request, response, upstream, exchange, options, origin }: Connection): void {
+  const { maxBodyBytes = 32 * 1024 * 1024, onProblem } = options
+  let answered = false
+  request.on('data', (bytes: Uint8Array) => exchange?.requestBytes(bytes))
+  request.on('end', () => exchange?.requestEnd())
+  request.pipe(upstream)
+  upstream.on('error', (cause) => {
+    if (!answered && !response.destroyed) {
+      onProblem?.(
+        new ParityError('upstream_failed', `the upstream ${origin} could not be reached (${codeOf(cause)})`, { cause }),
+      )
+    }
+    exchange?.fail(response.destroyed ? 'client_left' : answered ? 'cut' : 'connection_failed')
+    response.destroy()
+  })
+  upstream.on('response', (answer) => {
+    answered = true
+    const header = (name: string): string | undefined => textOf(answer.headers[name])
+    exchange?.answerHead(answer.statusCode ?? 502, header, (bytes) =>
+      decodeBody(bytes, header('content-encoding'), maxBodyBytes),
+    )
+    response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
+    response.flushHeaders()
+    answer.on('data', (bytes: Uint8Array) => exchange?.answerBytes(bytes))
+    answer.on('end', () => exchange?.answerEnd())
+    answer.on('close', () => {
+      if (answer.complete) return
+      exchange?.fail(response.destroyed ? 'client_left' : 'cut')
+      response.destroy()
+    })
+    answer.on('error', () => {})
+    answer.pipe(response)
+  })
+  response.on('error', () => {})
+  response.on('close', () => {
+    if (response.writableFinished) return
+    // The loop has left: what it did not wait for is not asked for any longer.
+    exchange?.fail('client_left')
+    upstream.destroy()
+  })
+}
+
+function readUpstream(upstream: string): URL {
+  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new ParityError('invalid_option', 'upstream must be an http or https URL', { path: 'upstream' })
+  }
+  return url
+}
+
+function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofTheConnection.has(name)))
+}
+
+function textOf(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : header?.join(', ')
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error'
+}

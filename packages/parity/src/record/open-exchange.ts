@@ -1,0 +1,196 @@
+import type { Clock } from '@millrace/core'
+import type { BrokenReason, RecordedAnswer, RecordedMessage, RequestBody } from '../cassette/cassette.ts'
+import { isList, isRecord, parseJson } from '../json.ts'
+import type { Redactor } from '../redaction/redactor.ts'
+import { type ByteBudget, holdBytes } from './held-bytes.ts'
+import { readAnswer } from './read-answer.ts'
+
+/** Looks up a header by its lower-case name. */
+export type HeaderLookup = (name: string) => string | undefined
+
+/** What is known of a request before its body. */
+export interface RequestHead {
+  readonly header: HeaderLookup
+  /** Whether it goes to the beta surface, by its query. */
+  readonly isBeta: boolean
+}
+
+/** Headers that hold a key. None is stored, and the key is looked for everywhere else. */
+const keyHeaders = ['authorization', 'x-api-key', 'proxy-authorization']
+
+/** One request under way, told of its bytes as they pass. No method throws. */
+export interface OpenExchange {
+  requestBytes(bytes: Uint8Array): void
+  requestEnd(): void
+  /** The answer's status and headers. `decode` undoes its content encoding; undefined where it cannot. */
+  answerHead(status: number, header: HeaderLookup, decode?: (bytes: Uint8Array) => Uint8Array | undefined): void
+  answerBytes(bytes: Uint8Array): void
+  answerEnd(): void
+  /** It ends without a whole answer. Nothing happens where the answer had been whole already. */
+  fail(reason: BrokenReason): void
+  /** Settles it where its answer is whole already. */
+  settleWhole(): void
+}
+
+/** How an exchange ended. */
+export interface Answered {
+  readonly answer: RecordedAnswer
+  /** The whole answer as the loop got it. */
+  readonly message: RecordedMessage | undefined
+  readonly durationMs: number
+  readonly firstByteMs: number | undefined
+}
+
+export interface OpenExchangeOptions {
+  readonly clock: Clock
+  readonly redactor: Redactor
+  readonly budget: ByteBudget
+  readonly maxBodyBytes: number
+  /** Places the request in its run; gives what takes the answer. */
+  readonly place: (
+    body: RequestBody,
+    startedAt: number,
+    betas: readonly string[] | undefined,
+  ) => (end: Answered) => void
+  readonly lose: (message: string, cause?: unknown) => void
+  readonly onSettled: () => void
+}
+
+interface AnswerHead {
+  readonly status: number
+  readonly header: HeaderLookup
+  readonly decode: (bytes: Uint8Array) => Uint8Array | undefined
+}
+
+// oxlint-disable-next-line max-lines-per-function -- short functions over one exchange
+export function createOpenExchange(head: RequestHead, options: OpenExchangeOptions): OpenExchange {
+  const { clock, redactor, budget, maxBodyBytes, place, lose, onSettled } = options
+  const startedAt = clock.now()
+  const request = holdBytes(maxBodyBytes, budget)
+  const answer = holdBytes(maxBodyBytes, budget)
+  let answerHead: AnswerHead | undefined
+  let firstByteMs: number | undefined
+  let take: ((end: Answered) => void) | undefined
+  let messages = 0
+  let settled = false
+  for (const name of keyHeaders) {
+    // Without the scheme, so that the key is found where it stands alone.
+    const key = head.header(name)?.replace(/^\w+\s+/, '')
+    if (key !== undefined) redactor.addSecret(key)
+  }
+
+  const elapsed = (): number => Math.max(0, clock.now() - startedAt)
+
+  /** Nothing that goes wrong in here may reach the request that is recorded. */
+  function guarded<Args extends readonly unknown[]>(step: (...args: Args) => void): (...args: Args) => void {
+    return (...args) => {
+      try {
+        step(...args)
+      } catch (cause) {
+        lose('an exchange could not be recorded', cause)
+        finish()
+      }
+    }
+  }
+
+  function finish(): void {
+    if (settled) return
+    settled = true
+    request.release()
+    answer.release()
+    onSettled()
+  }
+
+  function readHead(brokenBy: BrokenReason | undefined): ReturnType<typeof readAnswer> {
+    if (answerHead === undefined) return { answer: { kind: 'broken', reason: brokenBy ?? 'connection_failed' } }
+    const { status, header, decode } = answerHead
+    const bytes = answer.joined()
+    const body = bytes === undefined ? undefined : decode(bytes)
+    if (bytes !== undefined && body === undefined) return { answer: { kind: 'broken', reason: 'unreadable' } }
+    const contentType = header('content-type') ?? ''
+    const retryAfter = header('retry-after')
+    return readAnswer({ status, contentType, retryAfter, body, brokenBy }, redactor, messages)
+  }
+
+  function settle(brokenBy: BrokenReason | undefined, onlyWhole = false): void {
+    if (settled || take === undefined) return
+    const read = readHead(brokenBy)
+    if (onlyWhole && read.message === undefined) return
+    const end = { answer: read.answer, message: read.message, durationMs: elapsed(), firstByteMs }
+    const taken = take
+    finish()
+    taken(end)
+  }
+
+  function endRequest(): void {
+    if (settled || take !== undefined) return
+    const bytes = request.joined()
+    request.release()
+    const body = bytes === undefined ? undefined : readBody(bytes)
+    if (body === undefined) {
+      lose(
+        bytes === undefined
+          ? 'a request is larger than maxBodyBytes or maxHeldBytes allow: it is in no cassette'
+          : 'a request is no body of the Messages API: it is in no cassette',
+      )
+      finish()
+      return
+    }
+    messages = body.messages.length
+    take = place(body, startedAt, betasOf(head))
+  }
+
+  return {
+    requestBytes: guarded((bytes) => request.add(bytes)),
+    requestEnd: guarded(endRequest),
+    answerHead: guarded((status, header, decode = (bytes) => bytes) => {
+      answerHead = { status, header, decode }
+    }),
+    answerBytes: guarded((bytes) => {
+      if (settled) return
+      firstByteMs ??= elapsed()
+      answer.add(bytes)
+    }),
+    answerEnd: guarded(() => {
+      // Answered before it was asked to the end: the request is read as far as it came.
+      endRequest()
+      settle(undefined)
+    }),
+    fail: guarded((reason) => {
+      settle(reason)
+      finish()
+    }),
+    settleWhole: guarded(() => {
+      if (answerHead !== undefined) settle('unfinished', true)
+    }),
+  }
+}
+
+function readBody(bytes: Uint8Array): RequestBody | undefined {
+  const value = parseJson(new TextDecoder().decode(bytes))
+  if (!isRecord(value)) return undefined
+  const { messages, model, max_tokens: limit } = value
+  const isAsked = typeof model === 'string' && model !== '' && Number.isSafeInteger(limit) && Number(limit) >= 1
+  if (!isAsked || !isList(messages) || !messages.every(isMessage)) return undefined
+  return { ...value, messages: messages.filter(isRecord) }
+}
+
+function isMessage(value: unknown): boolean {
+  if (!isRecord(value) || typeof value['role'] !== 'string' || value['role'] === '') return false
+  const { content } = value
+  return typeof content === 'string' || (isList(content) && content.every((block) => isRecord(block) && isType(block)))
+}
+
+function isType({ type }: Readonly<Record<string, unknown>>): boolean {
+  return typeof type === 'string' && type !== ''
+}
+
+function betasOf({ header, isBeta }: RequestHead): readonly string[] | undefined {
+  const given = header('anthropic-beta')
+  if (given === undefined) return isBeta ? [] : undefined
+  // Names of betas are words; whatever else stands there is not kept.
+  return given
+    .split(',')
+    .map((beta) => beta.trim())
+    .filter((beta) => /^[\w.-]{1,100}$/.test(beta))
+}

@@ -1,0 +1,233 @@
+import { type Clock, systemClock } from '@millrace/core'
+import {
+  type BrokenReason,
+  type Cassette,
+  cassetteFormat,
+  cassetteVersion,
+  type Exchange,
+  type RequestBody,
+} from '../cassette/cassette.ts'
+import { isParityError, ParityError } from '../errors.ts'
+import { createRedactor, type Redactor } from '../redaction/redactor.ts'
+import { checkOptions } from './recorder-options.ts'
+import { createByteBudget } from './held-bytes.ts'
+import { type Answered, createOpenExchange, type OpenExchange, type RequestHead } from './open-exchange.ts'
+import { findRun, isUnfinished, type LastExchange, rememberAnswer, rememberRequest } from './open-runs.ts'
+import { addedMessages } from './kept-messages.ts'
+
+/** Where cassettes go. `write` is called again with the same id as its run goes on, and replaces what it wrote. */
+export interface CassetteSink {
+  write(cassette: Cassette, signal: AbortSignal): Promise<void>
+}
+
+export interface RecorderOptions {
+  readonly sink: CassetteSink
+  /** Fields to be redacted, as paths: see the README. Default: none. */
+  readonly redact?: readonly string[]
+  /** Texts that are redacted wherever they stand; the keys of requests always are. At least 8 characters each. */
+  readonly secrets?: readonly string[]
+  /** Bytes of one body, beyond which its exchange is recorded as `too_large`. Default: 32 MiB. */
+  readonly maxBodyBytes?: number
+  /** Bytes of all bodies that are held at once. Default: 256 MiB. */
+  readonly maxHeldBytes?: number
+  /** Runs that are remembered while they wait for their next request; the longest idle goes first. Default: 1,000. */
+  readonly maxOpenRuns?: number
+  /** Told of what could not be recorded. Recording never fails a request. Default: nobody. */
+  readonly onProblem?: (problem: ParityError) => void
+  /** Begins the ids of the runs. Default: the time of the start. */
+  readonly recordingId?: string
+  readonly clock?: Clock
+}
+
+export interface RecorderStats {
+  /** Runs that were seen. */
+  readonly runs: number
+  /** Exchanges that were recorded, failed ones among them. */
+  readonly exchanges: number
+  /** Exchanges that are in no cassette, or whose answer is not. */
+  readonly lost: number
+}
+
+/** Turns the HTTP traffic of a loop into cassettes. */
+export interface Recorder {
+  /** A request to the Messages API begins. */
+  open(head: RequestHead): OpenExchange
+  readonly stats: RecorderStats
+  /** Records what is still open as unfinished, and settles when everything is written. May be called again. */
+  close(): Promise<void>
+}
+
+interface OpenRun {
+  readonly id: string
+  last: LastExchange
+  /** The redacted messages of the last request. */
+  messages: readonly unknown[]
+  readonly exchanges: (Exchange | undefined)[]
+  /** Of the budget. */
+  bytes: number
+}
+
+/**
+ * A recorder. Exchanges become runs by what they say: a request that answers a run's calls, or repeats what failed,
+ * belongs to that run, however many run at once.
+ *
+ * @throws ParityError `invalid_option`
+ */
+// oxlint-disable-next-line max-lines-per-function -- short functions over the runs of one recording
+export function createRecorder(options: RecorderOptions): Recorder {
+  checkOptions(options)
+  const { sink, redact = [], onProblem, clock = systemClock } = options
+  const { maxBodyBytes = 32 * 1024 * 1024, maxHeldBytes = 256 * 1024 * 1024, maxOpenRuns = 1_000 } = options
+  const redactor: Redactor = createRedactor(redact, options.secrets)
+  const recordingId = options.recordingId ?? new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '')
+  const budget = createByteBudget(maxHeldBytes)
+  const runs = new Map<string, OpenRun>()
+  const opened = new Set<OpenExchange>()
+  const unwritten = new Map<string, OpenRun>()
+  const stats = { runs: 0, exchanges: 0, lost: 0 }
+  const stop = new AbortController()
+  let writing: Promise<void> = Promise.resolve()
+  let isWriting = false
+
+  const report = (problem: ParityError): void => {
+    try {
+      onProblem?.(problem)
+    } catch {
+      // A bystander: whoever is told changes nothing.
+    }
+  }
+  const lose = (message: string, cause?: unknown): void => {
+    stats.lost++
+    report(new ParityError('not_recorded', message, cause === undefined ? {} : { cause }))
+  }
+
+  async function writeAll(): Promise<void> {
+    for (const [id, run] of unwritten) {
+      unwritten.delete(id)
+      const exchanges = run.exchanges.filter((exchange) => exchange !== undefined)
+      if (exchanges.length === 0) continue
+      try {
+        // One at a time: two writes of one file must not overtake each other.
+        await sink.write(
+          { format: cassetteFormat, version: cassetteVersion, id, redacted: redact, exchanges },
+          stop.signal,
+        )
+      } catch (cause) {
+        stats.lost++
+        report(
+          isParityError(cause) ? cause : new ParityError('write_failed', `run ${id} could not be written`, { cause }),
+        )
+      }
+    }
+    isWriting = false
+  }
+
+  const plan = (run: OpenRun): void => {
+    unwritten.set(run.id, run)
+    if (isWriting) return
+    isWriting = true
+    writing = writing.then(writeAll)
+  }
+
+  function startRun(last: LastExchange): OpenRun {
+    stats.runs++
+    const id = `${recordingId}-${String(stats.runs).padStart(4, '0')}`
+    const run: OpenRun = { id, last, messages: [], exchanges: [], bytes: 0 }
+    runs.set(id, run)
+    for (const idle of runs.values()) {
+      if (runs.size <= maxOpenRuns) break
+      forget(idle)
+    }
+    return run
+  }
+
+  /** What a run has recorded is written or about to be; no request is taken for its next one any more. */
+  function forget(run: OpenRun): void {
+    runs.delete(run.id)
+    budget.give(run.bytes)
+    run.bytes = 0
+  }
+
+  /** Keeps an exchange with its run, in place of runs that have been idle for longer. */
+  function hold(run: OpenRun, exchange: Exchange): void {
+    if (!runs.delete(run.id)) return
+    const bytes = JSON.stringify(exchange).length
+    let taken = budget.take(bytes)
+    for (const idle of runs.values()) {
+      if (taken) break
+      forget(idle)
+      taken = budget.take(bytes)
+    }
+    if (!taken) {
+      forget(run)
+      lose('a run is longer than maxHeldBytes allow: what follows in it is recorded as a run of its own')
+      return
+    }
+    run.bytes += bytes
+    // A map keeps its order: this run is the latest from now on.
+    runs.set(run.id, run)
+  }
+
+  /** Places a request in its run; gives what is to be done with its answer. */
+  function place(body: RequestBody, startedAt: number, betas: readonly string[] | undefined): (end: Answered) => void {
+    // The client may have read an answer to its end before its connection has said so.
+    for (const other of opened) other.settleWhole()
+    const last = rememberRequest(body.messages)
+    const run = findRun(runs.values(), body.messages) ?? startRun(last)
+    const redacted = redactor.request(body)
+    const { messages, kept, added } = addedMessages(run.messages, redacted)
+    run.last = last
+    run.messages = messages
+    const index = run.exchanges.push(undefined) - 1
+    return ({ answer, message, durationMs, firstByteMs }) => {
+      rememberAnswer(last, answer, message)
+      const exchange: Exchange = {
+        startedAt,
+        ...(firstByteMs !== undefined && { firstByteMs }),
+        durationMs,
+        request: { ...(betas !== undefined && { betas }), kept, body: { ...redacted, messages: added } },
+        answer,
+      }
+      run.exchanges[index] = exchange
+      hold(run, exchange)
+      stats.exchanges++
+      if (answer.kind === 'broken' && isLoss(answer.reason)) lose(`an answer is ${lossText[answer.reason]}`)
+      const isOver = (answer.kind === 'message' || answer.kind === 'stream') && !isUnfinished(message?.stop_reason)
+      if (isOver && run.last === last) forget(run)
+      plan(run)
+    }
+  }
+
+  return {
+    get stats() {
+      return { ...stats }
+    },
+    open(head) {
+      const exchange = createOpenExchange(head, {
+        clock,
+        redactor,
+        budget,
+        maxBodyBytes,
+        place,
+        lose,
+        onSettled: () => opened.delete(exchange),
+      })
+      opened.add(exchange)
+      return exchange
+    },
+    async close() {
+      for (const exchange of opened) exchange.fail('unfinished')
+      await writing
+      stop.abort()
+    },
+  }
+}
+
+const lossText = {
+  too_large: 'larger than maxBodyBytes or maxHeldBytes allow: it is not in its cassette',
+  unreadable: 'no answer of the Messages API: it is not in its cassette',
+} as const
+
+function isLoss(reason: BrokenReason): reason is keyof typeof lossText {
+  return Object.hasOwn(lossText, reason)
+}

@@ -1,0 +1,66 @@
+import { isRecord, type JsonObject, parseJson } from '../json.ts'
+import { type Chunking, cutBytes } from '../stream/chunking.ts'
+import { messageEvents } from '../stream/message-events.ts'
+import { formatEvent } from '../stream/sse-events.ts'
+import type { RecordedRun, RecordedTurn } from './recorded-run.ts'
+
+/** What a replayed request gets: a status, headers, and its body in the chunks that it is to be sent in. */
+export interface ReplayAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly chunks: Iterable<Uint8Array>
+}
+
+/** A model that says what a recording says. */
+export interface ReplayModel {
+  /** The bodies that were asked with, in order. */
+  readonly requests: readonly JsonObject[]
+  /**
+   * The answer to a request's body. The first request gets the first turn's answer, and so on, whatever it asks.
+   * Undefined where the recorded connection failed.
+   */
+  answer(body: string): ReplayAnswer | undefined
+}
+
+export function createReplayModel(run: RecordedRun, chunking: Chunking): ReplayModel {
+  const requests: JsonObject[] = []
+  return {
+    requests,
+    answer(text) {
+      const body = parseJson(text)
+      const turn = run.turns[requests.length]
+      requests.push(isRecord(body) ? body : {})
+      if (turn === undefined) return answerBeyond(run)
+      return isRecord(body) && body['stream'] === true ? streamed(turn, chunking) : whole(turn)
+    },
+  }
+}
+
+/** The recorded end, where it was an error; else nothing more should have been asked. */
+function answerBeyond({ end }: RecordedRun): ReplayAnswer | undefined {
+  if (end.kind !== 'failed') return errorAnswer(400, 'invalid_request_error')
+  const { answer } = end
+  // An error that came as an event of a stream comes as the status of that error: both end the run.
+  return answer.kind === 'broken'
+    ? undefined
+    : errorAnswer(answer.status < 400 ? 500 : answer.status, answer.type ?? 'api_error')
+}
+
+function errorAnswer(status: number, type: string): ReplayAnswer {
+  const error = { type: 'error', error: { type, message: 'as recorded' } }
+  return { status, headers: { 'content-type': 'application/json' }, chunks: encode(JSON.stringify(error)) }
+}
+
+function whole({ message }: RecordedTurn): ReplayAnswer {
+  return { status: 200, headers: { 'content-type': 'application/json' }, chunks: encode(JSON.stringify(message)) }
+}
+
+/** A recorded stream as its bytes; any other answer as the stream that would have brought it. */
+function streamed({ answer, message }: RecordedTurn, chunking: Chunking): ReplayAnswer {
+  const sse = answer.kind === 'stream' ? answer.sse : [...messageEvents(message, chunking)].map(formatEvent).join('')
+  return { status: 200, headers: { 'content-type': 'text/event-stream' }, chunks: cutBytes(sse, chunking) }
+}
+
+function encode(text: string): Uint8Array[] {
+  return [new TextEncoder().encode(text)]
+}
