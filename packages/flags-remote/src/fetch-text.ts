@@ -62,7 +62,7 @@ async function exchange(request: TextRequest, transport: Transport, signal: Abor
   const { headers, fetch, maxBytes, clock } = transport
   try {
     const own = typeof headers === 'function' ? await headers() : headers
-    const response = await fetch(request.url, {
+    const response = await send(fetch, request.url, {
       method: request.body === undefined ? 'GET' : 'POST',
       headers: {
         accept: 'application/json',
@@ -95,6 +95,22 @@ async function exchange(request: TextRequest, transport: Transport, signal: Abor
   }
 }
 
+/**
+ * A server may close a kept-alive connection just as a question is sent on it: that says nothing of the server, and asking what
+ * it evaluates changes nothing there. So a connection that is lost before the answer began is replaced, once.
+ */
+async function send(fetch: typeof globalThis.fetch, url: URL, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init)
+  } catch (error) {
+    if (init.signal?.aborted === true || !lostConnection.has(systemCode(error) ?? '')) throw error
+    return fetch(url, init)
+  }
+}
+
+/** Of the system, and of the client that is behind Node's `fetch`. */
+const lostConnection: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
 /** The body as text, or undefined where it is too large. Throws where it is no UTF-8. */
 async function readBody(response: Response, maxBytes: number): Promise<string | undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -121,9 +137,14 @@ function readRetryAfter(header: string | null, now: number): number | undefined 
 
 /** The code of the system's error alone: messages of `fetch` hold addresses. */
 function codeOf(error: unknown): string {
+  const code = systemCode(error)
+  return code !== undefined && /^[A-Z_]{1,40}$/.test(code) ? ` (${code})` : ''
+}
+
+function systemCode(error: unknown): string | undefined {
   const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : error
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
-  return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? ` (${code})` : ''
+  return typeof code === 'string' ? code : undefined
 }
 
 /**

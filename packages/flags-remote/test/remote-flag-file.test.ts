@@ -220,6 +220,35 @@ describe('after failures', () => {
   })
 })
 
+describe('a connection', () => {
+  it('that is closed as a question is sent on it is replaced, and no failure', async () => {
+    const source = connect()
+    const events: string[] = []
+    source.onChange(({ type }) => events.push(type))
+    await source.ready()
+    await source.refresh()
+    // Each further question finds its connection closed, as where a server's keep-alive has just run out.
+    server.onceAConnection = true
+    server.text = textOf(0)
+    await source.refresh()
+    expect(ask(source)).toMatchObject({ value: false })
+    await source.refresh()
+    expect(events).toEqual(['ready', 'changed'])
+    expect(server.closedOnReuse).toBeGreaterThan(0)
+  })
+
+  it('that is always closed is a failed question, after the second', async () => {
+    const source = connect()
+    await source.ready()
+    await source.refresh()
+    server.fault = 'reset'
+    const before = server.requests.length
+    await source.refresh()
+    expect(server.requests.length).toBe(before + 2)
+    expect(source.describe()).toMatchObject({ problem: { code: 'unreachable' } })
+  })
+})
+
 describe('headers', () => {
   it('are sent, also where they are made for each request', async () => {
     let made = 0

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 /** Every way in which a flag server fails here. */
 export const faults = [
@@ -38,12 +38,21 @@ export interface FlagServer {
   }[]
   /** The number of requests that were answered 304. */
   unchanged: number
+  /** Whether a connection is closed unanswered when a second request comes on it. */
+  onceAConnection: boolean
+  closedOnReuse: number
   close(): Promise<void>
 }
 
 /** Starts one on a free port of this machine. ETags are made of the text. */
 export async function startFlagServer(text: string, emptied: string): Promise<FlagServer> {
+  const served = new WeakSet<Socket>()
   const server = createServer((request, response) => {
+    if (state.onceAConnection && served.has(request.socket)) {
+      state.closedOnReuse++
+      return void request.socket.destroy()
+    }
+    served.add(request.socket)
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
@@ -62,6 +71,8 @@ export async function startFlagServer(text: string, emptied: string): Promise<Fl
     retryAfter: undefined,
     requests: [],
     unchanged: 0,
+    onceAConnection: false,
+    closedOnReuse: 0,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
