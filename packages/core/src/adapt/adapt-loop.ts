@@ -216,7 +216,7 @@ async function driveLegacy<This, Args extends unknown[], R>(
     return { result: completedResult(handle.runId, [], [], text), end: { value } }
   } catch (error) {
     const empty = completedResult(handle.runId, [], [], '')
-    return { result: thrownResult(empty, 'The legacy loop failed', error), end: { error } }
+    return { result: thrownResult(empty, 'The legacy loop failed', error, args), end: { error } }
   }
 }
 

@@ -77,7 +77,7 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
       : await letGoOn(given, handed, retract, turn + 1)
   } catch (cause) {
     const message = 'The run failed, and so did the loop it was handed over to'
-    return { result: thrownResult(result, message, cause), end: { error: cause } }
+    return { result: thrownResult(result, message, cause, given.args), end: { error: cause } }
   }
 }
 

@@ -1,4 +1,4 @@
-import { isBlank } from '../messages.ts'
+import { isBlank, isRecord } from '../messages.ts'
 import { noUsage } from '../accumulator.ts'
 import type { RunHandle } from '../create-run.ts'
 import { MillraceError } from '../errors.ts'
@@ -112,10 +112,12 @@ export function completedResult(
   }
 }
 
-/** The legacy loop ended by a throw: cancelled by its caller, or failed. */
-export function thrownResult(result: RunResult, message: string, cause: unknown): RunResult {
+/** The legacy loop ended by a throw: it was cancelled, by a signal among its arguments, or it failed. */
+export function thrownResult(result: RunResult, message: string, cause: unknown, args: readonly unknown[]): RunResult {
   const { error: _, ...rest } = result
-  if (cause instanceof Error && /Abort/.test(cause.name)) return { ...rest, outcome: 'interrupted' }
+  // Not by the error's name: a loop that gives up by itself may abort as well.
+  const values = args.flatMap((arg) => (isRecord(arg) ? [arg, ...Object.values(arg)] : []))
+  if (values.some((value) => value instanceof AbortSignal && value.aborted)) return { ...rest, outcome: 'interrupted' }
   return { ...rest, outcome: 'failed', error: new MillraceError('legacy_failed', message, { cause }) }
 }
 

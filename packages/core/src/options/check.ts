@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import { type ErrorCode, MillraceError } from '../errors.ts'
 import { isRecord } from '../messages.ts'
 import { hasMethod } from '../objects.ts'
@@ -91,7 +92,5 @@ export function checkOptions(
 
 /** `given` over `defaults`; an option that is undefined is one that was not given. */
 export function withDefaults<T extends object>(defaults: T, given: Partial<T>): T {
-  const merged = { ...defaults }
-  for (const [key, value] of Object.entries(given)) if (value !== undefined) Object.assign(merged, { [key]: value })
-  return merged
+  return { ...defaults, ...defined(given) }
 }

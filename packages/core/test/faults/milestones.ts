@@ -24,6 +24,8 @@ interface Milestones {
   readonly mcpFrom: number
   readonly mcpTo: number
   readonly whole: number
+  /** The turn calls a client tool. */
+  readonly calls: boolean
   /** The turn ends with a pause. */
   readonly pauses: boolean
   readonly textBefore: boolean
@@ -47,6 +49,7 @@ function readMilestones(events: readonly object[], offsets: readonly number[]): 
     mcpFrom: Infinity,
     mcpTo: Infinity,
     whole: Infinity,
+    calls: false,
     pauses: false,
     textBefore: false,
   }
@@ -59,6 +62,7 @@ function readMilestones(events: readonly object[], offsets: readonly number[]): 
     switch (field(event, 'type')) {
       case 'content_block_start':
         kinds.set(index, field(event, 'content_block', 'type'))
+        if (kinds.get(index) === 'tool_use') found.calls = true
         if (emptyCall) found.call = Math.min(found.call, after)
         if (/^(web|mcp).*_result$/.test(String(kinds.get(index)))) found.result = Math.min(found.result, after)
         if (kinds.get(index) === 'mcp_tool_use') found.mcpFrom = after
@@ -103,9 +107,9 @@ export function arrivedBefore({ id }: FaultCase): Arrived {
   const marks = milestones.get(`${layout}/${turn}`)
   const at = /@(event|byte):(\d+)$/.exec(fault)
   if (marks === undefined) return arrivedAt(noMarks, 0)
-  // Said of a turn without a call: all arrives, and it is not whole all the same.
+  // Said of a turn without a call: all arrives, and it is not whole all the same. Of another it is what it says anyway.
   if (fault.startsWith('stop-reason,stopReason=tool_use')) {
-    return { ...arrivedAt(marks, Number.MAX_SAFE_INTEGER), whole: false }
+    return { ...arrivedAt(marks, Number.MAX_SAFE_INTEGER), whole: marks.calls }
   }
   // The call is taken out of this one, and all else arrives.
   if (fault.startsWith('tool-use-without-tool'))
