@@ -43,7 +43,7 @@ const run = agent.run({
     onToolUse: (name, input, { toolUseId }) => log.push(`${toolUseId}: ${name} ${JSON.stringify(input)}`),
     onToolProgress: (name, input, message, { progress, total }) =>
       log.push(`${name}: ${message}, ${progress}/${total}`),
-    onToolResult: (name, input, result) => log.push(`${name}: ${JSON.stringify(result)}`),
+    onToolResult: (name, input, result, { outcome }) => log.push(`${name}: ${outcome}, ${JSON.stringify(result)}`),
     onError: ({ code, message }, { recoverable }) =>
       log.push(`${code}: ${message}, ${recoverable ? 'recovered' : 'failed'}`),
   },

@@ -42,7 +42,8 @@ for await (const event of run) {
   if (event.type === 'turn.retracted') process.stdout.write('\n[what was said of this turn is withdrawn]\n')
 }
 
-const { outcome, messages, text: answer, usage } = await run.result
+const { outcome, error, messages, text: answer, usage } = await run.result
+if (outcome === 'failed') console.error(`\n${error?.message} (${error?.code})`)
 // #endregion quick-start
 
 assert.equal(outcome, 'completed')
