@@ -3,11 +3,11 @@ import type { Guard } from './guard.ts'
 import type { Observation, ObservedRun, Observe } from './observation.ts'
 import { isToolFailure } from './observation.ts'
 
-/** Where log lines go. A pino logger is one as it is. */
+/** Where log lines go. A pino logger is one as it is. What the methods give back is not looked at. */
 export interface Logger {
-  info(fields: Readonly<Record<string, unknown>>, message: string): void
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void
-  error(fields: Readonly<Record<string, unknown>>, message: string): void
+  info(fields: Readonly<Record<string, unknown>>, message: string): unknown
+  warn(fields: Readonly<Record<string, unknown>>, message: string): unknown
+  error(fields: Readonly<Record<string, unknown>>, message: string): unknown
 }
 
 type Level = keyof Logger

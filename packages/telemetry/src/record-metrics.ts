@@ -1,7 +1,7 @@
 import { attributes } from './conventions.ts'
 import type { Guard } from './guard.ts'
 import type { Labels, RecordValue } from './meter.ts'
-import type { EndedRequest, EndedRun, EndedTool, ErrorSource, ObservedRun, Observe } from './observation.ts'
+import type { EndedRequest, EndedRun, EndedTool, ErrorSource, ObservedRun, Observe, RunRung } from './observation.ts'
 import { isToolFailure } from './observation.ts'
 
 export interface RecordMetricsOptions {
@@ -14,8 +14,11 @@ export interface RecordMetricsOptions {
 /** What a request that the user stopped has for an error. */
 export const interrupted = 'interrupted'
 
+const rungs: readonly RunRung[] = ['stream', 'buffered', 'legacy']
+
 /** Turns what was seen into metrics. */
 export function recordMetrics({ record, guard, agentName, provider }: RecordMetricsOptions): Observe {
+  const begun = new Set<string>()
   const agent: Labels = agentName === undefined ? {} : { [attributes.agentName]: agentName }
   const wrong = (type: string | undefined): Labels => (type === undefined ? {} : { [attributes.errorType]: type })
   const labelsOf = ({ mode, arm, model }: ObservedRun): Labels => ({ [attributes.requestModel]: model, mode, arm })
@@ -24,11 +27,22 @@ export function recordMetrics({ record, guard, agentName, provider }: RecordMetr
     record('errors', 1, { source, ...wrong(type), mode, arm })
   }
 
+  /** A series that does not exist makes a quotient vanish, not 0: what may go wrong or well has a series from the start. */
+  function startSeries({ mode }: ObservedRun, labels: Labels): void {
+    const key = JSON.stringify(labels)
+    if (begun.has(key)) return
+    begun.add(key)
+    for (const rung of rungs.slice(rungs.indexOf(mode))) {
+      for (const outcome of ['completed', 'failed']) record('runs', 0, { outcome, rung, ...labels })
+    }
+  }
+
   function countRun({ run, end, rung, ms, firstTextMs, errorType }: EndedRun): void {
     const { mode, arm } = run
     const labels = labelsOf(run)
     const stopped = end === 'cancelled' || end === 'taken_over' ? interrupted : undefined
     record('activeRuns', -1, { mode, arm })
+    startSeries(run, labels)
     record('runs', 1, { outcome: end, rung, ...labels })
     record('runDuration', ms / 1000, { ...labels, ...agent, ...wrong(errorType ?? stopped) })
     if (firstTextMs !== undefined) record('timeToFirstText', firstTextMs / 1000, labels)

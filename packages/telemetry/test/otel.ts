@@ -38,7 +38,9 @@ export function startOtelSdk(): OtelSdk {
     async points(metric) {
       await meterProvider.forceFlush()
       const last = metricExporter.getMetrics().at(-1)
-      const found = last?.scopeMetrics.flatMap((scope) => scope.metrics).find(({ descriptor }) => descriptor.name === metric)
+      const found = last?.scopeMetrics
+        .flatMap((scope) => scope.metrics)
+        .find(({ descriptor }) => descriptor.name === metric)
       if (found === undefined) return []
       if (found.dataPointType === DataPointType.HISTOGRAM) {
         return found.dataPoints.map(({ attributes, value }) => ({

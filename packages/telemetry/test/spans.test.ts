@@ -77,7 +77,7 @@ async function runTraced(trial: Trial): Promise<Traced> {
     messages: question,
     mode,
     sessionId: 'session-1',
-    callbacks: { onText: (_text, { turn }) => turn === interruptAt && run.interrupt('user') },
+    callbacks: { onText: (_text, { turn }) => turn === interruptAt && run.interrupt('user'), onRetract() {} },
   })
   if (interruptAt !== undefined && mode === 'buffered') {
     await claude.waitFor(({ turn }) => turn === interruptAt)
@@ -151,8 +151,8 @@ describe.each(Object.keys(paths))('%s', (path) => {
     expect(chats.map(({ status }) => status.code)).toEqual([SpanStatusCode.UNSET, SpanStatusCode.UNSET])
     expect(chats.map(({ attributes }) => attributes['error.type'])).toEqual([undefined, undefined])
     // Of a body that did not come, nothing is known.
-    expect(chats[1]?.attributes['gen_ai.usage.input_tokens'] ?? 0).toEqual(streams ? expect.any(Number) : 0)
-    expect(chats[1]?.attributes['gen_ai.response.id']).toEqual(streams ? expect.stringMatching(/^msg_/) : undefined)
+    expect(typeof chats[1]?.attributes['gen_ai.usage.input_tokens']).toBe(streams ? 'number' : 'undefined')
+    expect(typeof chats[1]?.attributes['gen_ai.response.id']).toBe(streams ? 'string' : 'undefined')
     expect(named(spans, 'invoke_agent')[0]?.attributes['millrace.outcome']).toBe('interrupted')
   })
 
