@@ -1,3 +1,3 @@
 import { defineTests } from '@millrace/config/vitest'
 
-export default defineTests()
+export default defineTests({ globalSetup: ['test/support/build-bin.ts'] })

@@ -25,7 +25,7 @@ export { type FormatOptions, formatReport } from './compare/format-report.ts'
 export { type Normalisation, normalisations } from './compare/normalise.ts'
 export { isParityError, ParityError, type ParityErrorCode } from './errors.ts'
 export type { JsonObject } from './json.ts'
-export type { HeaderLookup, OpenExchange, RequestHead } from './record/open-exchange.ts'
+export type { DecodedBody, HeaderLookup, OpenExchange, RequestHead } from './record/open-exchange.ts'
 export {
   type CassetteSink,
   createRecorder,

@@ -1,6 +1,5 @@
 import type { Cassette } from '../cassette/cassette.ts'
 import { ParityError } from '../errors.ts'
-import { isSame, without } from '../json.ts'
 import type { Fetch } from '../record/recording-fetch.ts'
 import { parameterChanges } from '../replay/parameter-changes.ts'
 import { type RecordedRun, recordedRun } from '../replay/recorded-run.ts'
@@ -31,7 +30,7 @@ export interface CompareOptions {
   readonly signal?: AbortSignal
 }
 
-/** One difference, and the variants that show it. */
+/** One difference, and the variants that show it; the values are those of the first of them. */
 export interface Difference extends RunDifference {
   readonly variants: readonly VariantName[]
 }
@@ -83,6 +82,8 @@ export async function compareCassette(cassette: Cassette, given: CompareOptions 
 
 async function compareVariant(run: RecordedRun, variant: Variant, given: CompareOptions): Promise<RunComparison> {
   const { place, through = (fetch) => fetch, signal } = given
+  // Nothing of such a run was recorded but what it asked.
+  if (run.turns.length === 0 && run.end.kind === 'unfinished') return { differences: [], normalised: new Map() }
   const model = createReplayModel(run, variant.chunking)
   const asked = variant.name === 'http' ? await place?.(model) : undefined
   try {
@@ -105,7 +106,7 @@ function mergeDifferences(compared: readonly (readonly [VariantName, RunComparis
   const merged: { -readonly [Field in keyof Difference]: Difference[Field] }[] = []
   for (const [name, { differences }] of compared) {
     for (const difference of differences) {
-      const known = merged.find((other) => isSame(without({ ...other }, 'variants'), difference))
+      const known = merged.find(({ turn, path }) => turn === difference.turn && path === difference.path)
       if (known === undefined) merged.push({ ...difference, variants: [name] })
       else known.variants = [...known.variants, name]
     }

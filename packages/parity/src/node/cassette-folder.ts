@@ -118,6 +118,8 @@ function reasonOf(error: unknown): string {
       return 'may not be accessed'
     case 'EROFS':
       return 'is on a file system that is read-only'
+    case 'EFBIG':
+      return 'would be larger than the system allows'
     case 'ENOSPC':
     case 'EDQUOT':
       return 'found no space left on the disk'

@@ -1,13 +1,14 @@
+import type { DecodedBody } from '../record/open-exchange.ts'
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
 
 /** The content encodings that can be recorded; a client's `accept-encoding` is cut down to them. */
 export const knownEncodings: readonly string[] = ['gzip', 'deflate', 'br', 'identity']
 
 /**
- * Undoes a content encoding, as far as the bytes go: an answer that was cut may be whole but for its end. Undefined
- * where the encoding is not known, the bytes are none of it, or they become more than `limit`.
+ * Undoes a content encoding, as far as the bytes go: an answer that was cut may be whole but for its end. `too_large`
+ * where they become more than `limit`, `unreadable` where the encoding is not known or the bytes are none of it.
  */
-export function decodeBody(bytes: Uint8Array, encoding: string | undefined, limit: number): Uint8Array | undefined {
+export function decodeBody(bytes: Uint8Array, encoding: string | undefined, limit: number): DecodedBody {
   const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit }
   try {
     switch (encoding?.trim().toLowerCase() ?? '') {
@@ -25,10 +26,11 @@ export function decodeBody(bytes: Uint8Array, encoding: string | undefined, limi
           maxOutputLength: limit,
         })
       default:
-        return undefined
+        return 'unreadable'
     }
-  } catch {
-    return undefined
+  } catch (error) {
+    const isTooLarge = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+    return isTooLarge ? 'too_large' : 'unreadable'
   }
 }
 

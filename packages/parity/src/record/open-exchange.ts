@@ -18,12 +18,15 @@ export interface RequestHead {
 /** Headers that hold a key. None is stored, and the key is looked for everywhere else. */
 const keyHeaders = ['authorization', 'x-api-key', 'proxy-authorization']
 
+/** A body without its content encoding, or why there is none. */
+export type DecodedBody = Uint8Array | 'too_large' | 'unreadable'
+
 /** One request under way, told of its bytes as they pass. No method throws. */
 export interface OpenExchange {
   requestBytes(bytes: Uint8Array): void
   requestEnd(): void
-  /** The answer's status and headers. `decode` undoes its content encoding; undefined where it cannot. */
-  answerHead(status: number, header: HeaderLookup, decode?: (bytes: Uint8Array) => Uint8Array | undefined): void
+  /** The answer's status and headers. `decode` undoes its content encoding; without it the bytes have none. */
+  answerHead(status: number, header: HeaderLookup, decode?: (bytes: Uint8Array) => DecodedBody): void
   answerBytes(bytes: Uint8Array): void
   answerEnd(): void
   /** It ends without a whole answer. Nothing happens where the answer had been whole already. */
@@ -59,7 +62,7 @@ export interface OpenExchangeOptions {
 interface AnswerHead {
   readonly status: number
   readonly header: HeaderLookup
-  readonly decode: (bytes: Uint8Array) => Uint8Array | undefined
+  readonly decode: (bytes: Uint8Array) => DecodedBody
 }
 
 // oxlint-disable-next-line max-lines-per-function -- short functions over one exchange
@@ -105,8 +108,8 @@ export function createOpenExchange(head: RequestHead, options: OpenExchangeOptio
     if (answerHead === undefined) return { answer: { kind: 'broken', reason: brokenBy ?? 'connection_failed' } }
     const { status, header, decode } = answerHead
     const bytes = answer.joined()
-    const body = bytes === undefined ? undefined : decode(bytes)
-    if (bytes !== undefined && body === undefined) return { answer: { kind: 'broken', reason: 'unreadable' } }
+    const body = bytes === undefined ? 'too_large' : decode(bytes)
+    if (typeof body === 'string') return { answer: { kind: 'broken', reason: body } }
     const contentType = header('content-type') ?? ''
     const retryAfter = header('retry-after')
     return readAnswer({ status, contentType, retryAfter, body, brokenBy }, redactor, messages)

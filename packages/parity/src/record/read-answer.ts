@@ -11,8 +11,8 @@ export interface RawAnswer {
   readonly status: number
   readonly contentType: string
   readonly retryAfter: string | undefined
-  /** The body, decoded; undefined where it was too large. */
-  readonly body: Uint8Array | undefined
+  /** The body, decoded. */
+  readonly body: Uint8Array
   /** Why it ended, where it did not end by itself. */
   readonly brokenBy: BrokenReason | undefined
 }
@@ -26,7 +26,6 @@ export interface ReadAnswer {
 /** Reads an answer, and redacts it as the message after the `index` messages of its request. */
 export function readAnswer(raw: RawAnswer, redactor: Redactor, index: number): ReadAnswer {
   const { status, contentType, body, brokenBy } = raw
-  if (body === undefined) return broken('too_large')
   const text = decodeText(body)
   if (status < 200 || status > 299) return brokenBy === undefined ? readError(raw, text) : broken(brokenBy)
   if (text === undefined) return broken(brokenBy ?? 'unreadable')

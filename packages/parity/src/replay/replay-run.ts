@@ -72,7 +72,7 @@ export async function replayRun(options: ReplayOptions): Promise<Replayed> {
       use: [observeTurns(turns), sendRecordedParameters(run), middleware],
       limits: {
         // One more than was recorded, so that a loop that asks too often is seen asking.
-        turns: run.turns.length + (run.end.kind === 'unfinished' ? 0 : 1) || 1,
+        turns: run.turns.length + (run.end.kind === 'unfinished' ? 0 : 1),
         pauses: run.turns.length + 1,
         parallelTools: 1,
       },
