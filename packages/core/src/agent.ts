@@ -5,7 +5,7 @@ import { asMillraceError } from './errors.ts'
 import { runLoop } from './loop.ts'
 import { isRecord } from './messages.ts'
 import type { RunScope } from './middleware.ts'
-import { type Layer, runOnion } from './onion.ts'
+import { runOnion } from './onion.ts'
 import { type AgentOptions, type AgentSettings, readAgentOptions } from './options/agent-options.ts'
 import { refuse } from './options/check.ts'
 import { flagContext, readRetraction, readRunInput } from './options/run-input.ts'
@@ -124,10 +124,9 @@ async function drive(
     drains,
     pending,
   }
-  const layers = settings.use.flatMap(({ name, run: around }): Layer<RunScope, RunResult>[] =>
-    around === undefined ? [] : [{ name, around: (given, next) => around(given, () => next(given)) }],
-  )
-  return runOnion(layers, scope, {
+  return runOnion(settings.use, scope, {
+    scope,
+    layerOf: ({ run: around }) => around,
     clock: settings.runtime.clock,
     grace: settings.limits.middlewareGrace,
     report: handle.report,

@@ -1,7 +1,11 @@
 import { MillraceError } from './errors.ts'
+import type { Middleware, RunScope } from './middleware.ts'
 import type { CancelTimer, Clock } from './runtime.ts'
 
 export interface OnionOptions<In, Out> {
+  readonly scope: RunScope
+  /** The layer of a middleware, where it has one of this kind. */
+  readonly layerOf: (middleware: Middleware) => Around<In, Out> | undefined
   readonly clock: Clock
   /** Milliseconds that a layer may take before it calls `next`, and again after that has settled. */
   readonly grace: number
@@ -13,31 +17,28 @@ export interface OnionOptions<In, Out> {
   readonly core: (input: In) => Promise<Out>
 }
 
-/** One layer: its name, for reports, and what it does around `next`. */
-export interface Layer<In, Out> {
-  readonly name: string
-  readonly around: (input: In, next: (input: In) => Promise<Out>) => Promise<Out>
-}
+/** What a middleware does around `next`. */
+export type Around<In, Out> = (input: In, next: (input?: In) => Promise<Out>, scope: RunScope) => Promise<Out>
 
 /**
- * Runs `core` inside `layers`, the first outermost. A layer that throws, hangs or gives no answer is reported and left
- * out: what it wraps runs exactly once all the same. Rejects only where `core` does.
+ * Runs `core` inside those of `use` that have such a layer, the first outermost. One that throws, hangs or gives no
+ * answer is reported and left out: what it wraps runs exactly once all the same. Rejects only where `core` does.
  */
-export function runOnion<In, Out>(
-  layers: readonly Layer<In, Out>[],
-  input: In,
-  options: OnionOptions<In, Out>,
-): Promise<Out> {
-  const [layer, ...inner] = layers
-  if (layer === undefined) return options.core(input)
-  return runLayer(layer, input, (changed) => runOnion(inner, changed, options), options)
+export function runOnion<In, Out>(use: readonly Middleware[], input: In, options: OnionOptions<In, Out>): Promise<Out> {
+  const [first, ...inner] = use
+  if (first === undefined) return options.core(input)
+  const next = (changed: In): Promise<Out> => runOnion(inner, changed, options)
+  // Bound, since it may be an instance of a class.
+  const around = options.layerOf(first)?.bind(first)
+  return around === undefined ? next(input) : runLayer(first.name, around, input, next, options)
 }
 
 async function runLayer<In, Out>(
-  layer: Layer<In, Out>,
+  name: string,
+  around: Around<In, Out>,
   input: In,
   inner: (input: In) => Promise<Out>,
-  { clock, grace, patience, report, accept }: OnionOptions<In, Out>,
+  { scope, clock, grace, patience, report, accept }: OnionOptions<In, Out>,
 ): Promise<Out> {
   let called: Promise<Out> | undefined
   let cancel: CancelTimer = () => {}
@@ -52,7 +53,7 @@ async function runLayer<In, Out>(
   const stopWaiting = (): void => {
     if (called === undefined) arm()
   }
-  const next = (changed: In): Promise<Out> => {
+  const next = (changed = input): Promise<Out> => {
     cancel()
     called ??= inner(changed).finally(arm)
     return called
@@ -60,7 +61,7 @@ async function runLayer<In, Out>(
   if (patience?.aborted === false) patience.addEventListener('abort', stopWaiting)
   else arm()
   try {
-    const given: unknown = await Promise.race([layer.around(input, next), late])
+    const given: unknown = await Promise.race([around(input, next, scope), late])
     if (given === 'late') throw new Error('no answer in time')
     if (accept(given, called !== undefined)) {
       await called
@@ -69,8 +70,8 @@ async function runLayer<In, Out>(
     throw new TypeError('not an answer')
   } catch (cause) {
     // Where the failure is the core's own, this rejects with it, and there is nothing to report.
-    const settled = await next(input)
-    report(new MillraceError('middleware_failed', `The middleware "${layer.name}" failed and was left out`, { cause }))
+    const settled = await next()
+    report(new MillraceError('middleware_failed', `The middleware "${name}" failed and was left out`, { cause }))
     return settled
   } finally {
     cancel()

@@ -6,7 +6,7 @@ import type { FallbackReason, RetractionReason, Rung, TurnMode } from './events.
 import { keptOfPartial } from './history.ts'
 import { type AssistantMessage, isRecord } from './messages.ts'
 import type { TurnEnd, TurnScope } from './middleware.ts'
-import { type Layer, runOnion } from './onion.ts'
+import { runOnion } from './onion.ts'
 import type { CircuitPermit } from './recovery/circuit-breaker.ts'
 import { isFaultCode, isStreamFault } from './recovery/faults.ts'
 import {
@@ -207,7 +207,9 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
   const definitions = settings.tools()
   const first: TurnScope = { ...scope, turn, attempt, mode: modeOf(request), request: buildRequest(run, definitions) }
   let end: AttemptEnd | undefined
-  await runOnion(turnLayers(settings.use), first, {
+  await runOnion(settings.use, first, {
+    scope,
+    layerOf: ({ turn: around }) => around,
     clock: settings.runtime.clock,
     grace: settings.limits.middlewareGrace,
     report: handle.report,
@@ -233,10 +235,6 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
   })
   if (end === undefined) throw new TypeError('unreachable')
   return end
-}
-
-function turnLayers(use: RunContext['settings']['use']): Layer<TurnScope, TurnEnd>[] {
-  return use.flatMap(({ name, turn: around }) => (around === undefined ? [] : [{ name, around }]))
 }
 
 function tellBreaker(permit: CircuitPermit | undefined, end: AttemptEnd): void {

@@ -3,7 +3,7 @@ import { isMillraceError, MillraceError } from '../errors.ts'
 import type { EventBody } from '../events.ts'
 import { isRecord, type ToolUseBlock } from '../messages.ts'
 import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../middleware.ts'
-import { type Layer, runOnion } from '../onion.ts'
+import { runOnion } from '../onion.ts'
 import type { Clock } from '../runtime.ts'
 import { askTool, callTool, describeOutput } from './call-tool.ts'
 import type { Tool, ToolProgress } from './define-tool.ts'
@@ -76,9 +76,6 @@ function idempotencyKey(runId: string, toolUseId: string): string {
 // oxlint-disable-next-line max-lines-per-function -- short functions over what one turn's calls share
 export function createExecutor(options: ExecutorOptions): Executor {
   const { clock, limits, scope, middleware, ledger, turn, emit, report, barrier, crowded } = options
-  const layers = middleware.flatMap(({ name, tool }): Layer<ToolCall, ToolCallEnd>[] =>
-    tool === undefined ? [] : [{ name, around: (call, next) => tool(call, next, scope) }],
-  )
   let storeError: MillraceError | undefined
 
   /** Whether everything so far is durable; remembers why not. */
@@ -121,7 +118,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
     const timeout = tool.timeout ?? limits.toolTimeout
     const { toolAbortGrace: abortGrace, interruptGrace } = limits
-    return runOnion(layers, first, {
+    return runOnion(middleware, first, {
+      scope,
+      layerOf: ({ tool: around }) => around,
       clock,
       grace: limits.middlewareGrace,
       // An approval may take its time, but not that of an interrupted run.

@@ -21,7 +21,7 @@ interface Hanging {
 async function hang(): Promise<Hanging> {
   const clock = manualClock()
   const asked = deferred()
-  const { promise, resolve: answer } = deferred<InputResult<unknown>>()
+  const { promise, resolve, reject } = deferred<InputResult<unknown>>()
   const ran: unknown[] = []
   const reconciled: unknown[] = []
   const tool = defineTool({
@@ -42,7 +42,14 @@ async function hang(): Promise<Hanging> {
   const limits = { toolAbortGrace: 1_000, interruptGrace: 2_000 }
   const run = agentOn(claude, { tools: [tool], runtime: { clock }, limits }).run({ messages: question })
   await asked.promise
-  return { run, clock, asked: asked.promise, answer: (given) => void answer(given), ran, reconciled }
+  return {
+    run,
+    clock,
+    asked: asked.promise,
+    answer: (given) => void Promise.resolve(given).then(resolve, reject),
+    ran,
+    reconciled,
+  }
 }
 
 /** What the validator may still come to, when nobody waits for it any more. */
