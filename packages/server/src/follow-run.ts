@@ -48,7 +48,8 @@ export async function findRun(
     snapshot = await askStore(runs.snapshot(runId))
   }
   // The same answer for a run that is somebody else's: whether it exists is theirs to know.
-  if (!snapshot || snapshot.record.owner !== caller.owner) throw notFound()
+  if (!snapshot || snapshot.record.owner !== caller.owner)
+    throw notFound('There is no such run, or none that you may see')
   return snapshot
 }
 

@@ -60,8 +60,8 @@ function decodeId(encoded = ''): string {
   return id
 }
 
-export function notFound(): ProblemError {
-  return new ProblemError('not_found', 'There is nothing here')
+export function notFound(detail = 'There is nothing here'): ProblemError {
+  return new ProblemError('not_found', detail)
 }
 
 /** The paths that the handler answers, in the notation that routers share; for adapters. */

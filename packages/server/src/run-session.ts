@@ -114,7 +114,9 @@ async function claim(
 
 function busy(restMs: number): ProblemError {
   const retryAfter = Math.min(Math.max(restMs / 1000, 1), 5)
-  return new ProblemError('session_busy', 'Another run of this session is under way', { retryAfter })
+  return new ProblemError('session_busy', 'Another run of this session is under way: wait for its end, or cancel it', {
+    retryAfter,
+  })
 }
 
 function conflict(sessionId: string): Error {
