@@ -18,6 +18,7 @@ export interface NewRun {
   readonly decision: RunDecision
   readonly model: string
   readonly startedAt: number
+  readonly resumed: boolean
 }
 
 /**
@@ -50,6 +51,7 @@ export function createFollower({ maxRuns, observe, label }: FollowerOptions): Fo
       const tally = createRunTally({ ...run, model: label.model(model), observe, label })
       followed.set(run.runId, { teller, tally })
       observe({ type: 'run.started', run: tally.run })
+      if (run.resumed) observe({ type: 'run.resumed', run: tally.run })
       return tally
     },
     take(teller, event) {

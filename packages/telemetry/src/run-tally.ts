@@ -9,6 +9,8 @@ export interface RunTallyOptions {
   readonly model: string
   /** Milliseconds since the epoch, on the clock of the events. */
   readonly startedAt: number
+  /** Whether another process began it. When its reader had the first text is then not known here. */
+  readonly resumed: boolean
   readonly observe: Observe
   readonly label: Labeller
 }
@@ -19,20 +21,18 @@ export interface RunTally {
   /** Called where the model becomes known only after the start. */
   setModel(model: string): void
   readonly run: ObservedRun
-  readonly ended: boolean
 }
 
 const depth: Readonly<Record<RunRung, number>> = { stream: 0, buffered: 1, legacy: 2 }
 
 export function createRunTally(options: RunTallyOptions): RunTally {
-  const { runId, sessionId, decision, startedAt, observe, label } = options
+  const { runId, sessionId, decision, startedAt, resumed, observe, label } = options
   const { mode, arm } = decision
   const called = new Set<string>()
   let run: ObservedRun = { runId, sessionId, mode, arm, model: options.model }
   let rung: RunRung = mode
   let turns = 0
   let firstTextMs: number | undefined
-  let ended = false
 
   function lower(to: TurnMode): void {
     if (depth[to] > depth[rung]) rung = to
@@ -52,7 +52,7 @@ export function createRunTally(options: RunTallyOptions): RunTally {
         lower(event.mode)
         return
       case 'text.delta':
-        firstTextMs ??= since(event.at)
+        if (!resumed) firstTextMs ??= since(event.at)
         return
       case 'tool.started':
         called.add(event.name)
@@ -70,7 +70,6 @@ export function createRunTally(options: RunTallyOptions): RunTally {
       case 'turn.retracted':
         return observe({ type: 'retraction', run, turn: event.turn, reason: label.reason(event.reason) })
       case 'run.finished': {
-        ended = true
         const end = endOf(event)
         const ms = since(event.at)
         const errorType = end === 'failed' ? label.reason(event.error?.code ?? 'internal') : undefined
@@ -88,9 +87,6 @@ export function createRunTally(options: RunTallyOptions): RunTally {
     },
     get run() {
       return run
-    },
-    get ended() {
-      return ended
     },
   }
 }

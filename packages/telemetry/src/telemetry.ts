@@ -81,22 +81,16 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     })
 
   function begin(scope: RunScope): InnerRun {
-    const { runId, sessionId, decision, model } = scope
+    const { runId, sessionId, decision, model, resumed } = scope
     const timer = createRequestTimer(clock)
     const run = { spans: createRunSpans(spanOptions, scope), timer }
     guard('telemetry', () => {
       const told = follower.find(runId)
       // A run that `adaptLoop` tells of did not know its model until now.
       told?.setModel(label.model(model))
-      const own = follower.start('agent', { runId, sessionId, decision, model, startedAt: clock.now() })
-      let isFirst = own !== undefined
+      const own = follower.start('agent', { runId, sessionId, decision, model, startedAt: clock.now(), resumed })
       scope.observe((event) => {
         timer.see(event)
-        if (isFirst) {
-          isFirst = false
-          // `run.started` comes before any middleware. Whatever else came before was in another process.
-          if (event.seq > 2 && own !== undefined) observe({ type: 'run.resumed', run: own.run })
-        }
         if (own !== undefined) follower.take('agent', event)
       })
     })
@@ -122,7 +116,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     }
   }
 
-  const watch: Telemetry = {
+  return {
     name: 'telemetry',
     async run(scope, next) {
       const run = begin(scope)
@@ -150,7 +144,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
       // Called for every delta, so without a guard of its own: `adaptLoop` and `callbacks` have one around it.
       if (event.type !== 'run.started') return follower.take('loop', event)
       const { runId, sessionId, decision, at } = event
-      follower.start('loop', { runId, sessionId, decision, model: legacyModel, startedAt: at })
+      follower.start('loop', { runId, sessionId, decision, model: legacyModel, startedAt: at, resumed: false })
     },
     onLegacyTool({ name, ok, durationMs, reused }) {
       if (reused) return
@@ -168,9 +162,4 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     window: { snapshot: window.snapshot, totals: window.totals },
     close: () => stopWatching?.(),
   }
-  // Agents refuse a middleware with members that they do not know, and see those only that are enumerable.
-  for (const member of ['onEvent', 'onLegacyTool', 'window', 'close']) {
-    Object.defineProperty(watch, member, { enumerable: false })
-  }
-  return watch
 }

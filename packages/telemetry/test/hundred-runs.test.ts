@@ -40,8 +40,9 @@ test('a hundred runs through adaptLoop, each counted once, by outcome, rung, arm
     'streaming stream cancelled stream': 4,
     'streaming stream truncated stream': 2,
     'streaming stream refused stream': 1,
-    'control legacy completed legacy': 35,
+    'control legacy completed legacy': 33,
     'control legacy failed legacy': 5,
+    'control legacy cancelled legacy': 2,
   })
   expect(await countBy(sdk, 'millrace.runs', 'gen_ai.request.model')).toEqual({ [model]: 60, 'the-old-one': 40 })
   expect(await countBy(sdk, 'millrace.runs.active', 'arm')).toEqual({})
@@ -77,10 +78,11 @@ test('a hundred runs through adaptLoop, each counted once, by outcome, rung, arm
     'streaming -': 52,
     'streaming interrupted': 4,
     'streaming legacy_failed': 4,
-    'control -': 35,
+    'control -': 33,
+    'control interrupted': 2,
     'control legacy_failed': 5,
   })
-  expect(await countBy(sdk, 'millrace.run.time_to_first_text', 'arm')).toEqual({ streaming: 55, control: 35 })
+  expect(await countBy(sdk, 'millrace.run.time_to_first_text', 'arm')).toEqual({ streaming: 55, control: 33 })
   // Every stream of which an answer came: not those that were refused with a 400, nor the empty one.
   const chunks = await countBy(sdk, 'gen_ai.client.inference.time_to_first_chunk', 'mode')
   expect(Object.keys(chunks)).toEqual(['stream'])
@@ -115,7 +117,7 @@ test('a hundred runs through adaptLoop, each counted once, by outcome, rung, arm
     total: { count: 56 },
   })
   expect(streaming?.fallbacks.reduce((sum, { count }) => sum + count, 0)).toBe(36)
-  expect(control).toMatchObject({ arm: 'control', mode: 'legacy', judged: 40, successRate: 35 / 40, streamRate: 0 })
+  expect(control).toMatchObject({ arm: 'control', mode: 'legacy', judged: 38, successRate: 33 / 38, streamRate: 0 })
   expect(snapshot.active).toBe(0)
 })
 
@@ -129,8 +131,9 @@ test('a hundred runs of an agent alone, by its middleware', async () => {
     'streaming stream cancelled stream': 4,
     'streaming stream truncated stream': 2,
     'streaming stream refused stream': 1,
-    'control buffered completed buffered': 35,
+    'control buffered completed buffered': 33,
     'control buffered failed buffered': 5,
+    'control buffered cancelled buffered': 2,
   })
   expect(await countBy(sdk, 'millrace.fallbacks', 'from', 'to', 'reason', 'stage')).toEqual({
     'stream stream connection_lost after_output': 18,
@@ -152,6 +155,6 @@ test('a hundred runs of an agent alone, by its middleware', async () => {
   expect(await countBy(sdk, 'millrace.runs.active', 'arm')).toEqual({})
   expect(Object.fromEntries(snapshot.groups.map(({ arm, judged }) => [arm, judged]))).toEqual({
     streaming: 56,
-    control: 40,
+    control: 38,
   })
 })

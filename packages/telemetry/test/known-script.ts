@@ -29,8 +29,9 @@ export const plan = {
   cancelled: 4,
   truncated: 2,
   refused: 1,
-  control: 35,
+  control: 33,
   controlFails: 5,
+  controlCancelled: 2,
 } as const
 
 export type Kind = keyof typeof plan
@@ -66,6 +67,7 @@ function faults(conversation: Conversation): Fault | undefined {
     case 'cutOften':
       return turn === 2 && stream ? { kind: 'destroy', at: { event: 5 } } : undefined
     case 'cancelled':
+    case 'controlCancelled':
       return turn === 2 ? { kind: 'stall', at: { event: 5 } } : undefined
     case 'rejected':
     case 'hopeless':
@@ -110,10 +112,15 @@ export async function runPlan(through: 'adaptLoop' | 'agent', watch: Telemetry):
       budget: createRetryBudget({ clock: systemClock, minimum: 1_000_000 }),
     },
   })
+  const cancel = new AbortController()
   const inputOf = (kind: string) => ({ messages: [{ role: 'user' as const, content: `<${kind}> Where is it?` }] })
   const contextOf = (kind: string) => ({ targetingKey: 'user-1', streams: !isControl(kind) })
   const loop = adaptLoop({
-    legacy: async (kind: string): Promise<string> => {
+    legacy: async (kind: string, signal: AbortSignal): Promise<string> => {
+      if (kind === 'controlCancelled') {
+        cancel.abort()
+        signal.throwIfAborted()
+      }
       if (kind === 'hopeless' || kind === 'controlFails') throw new Error('The old loop failed')
       return 'The order is on its way.'
     },
@@ -125,12 +132,16 @@ export async function runPlan(through: 'adaptLoop' | 'agent', watch: Telemetry):
     onEvent: watch.onEvent,
   })
   const start = (kind: string): AgentRun =>
-    through === 'adaptLoop' ? loop.run(kind) : agent.run({ ...inputOf(kind), user: contextOf(kind) })
+    through === 'adaptLoop'
+      ? loop.run(kind, kind === 'controlCancelled' ? cancel.signal : new AbortController().signal)
+      : agent.run({ ...inputOf(kind), user: contextOf(kind) })
 
   async function once(kind: string): Promise<void> {
     const run = start(kind)
     for await (const event of run) {
       if (kind === 'cancelled' && event.type === 'text.delta' && event.turn === 2) run.interrupt('user')
+      // Without streaming nothing is seen of a turn before it is whole.
+      if (kind === 'controlCancelled' && event.type === 'turn.started' && event.turn === 2) run.interrupt('user')
     }
   }
   const all = Object.entries(plan).flatMap(([kind, count]) => Array.from({ length: count }, () => kind))

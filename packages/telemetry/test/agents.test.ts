@@ -1,0 +1,117 @@
+import Anthropic from '@anthropic-ai/sdk'
+import { type AgentEvent, type Clock, createAgent, defineTool, type Middleware, systemClock } from '@millrace/core'
+import { runJournal } from '@millrace/core/journal'
+import { memoryRunStore } from '@millrace/core/memory'
+import { startClaude, text, toolUse } from '@millrace/testing'
+import { expect, test } from 'vitest'
+import { telemetry } from '../src/index.ts'
+import { createPrometheus } from '../src/prometheus/index.ts'
+
+const question = [{ role: 'user' as const, content: 'Where is order A-17?' }]
+const request = { model: 'claude-opus-5-5', max_tokens: 1000 }
+
+function watched() {
+  const prometheus = createPrometheus()
+  const samples = (name: string) => {
+    const lines = prometheus.text().split('\n')
+    return lines.filter((line) => line.startsWith(name) && !line.endsWith(' 0'))
+  }
+  return { watch: telemetry({ meter: prometheus.meter }), samples }
+}
+
+test('a run that another process takes over is counted as resumed there, and once as ended', async () => {
+  await using claude = await startClaude({
+    script: [{ content: [toolUse('look_up')] }, { content: [text('It is on its way.')] }],
+  })
+  let skipped = 0
+  const store = memoryRunStore({ clock: { ...systemClock, now: () => Date.now() + skipped } })
+  let died = (): void => {}
+  const death = new Promise<void>((resolve) => {
+    died = resolve
+  })
+  const agentOf = (use: Middleware, clock: Clock, run: () => Promise<string>) =>
+    createAgent({
+      client: new Anthropic({ apiKey: 'any', baseURL: claude.url }),
+      request,
+      tools: [
+        defineTool({
+          name: 'look_up',
+          description: 'Looks up.',
+          inputSchema: { jsonSchema: { type: 'object' } },
+          readOnly: true,
+          run,
+        }),
+      ],
+      use: [use],
+      journal: runJournal(store),
+      runtime: { clock },
+    })
+  const [first, second] = [watched(), watched()]
+  const stopped: Clock = { now: () => Date.now(), setTimer: () => () => {} }
+  const dying = agentOf(first.watch, stopped, () => {
+    died()
+    return new Promise<string>(() => {})
+  })
+  const { runId } = dying.run({ messages: question })
+  await death
+  skipped = 60_000
+  const taken = await agentOf(second.watch, systemClock, async () => 'Found').resume(runId)
+  if (taken.status !== 'resumed') throw new Error(taken.status)
+  expect((await taken.run.result).outcome).toBe('completed')
+
+  expect(first.samples('millrace_resumes_total')).toEqual([])
+  expect(first.watch.window.snapshot().active).toBe(1)
+  expect(second.samples('millrace_resumes_total')).toEqual(['millrace_resumes_total{arm="streaming",mode="stream"} 1'])
+  const { active, groups } = second.watch.window.snapshot()
+  expect(active).toBe(0)
+  expect(groups).toMatchObject([
+    { judged: 1, resumes: 1, firstText: { count: 0 }, tools: { look_up: { calls: 1, failed: 0 } } },
+  ])
+})
+
+test('a run that is told of by a callback as well is counted once', async () => {
+  await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
+  const { watch, samples } = watched()
+  const agent = createAgent({
+    client: new Anthropic({ apiKey: 'any', baseURL: claude.url }),
+    request,
+    use: [watch],
+  })
+  const events: AgentEvent[] = []
+  await agent.run({ messages: question, callbacks: { onEvent: watch.onEvent } }).result
+  for await (const event of agent.run({ messages: question })) events.push(event)
+  // Told again, later, by whoever kept the events.
+  for (const event of events.filter(({ type }) => type !== 'run.started')) watch.onEvent(event)
+  expect(samples('millrace_runs_total')).toEqual([
+    'millrace_runs_total{arm="streaming",gen_ai_request_model="claude-opus-5-5",mode="stream",outcome="completed",rung="stream"} 2',
+  ])
+  expect(watch.window.snapshot()).toMatchObject({ active: 0, groups: [{ judged: 2, requests: { count: 2 } }] })
+})
+
+test('the model is the one that was asked: of the run, or what a middleware made of the request', async () => {
+  await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
+  const { watch, samples } = watched()
+  const cheaper: Middleware = {
+    name: 'cheaper',
+    turn: (scope, next) => next({ ...scope, request: { ...scope.request, model: 'claude-haiku-5' } }),
+  }
+  const agent = createAgent({
+    client: new Anthropic({ apiKey: 'any', baseURL: claude.url }),
+    request,
+    use: [cheaper, watch],
+  })
+  await agent.run({ messages: question, request: { model: 'claude-sonnet-5-5' } }).result
+  expect(samples('millrace_runs_total')[0]).toContain('gen_ai_request_model="claude-sonnet-5-5"')
+  expect(samples('gen_ai_client_inference_duration_seconds_count')[0]).toContain(
+    'gen_ai_request_model="claude-haiku-5"',
+  )
+})
+
+test('two agents may share one telemetry', async () => {
+  await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
+  const { watch } = watched()
+  const client = new Anthropic({ apiKey: 'any', baseURL: claude.url })
+  const agents = [createAgent({ client, request, use: [watch] }), createAgent({ client, request, use: [watch] })]
+  await Promise.all(agents.map((agent) => agent.run({ messages: question }).result))
+  expect(watch.window.snapshot()).toMatchObject({ active: 0, groups: [{ judged: 2 }] })
+})
