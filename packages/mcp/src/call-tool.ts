@@ -11,6 +11,8 @@ export interface CallOptions {
   /** The tool's name, as its server knows it. */
   readonly tool: string
   readonly input: unknown
+  /** Whether the tool says that it has no effects, and is believed. */
+  readonly readOnly: boolean
   readonly signal: AbortSignal
   readonly progress: (report: ToolProgress) => void
   /** Milliseconds without progress. */
@@ -19,20 +21,27 @@ export interface CallOptions {
   readonly callTimeout: number
 }
 
-const unknownEffect = 'It is unknown whether the call took effect. Check before repeating it.'
+/** The call was sent and never answered. Of a tool without effects that is an error like any other. */
+function unanswered({ readOnly }: CallOptions, what: string, cause: unknown): ToolError {
+  return readOnly
+    ? new ToolError(`${what} The call may be repeated.`, { cause })
+    : new ToolError(`${what} It is unknown whether the call took effect. Check before repeating it.`, {
+        cause,
+        outcome: 'unknown',
+      })
+}
 
 function property(error: unknown, key: 'code' | 'message' | 'status'): unknown {
   return typeof error === 'object' && error !== null && key in error ? Reflect.get(error, key) : undefined
 }
 
 /** What to tell the model of a call that gave no result. */
-function explain(error: unknown, { tool, link }: CallOptions, client: Client): ToolError {
+function explain(error: unknown, options: CallOptions, client: Client): ToolError {
+  const { tool, link } = options
   const code = property(error, 'code')
   const cause = { cause: error }
-  if (code === 'REQUEST_TIMEOUT') return new ToolError(`"${tool}" did not answer in time. ${unknownEffect}`, cause)
-  if (code === 'CONNECTION_CLOSED') {
-    return new ToolError(`The server of "${tool}" ended during the call. ${unknownEffect}`, cause)
-  }
+  if (code === 'REQUEST_TIMEOUT') return unanswered(options, `"${tool}" did not answer in time.`, error)
+  if (code === 'CONNECTION_CLOSED') return unanswered(options, `The server of "${tool}" ended during the call.`, error)
   // A number is the server's own answer, by JSON-RPC.
   if (typeof code === 'number') return new ToolError(`"${tool}" failed: ${String(property(error, 'message'))}`, cause)
   // HTTP has no connection whose end could be seen: after a failed request the next call begins a new session.
@@ -43,7 +52,7 @@ function explain(error: unknown, { tool, link }: CallOptions, client: Client): T
       cause,
     )
   }
-  return new ToolError(`The server of "${tool}" could not be reached. ${unknownEffect}`, cause)
+  return unanswered(options, `The server of "${tool}" could not be reached.`, error)
 }
 
 async function connected({ link, tool, signal }: CallOptions): Promise<Client> {

@@ -86,15 +86,17 @@ interface CallLimits {
 
 function toTool({ server, link }: Member, tool: McpToolDescription, name: string, limits: CallLimits): Tool {
   const trusted = server.trustHints !== false
+  const readOnly = trusted && tool.readOnly
   return defineTool({
     name,
     description: tool.description,
     // The server validates the input itself, and says what is wrong with it.
     inputSchema: { jsonSchema: tool.inputSchema },
-    readOnly: trusted && tool.readOnly,
+    readOnly,
     idempotent: trusted && tool.idempotent,
     timeout: limits.callTimeout,
-    run: (input, { signal, progress }) => callTool({ link, tool: tool.name, input, signal, progress, ...limits }),
+    run: (input, { signal, progress }) =>
+      callTool({ link, tool: tool.name, input, readOnly, signal, progress, ...limits }),
   })
 }
 

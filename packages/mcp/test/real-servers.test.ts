@@ -54,30 +54,36 @@ test('an interrupted run cancels the call', async () => {
   expect(server.sent).toContain('notifications/cancelled')
 })
 
-test('a server that is killed during a call ends it in an error, the run goes on, and the next call finds it again', async () => {
-  const server = everything()
-  const problems: string[] = []
-  open = await connectMcp({ servers: { everything: server }, onProblem: ({ code }) => problems.push(code) })
-  const { tools } = open
-  const { events, result } = await runAgent({
-    script: [
-      ...longRunning(600, 6000).slice(0, 1),
-      { content: [toolUse('echo', { message: 'again' })] },
-      { content: [text('Done')] },
-    ],
-    tools,
-    onEvent(event) {
-      const [pid] = server.pids()
-      if (event.type === 'tool.progress' && event.progress === 1 && pid !== undefined) process.kill(pid, 'SIGKILL')
-    },
-  })
-  expect(result).toMatchObject({ outcome: 'completed', text: 'Done' })
-  expect(ofType(events, 'tool.finished')).toMatchObject([
-    { outcome: 'error', result: expect.stringContaining('unknown whether the call took effect') },
-    { outcome: 'ok', result: 'Echo: again' },
-  ])
-  expect(problems.filter((code) => code !== 'tool_skipped')).toEqual(['connection_lost'])
-})
+test.each([
+  ['whose hints are not trusted as unknown', false, 'unknown', 'It is unknown whether the call took effect'],
+  ['of a read-only tool as an error', true, 'error', 'The call may be repeated'],
+])(
+  'a server that is killed during a call %s ends it, the run goes on, and the next call finds it again',
+  async (_name, trustHints, outcome, told) => {
+    const server = Object.assign(everything(), { trustHints })
+    const problems: string[] = []
+    open = await connectMcp({ servers: { everything: server }, onProblem: ({ code }) => problems.push(code) })
+    const { tools } = open
+    const { events, result } = await runAgent({
+      script: [
+        ...longRunning(600, 6000).slice(0, 1),
+        { content: [toolUse('echo', { message: 'again' })] },
+        { content: [text('Done')] },
+      ],
+      tools,
+      onEvent(event) {
+        const [pid] = server.pids()
+        if (event.type === 'tool.progress' && event.progress === 1 && pid !== undefined) process.kill(pid, 'SIGKILL')
+      },
+    })
+    expect(result).toMatchObject({ outcome: 'completed', text: 'Done' })
+    expect(ofType(events, 'tool.finished')).toMatchObject([
+      { outcome, result: expect.stringContaining(told) },
+      { outcome: 'ok', result: 'Echo: again' },
+    ])
+    expect(problems.filter((code) => code !== 'tool_skipped')).toEqual(['connection_lost'])
+  },
+)
 
 test('a tool that needs a task is left out, and said to be', async () => {
   const problems: string[] = []
