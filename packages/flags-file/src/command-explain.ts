@@ -8,7 +8,7 @@ import {
   type FlagSet,
   formatIssue,
 } from '@millrace/flags'
-import { type CommandHost, type CommandOptions, loadFile, loadTargeting, UsageError } from './command-line.ts'
+import { type CommandHost, type CommandOptions, loadFile, loadTargeting, toolKey, UsageError } from './command-line.ts'
 
 /** Says what a file decides for a user, and why. */
 export async function explain(words: readonly string[], options: CommandOptions, host: CommandHost): Promise<number> {
@@ -22,7 +22,7 @@ export async function explain(words: readonly string[], options: CommandOptions,
   }
   const set = compileFlags(read.document, await loadTargeting())
   const rules = new Map(set.describe().map(({ key, rule }) => [key, rule]))
-  const keys = [flagKeys.kill, flagKeys.streaming, ...tools.map((tool) => flagKeys.tool(tool))]
+  const keys = [flagKeys.kill, flagKeys.streaming, ...tools.map(toolKey)]
   for (const key of keys) {
     const answeredBy = set.keyFor(key)
     host.out(`${key}: ${describeResolution(set.resolve(key, context))}`)

@@ -1,4 +1,6 @@
+import { flagKeys } from '@millrace/core'
 import type { TargetingEngine } from '@millrace/flags'
+import { nearestOf } from '@millrace/flags/options'
 import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -35,29 +37,41 @@ export interface CommandArguments {
   readonly words: readonly string[]
 }
 
+const known = {
+  attr: { type: 'string', multiple: true },
+  exclude: { type: 'string', multiple: true },
+  flag: { type: 'string' },
+  format: { type: 'string' },
+  help: { type: 'boolean' },
+  include: { type: 'string', multiple: true },
+  salt: { type: 'string' },
+  tool: { type: 'string', multiple: true },
+  unit: { type: 'string' },
+  user: { type: 'string' },
+} as const
+
 /** Throws a {@link UsageError} for an option that does not exist, or has no value. */
 export function readArguments(args: readonly string[]): CommandArguments {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: {
-        attr: { type: 'string', multiple: true },
-        exclude: { type: 'string', multiple: true },
-        flag: { type: 'string' },
-        format: { type: 'string' },
-        help: { type: 'boolean' },
-        include: { type: 'string', multiple: true },
-        salt: { type: 'string' },
-        tool: { type: 'string', multiple: true },
-        unit: { type: 'string' },
-        user: { type: 'string' },
-      },
+      options: known,
     })
     return { options: values, words: positionals }
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'the arguments cannot be understood')
+    const message = error instanceof Error ? error.message : 'the arguments cannot be understood'
+    const [, option] = /^Unknown option '--?([^']*)'/.exec(message) ?? []
+    if (option === undefined) throw new UsageError(message)
+    const nearest = nearestOf(option, Object.keys(known))
+    throw new UsageError(`there is no option --${option}${nearest === undefined ? '' : `: did you mean --${nearest}?`}`)
   }
+}
+
+/** The flag of a tool; `*`: of all without one of their own. */
+export function toolKey(name: string): string {
+  if (name === '*' || /^[\w-]{1,128}$/.test(name)) return flagKeys.tool(name)
+  throw new UsageError('--tool must be the name of a tool (letters, digits, _ and -), or "*"')
 }
 
 /** The format that `--format` says, or the file's ending. */

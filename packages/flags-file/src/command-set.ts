@@ -1,7 +1,7 @@
 import { flagKeys, MillraceError } from '@millrace/core'
 import type { FlagChange } from '@millrace/flags'
 import { readFile } from 'node:fs/promises'
-import { type CommandHost, type CommandOptions, formatFor, UsageError } from './command-line.ts'
+import { type CommandHost, type CommandOptions, formatFor, toolKey, UsageError } from './command-line.ts'
 import { editFlagText } from './edit-text.ts'
 import { writeFileWhole } from './write-file.ts'
 
@@ -32,7 +32,7 @@ function readChange(value: string, options: CommandOptions): { key: string; chan
   if (kills && Object.keys(options).some((option) => option !== 'format')) {
     throw new UsageError(`${value} is for everybody and everything: it takes no further options`)
   }
-  const key = kills ? flagKeys.kill : name === undefined ? (flag ?? flagKeys.streaming) : flagKeys.tool(name)
+  const key = kills ? flagKeys.kill : name === undefined ? (flag ?? flagKeys.streaming) : toolKey(name)
   return {
     key,
     change: {

@@ -1,5 +1,6 @@
 import { isMillraceError } from '@millrace/core'
 import { isFlagFormatError } from '@millrace/flags'
+import { nearestOf } from '@millrace/flags/options'
 import { explain } from './command-explain.ts'
 import { type CommandHost, readArguments, UsageError } from './command-line.ts'
 import { set } from './command-set.ts'
@@ -42,7 +43,7 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
       case 'set':
         return await set(rest, options, host)
       default:
-        throw new UsageError(command === undefined ? 'a command is missing' : `there is no command "${command}"`)
+        throw new UsageError(command === undefined ? 'a command is missing' : describeUnknown(command))
     }
   } catch (error) {
     host.err(`millrace-flags: ${error instanceof Error ? error.message : String(error)}`)
@@ -51,6 +52,11 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     host.err('Try "millrace-flags --help".')
     return 2
   }
+}
+
+function describeUnknown(command: string): string {
+  const nearest = nearestOf(command, ['validate', 'explain', 'set'])
+  return `there is no command "${command}"${nearest === undefined ? '' : `: did you mean ${nearest}?`}`
 }
 
 function isSystemError(error: unknown): boolean {

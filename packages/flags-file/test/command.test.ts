@@ -58,6 +58,30 @@ describe('validate', () => {
     expect(out).toBe(`${good}: 2 flags, valid`)
   })
 
+  it('goes on behind a file that cannot be read', async () => {
+    const [none, one] = [join(await makeFolder(), 'none.json'), await file('one.json', '{"flags":{"a":{}}}')]
+    const { code, err } = await run('validate', none, one)
+    expect(code).toBe(1)
+    expect(err.split('\n')).toEqual([
+      expect.stringMatching(/none\.json: error: ENOENT/),
+      expect.stringMatching(/one\.json:1:11: error: /),
+      expect.stringMatching(/one\.json:1:11: error: /),
+    ])
+  })
+
+  it('warns of a misspelt flag of Millrace, and of one that is no switch', async () => {
+    const flag = { state: 'ENABLED', variants: { red: 'r' }, defaultVariant: 'red' }
+    const path = await file(
+      'a.json',
+      JSON.stringify({ flags: { use_streming: flag, use_streaming: flag, theme: flag } }),
+    )
+    const { code, out, err } = await run('validate', path)
+    expect({ code, out }).toEqual({ code: 0, out: `${path}: 3 flags, valid` })
+    expect(err).toContain('warning: $.flags.use_streming: is no flag of Millrace, which reads use_streaming')
+    expect(err).toContain('warning: $.flags.use_streaming.variants: are not true and false')
+    expect(err.split('\n')).toHaveLength(2)
+  })
+
   it('checks targeting as flagd does', async () => {
     const targeting = { if: [{ $ref: 'nobody' }, 'on', 'off'] }
     const path = await file(
@@ -214,7 +238,11 @@ it.each([
   [['set', 'a.json', 'on', '--tool', 'a', '--flag', 'b'], 'one flag'],
   [['set', 'a.txt', 'on'], 'must end in'],
   [['validate', 'a.json', '--format', 'toml'], '--format must be'],
-  [['validate', '--colour'], '--colour'],
+  [['validate', '--colour'], 'there is no option --colour\n'],
+  [['explain', 'a.json', '--usr', 'u1'], 'there is no option --usr: did you mean --user?'],
+  [['explian', 'a.json'], 'there is no command "explian": did you mean explain?'],
+  [['set', 'a.json', 'on', '--tool', 'bad name!'], '--tool must be the name of a tool'],
+  [['set', 'a.json', 'on', '--tool'], "Option '--tool <value>' argument missing"],
 ])('says how %j is wrong', async (args, message) => {
   const { code, err } = await run(...args)
   expect(code).toBe(2)

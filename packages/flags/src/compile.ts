@@ -165,7 +165,8 @@ export function hasTargeting({ targeting }: FlagDefinition): boolean {
   return targeting !== undefined && Object.keys(targeting).length > 0
 }
 
-const needsEngine = 'its "targeting" needs the option targeting: flagdTargeting(), from @millrace/flags/flagd'
+const needsEngine =
+  'its "targeting" needs @openfeature/flagd-core, and the option targeting: flagdTargeting() of @millrace/flags/flagd'
 
 function findUnevaluated(document: FlagDocument): FlagIssue[] {
   return Object.entries(document.flags)

@@ -3,6 +3,8 @@ import { nameOf } from './issue-list.ts'
 import { isRecord } from './json.ts'
 import { nearestOf } from './nearest.ts'
 
+export { nearestOf }
+
 /** Throws a MillraceError (`invalid_option`) where `value`, the option at `path`, is not what it has to be. */
 export type OptionRule = (value: unknown, path: string) => void
 

@@ -1,7 +1,9 @@
+import { flagKeys } from '@millrace/core'
 import { flagFormat, type FlagDefinition, type FlagDocument, type FlagMetadata, type JsonValue } from './document.ts'
 import { type At, IssueList, nameOf } from './issue-list.ts'
 import { type FlagIssue, hasErrors } from './issues.ts'
 import { isJson, isRecord } from './json.ts'
+import { nearestOf } from './nearest.ts'
 import { readRollout, readSegment } from './read-rollout.ts'
 
 /** A document that was read, or all that is wrong with it. */
@@ -32,6 +34,7 @@ function readRoot(list: IssueList, input: unknown): FlagDocument | undefined {
   const evaluators = readEntries(list, ['$evaluators'], value['$evaluators'], readJson)
   const metadata = readMetadata(list, ['metadata'], value['metadata'])
   const flags = readFlags(list, value['flags'], new Set(Object.keys(segments ?? {})))
+  for (const [key, flag] of Object.entries(flags ?? {})) checkKey(list, ['flags', key], key, flag)
   return {
     ...(format !== undefined && { $format: format }),
     flags: flags ?? {},
@@ -56,6 +59,18 @@ function readFlags(list: IssueList, input: unknown, segments: ReadonlySet<string
     if (flag !== undefined) flags.set(key, flag)
   }
   return Object.fromEntries(flags)
+}
+
+/** Other flags may stand in the file. But a misspelt one of ours would leave streaming off in silence. */
+function checkKey(list: IssueList, at: At, key: string, { variants }: FlagDefinition): void {
+  const { streaming, kill, tool } = flagKeys
+  if (key === streaming || key === kill || (key.startsWith(tool('')) && key !== tool(''))) {
+    if (Object.values(variants).some((value) => typeof value !== 'boolean')) {
+      list.warn([...at, 'variants'], 'are not true and false: Millrace takes the flag for one that fails')
+    }
+  } else if (key.startsWith(streaming) || nearestOf(key, [streaming, kill]) !== undefined) {
+    list.warn(at, `is no flag of Millrace, which reads ${streaming}, ${kill} and ${tool('<name>')}`)
+  }
 }
 
 function readFlag(list: IssueList, at: At, input: unknown, segments: ReadonlySet<string>): FlagDefinition | undefined {

@@ -245,6 +245,34 @@ it('says in a document, too, what was meant', () => {
   ])
 })
 
+it.each([
+  ['use_streming', true],
+  ['Use_Streaming', true],
+  ['use_streaming.kil', true],
+  ['use_streaming.tools.bash', true],
+  ['use_streaming.tool.', true],
+  ['use_streaming', false],
+  ['use_streaming.kill', false],
+  ['use_streaming.tool.bash', false],
+  ['use_streaming.tool.*', false],
+  ['theme', false],
+  ['beta_checkout', false],
+])('a flag %s is warned of: %s', (key, warned) => {
+  const { issues } = readFlagDocument({ flags: { [key]: streaming().flags['use_streaming'] } })
+  expect(issues.map(({ severity, at }) => [severity, at])).toEqual(warned ? [['warning', ['flags', key]]] : [])
+})
+
+it('warns of a flag of Millrace that is no switch', () => {
+  const text = { state: 'ENABLED', variants: { on: 'true', off: 'false' }, defaultVariant: 'on' }
+  for (const key of ['use_streaming', 'use_streaming.kill', 'use_streaming.tool.bash']) {
+    expect(readFlagDocument({ flags: { [key]: text } })).toMatchObject({
+      status: 'read',
+      issues: [{ severity: 'warning', path: expect.stringMatching(/\.variants$/) }],
+    })
+  }
+  expect(readFlagDocument({ flags: { theme: text } }).issues).toEqual([])
+})
+
 it('checks options that stand within others', () => {
   expect(errorOf(() => checkOptions({ inner: 1 }, { outer: optional(aText) }, 'cache'))).toMatchObject({
     code: 'unknown_option',

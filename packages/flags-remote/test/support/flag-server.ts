@@ -1,16 +1,23 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 
 /** Every way in which a flag server fails here. */
 export const faults = [
   'stalled headers',
   'stalled body',
+  'stalled but for a drip',
   'cut body',
+  'body that ends too soon',
+  'broken chunk',
+  'cut gzip',
   'reset',
   '500',
   '429',
   '503',
   '401',
+  '403',
+  '404',
   'redirect',
   'garbage',
   'bytes that are no UTF-8',
@@ -103,6 +110,22 @@ function respond(state: FlagServer, request: IncomingMessage, response: ServerRe
     case 'stalled body':
       response.writeHead(200, json).write(state.text.slice(0, 10))
       return
+    case 'stalled but for a drip': {
+      response.writeHead(200, json)
+      const drip = setInterval(() => void response.write(' '), 1)
+      response.on('close', () => clearInterval(drip))
+      return
+    }
+    case 'body that ends too soon':
+      response.writeHead(200, json).end(state.text.slice(0, -10))
+      return
+    case 'broken chunk':
+      response.writeHead(200, json).flushHeaders()
+      request.socket.write('ffff\r\n{"flags"', () => request.socket.destroy())
+      return
+    case 'cut gzip':
+      response.writeHead(200, { ...json, 'content-encoding': 'gzip' }).end(cutInHalf(gzipSync(state.text)))
+      return
     case 'cut body':
       response
         .writeHead(200, { ...json, 'content-length': state.text.length })
@@ -114,6 +137,8 @@ function respond(state: FlagServer, request: IncomingMessage, response: ServerRe
       return
     case '500':
     case '401':
+    case '403':
+    case '404':
     case '429':
     case '503':
       response
@@ -138,4 +163,9 @@ function respond(state: FlagServer, request: IncomingMessage, response: ServerRe
     case 'emptied':
       response.writeHead(200, json).end(emptied)
   }
+}
+
+/** Without its last eight bytes, the checksum, a text is whole, and Node's `fetch` takes it as such. */
+function cutInHalf(bytes: Buffer): Buffer {
+  return bytes.subarray(0, bytes.length / 2)
 }
