@@ -1,117 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type FaultPlan, type ScriptedClaude, text, toolUse, type Turn, validateMessages } from '@millrace/testing'
+import { text, toolUse, validateMessages } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 import {
   adaptLoop,
-  type AdaptedLoop,
-  type AdaptLoopOptions,
   type AgentEvent,
-  type AgentOptions,
   defineTool,
   type FlagClient,
-  type HandedOver,
   type LegacyScope,
-  type Message,
-  type MillraceError,
   type RunInput,
   type RunResult,
   wrapLegacyTool,
 } from '../../src/index.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, deferred, eventsOf, only } from '../support/scripted.ts'
-
-interface Answer {
-  readonly text: string
-  readonly messages: readonly Message[]
-}
-
-type Loop = AdaptedLoop<unknown, [question: string], Answer>
-
-const script: readonly Turn[] = [
-  { content: [text('I charge you. '), toolUse('charge', { cents: 5 }, { id: 'toolu_1' })] },
-  { content: [text('All of it is done now.')] },
-]
-
-/** Nothing is asked twice: the first failure is the run's. */
-const noRetry = { streamRetries: 0, bufferedRetries: 0, extraRequests: 0 }
-const secondTurnBreaks: FaultPlan = [{ kind: 'destroy', at: { event: 6 }, turn: 2, times: 'forever' }]
-const on: FlagClient = { getBooleanDetails: (key) => ({ value: key !== 'use_streaming.kill' }) }
-
-interface Setup {
-  readonly loop: Loop
-  readonly claude: ScriptedClaude
-  readonly events: AgentEvent[]
-  readonly warnings: MillraceError[]
-  readonly charges: number[]
-  /** The arguments and the `this` of each call of the existing loop. */
-  readonly legacyCalls: { readonly self: unknown; readonly args: readonly unknown[] }[]
-  readonly handed: HandedOver[]
-}
-
-interface SetupOptions {
-  readonly turns?: readonly Turn[]
-  readonly faults?: FaultPlan
-  readonly agent?: Partial<AgentOptions>
-  readonly input?: Partial<RunInput>
-  readonly legacy?: (setup: Setup) => Promise<Answer>
-  readonly adapt?: Partial<AdaptLoopOptions<unknown, [question: string], Answer>>
-  /** Default: by history. */
-  readonly handover?: 'none'
-}
-
-const legacyAnswer: Answer = { text: 'The old way.', messages: [{ role: 'assistant', content: 'The old way.' }] }
-
-async function setUp(options: SetupOptions = {}): Promise<Setup> {
-  const claude = await claudeFor(options.turns ?? script, { faults: options.faults ?? [] })
-  const setup: Omit<Setup, 'loop'> = { claude, events: [], warnings: [], charges: [], legacyCalls: [], handed: [] }
-  const charge = defineTool({
-    name: 'charge',
-    description: '',
-    inputSchema: { jsonSchema: { type: 'object' } },
-    run: () => setup.charges.push(1),
-  })
-  const agent = agentOn(claude, { tools: [charge], recovery: noRetry, ...options.agent })
-  const loop: Loop = adaptLoop<unknown, [question: string], Answer>({
-    async legacy(...args) {
-      setup.legacyCalls.push({ self: this, args })
-      return (await options.legacy?.({ ...setup, loop })) ?? legacyAnswer
-    },
-    agent,
-    toInput: (question) => ({ messages: [{ role: 'user', content: question }], ...options.input }),
-    fromResult: ({ text: said, messages }) => ({ text: said, messages }),
-    ...(options.handover !== 'none' && {
-      handover: {
-        toArgs: (handed, question) => {
-          setup.handed.push(handed)
-          return [question]
-        },
-        fromLegacy: (answer) => answer,
-      },
-    }),
-    flags: on,
-    onEvent: (event) => void setup.events.push(event),
-    onWarning: (warning) => void setup.warnings.push(warning),
-    ...options.adapt,
-  })
-  return { ...setup, loop }
-}
-
-/** What a reader of the events has before it in the end. */
-function shown(events: readonly AgentEvent[]): string {
-  const parts: { turn: number; block: number; text: string }[] = []
-  for (const event of events) {
-    if (event.type === 'text.delta') parts.push({ turn: event.turn, block: event.block, text: event.text })
-    if (event.type !== 'turn.retracted') continue
-    const mine = parts.filter(({ turn, block }) => turn === event.turn && block >= event.fromBlock)
-    let keep = event.fromOffset
-    for (const part of mine) {
-      const kept = part.block === event.fromBlock ? part.text.slice(0, keep) : ''
-      if (part.block === event.fromBlock) keep = Math.max(0, keep - part.text.length)
-      part.text = kept
-    }
-  }
-  return parts.map((part) => part.text).join('')
-}
+import { legacyAnswer, noRetry, on, secondTurnBreaks, setUp, shown } from './set-up.ts'
 
 describe('with the flag off', () => {
   const off: FlagClient = { getBooleanDetails: () => ({ value: false }) }

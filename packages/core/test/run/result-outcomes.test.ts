@@ -25,7 +25,9 @@ function listening(told: Told[]): AgentCallbacks {
 }
 
 const untilAbort = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true }))
+  new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true }),
+  )
 
 describe('onToolResult says how the call ended', () => {
   const ends: readonly (readonly [ToolOutcome, Plain['run'], passing: number, result: unknown])[] = [
@@ -59,16 +61,15 @@ describe('onToolResult says how the call ended', () => {
   it('cancelled, of a call that an interrupt stopped and of one that it came before', async () => {
     const claude = await claudeFor(calls('toolu_1', 'toolu_2'))
     const told: Told[] = []
-    let run: AgentRun | undefined
     const tool = toolOf({
       run(_input, { signal }) {
         const stopped = untilAbort(signal)
-        run?.interrupt('user')
+        run.interrupt('user')
         return stopped
       },
     })
     const input: RunInput = { messages: question, runId: 'run-1', callbacks: listening(told) }
-    run = agentOn(claude, { tools: [tool], limits: { parallelTools: 1 } }).run(input)
+    const run: AgentRun = agentOn(claude, { tools: [tool], limits: { parallelTools: 1 } }).run(input)
     expect((await run.result).outcome).toBe('interrupted')
     expect(told).toEqual([
       ['toolu_1', 'The call was cancelled', 'cancelled'],
