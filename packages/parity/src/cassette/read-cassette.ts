@@ -40,7 +40,7 @@ export function readCassette(value: unknown): Cassette {
   const { version } = value
   // Before anything else: of another version everything else may be different.
   if (version !== cassetteVersion) {
-    const found = typeof version === 'number' || typeof version === 'string' ? `is ${version}` : 'is missing'
+    const found = typeof version === 'number' ? `is ${version}` : 'is no number'
     throw new ParityError('unsupported_version', `version ${found}; this package reads ${cassetteVersion}`, {
       path: 'version',
     })

@@ -27,7 +27,8 @@ export interface ReadAnswer {
 export function readAnswer(raw: RawAnswer, redactor: Redactor, index: number): ReadAnswer {
   const { status, contentType, body, brokenBy } = raw
   const text = decodeText(body)
-  if (status < 200 || status > 299) return brokenBy === undefined ? readError(raw, text) : broken(brokenBy)
+  // The SDK asks again after an error without reading what it says: its status is the answer.
+  if (status < 200 || status > 299) return readError(raw, text)
   if (text === undefined) return broken(brokenBy ?? 'unreadable')
   if (contentType.toLowerCase().startsWith('text/event-stream')) return readStream(raw, text, redactor, index)
   const message = parseJson(text)

@@ -68,7 +68,7 @@ export async function recordLoop(
   options: Omit<RecorderOptions, 'sink'> = {},
 ): Promise<Cassette> {
   const { options: server, ...rest } = loop
-  const claude = await claudeFor(script, server)
+  await using claude = await startClaude({ ...server, script })
   const { cassettes } = await recordWith((fetch) => runOldLoop({ baseURL: claude.url, fetch, ...rest }), options)
   const [cassette] = cassettes
   if (cassette === undefined || cassettes.length > 1) throw new Error(`recorded ${cassettes.length} cassettes`)
