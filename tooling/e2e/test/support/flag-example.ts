@@ -31,8 +31,6 @@ export const exampleEnvironment = {
   MILLRACE_STREAMING_KILL: '0',
 } as const
 
-export const exampleVariables: readonly string[] = Object.keys(exampleEnvironment)
-
 export const userCount = 1000
 
 /** Users of all kinds, by number: the same in every process. */
