@@ -34,11 +34,9 @@ export const plan = {
   controlCancelled: 2,
 } as const
 
-export type Kind = keyof typeof plan
-
 const kinds: readonly string[] = Object.keys(plan)
 
-export const isControl = (kind: string): boolean => kind.startsWith('control')
+const isControl = (kind: string): boolean => kind.startsWith('control')
 
 const usage = { input_tokens: 100, cache_read_input_tokens: 20, output_tokens: 10 }
 

@@ -1,8 +1,8 @@
 import type { AgentEvent, Clock, EventBody, RunDecision, Usage } from '@millrace/core'
 
-export const usage: Usage = { input_tokens: 0, output_tokens: 0 }
+const usage: Usage = { input_tokens: 0, output_tokens: 0 }
 
-export function decision(given: Partial<RunDecision> = {}): RunDecision {
+function decision(given: Partial<RunDecision> = {}): RunDecision {
   return { mode: 'stream', arm: 'streaming', reason: 'flag', tools: {}, ...given }
 }
 

@@ -8,7 +8,7 @@ export function metricName(name: string, unit: string | undefined, isCounter: bo
   return `${/^\d/.test(base) ? '_' : ''}${base}${base.endsWith(suffix) ? '' : suffix}${isCounter ? '_total' : ''}`
 }
 
-export function labelName(name: string): string {
+function labelName(name: string): string {
   const base = name.replaceAll(/\W/g, '_')
   return /^\d/.test(base) ? `_${base}` : base
 }

@@ -19,12 +19,12 @@ export type Groups = Map<string, GroupCounts>
 /** No name holds a NUL, which JSON has to escape. */
 const separator = '\u0000'
 
-export function emptyGroup({ arm, mode }: Pick<ObservedRun, 'arm' | 'mode'>): GroupCounts {
+function emptyGroup({ arm, mode }: Pick<ObservedRun, 'arm' | 'mode'>): GroupCounts {
   return { arm, mode, counters: new Map(), firstText: emptyHistogram(), total: emptyHistogram() }
 }
 
 /** The group of this arm and mode, made where it is missing. */
-export function groupOf(groups: Groups, of: Pick<ObservedRun, 'arm' | 'mode'>): GroupCounts {
+function groupOf(groups: Groups, of: Pick<ObservedRun, 'arm' | 'mode'>): GroupCounts {
   const key = `${of.arm} ${of.mode}`
   const known = groups.get(key)
   if (known !== undefined) return known
