@@ -120,7 +120,8 @@ test('variables decide as the flags that they stand for', async () => {
 
 test('1,000 users: another process decides the same, from every source', async () => {
   const [paths, address] = [await writeFiles(exampleFlags), await server.put(exampleFlags)]
-  const child = promisify(execFile)(process.execPath, [...programArguments('flag-child.ts'), address, ...paths], {
+  const program = programArguments(new URL('support/flag-child.ts', import.meta.url))
+  const child = promisify(execFile)(process.execPath, [...program, address, ...paths], {
     env: { ...process.env, ...exampleEnvironment },
     maxBuffer: 64_000_000,
   })

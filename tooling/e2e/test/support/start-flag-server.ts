@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** Runs a program of this folder as the tests run: from the sources of the packages. */
-export function programArguments(name: string): string[] {
-  return ['--conditions=millrace-source', fileURLToPath(new URL(name, import.meta.url))]
+/** What Node needs to run a program as the tests run: from the sources of the packages. */
+export function programArguments(program: URL): string[] {
+  return ['--conditions=millrace-source', fileURLToPath(program)]
 }
 
 export interface FlagServer {
@@ -16,7 +16,9 @@ export interface FlagServer {
 
 /** Starts a flag server, in a process of its own. */
 export async function startFlagServer(): Promise<FlagServer> {
-  const child = spawn(process.execPath, programArguments('flag-server.ts'), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, programArguments(new URL('flag-server.ts', import.meta.url)), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [port]: unknown[] = await once(child.stdout, 'data')
   let count = 0
   return {
