@@ -216,7 +216,7 @@ describe('while recording', () => {
     expect(kindsOf(cassettes)).toEqual([['error', 'error', 'message', 'message']])
     expect(cassettes[0]?.exchanges[0]?.answer).toMatchObject({ status, retryAfter: '0' })
     const compared = await runBin(['compare', folder])
-    expect(compared.out).toContain('note: 2 failed requests that the loop sent again are not replayed')
+    expect(compared.out).toContain('note: failed requests that the loop sent again are not replayed: 2')
     expect(compared.code).toBe(0)
     const figures = JSON.parse((await runBin(['baseline', folder, '--json'])).out)
     expect(figures.requests).toMatchObject({ total: 4, failed: 2 })

@@ -129,7 +129,7 @@ function notesOn({ turns, end, retries, first }: RecordedRun): string[] {
   const changed = [...new Set(turns.flatMap(({ parameters }) => parameterChanges(first.parameters, parameters)))]
   const failures = end.kind === 'finished' ? retries : Math.max(0, retries - 1)
   const notes: string[] = []
-  if (failures > 0) notes.push(`${failures} failed requests that the loop sent again are not replayed`)
+  if (failures > 0) notes.push(`failed requests that the loop sent again are not replayed: ${failures}`)
   if (changed.length > 0)
     notes.push(`the loop changes ${changed.join(', ')} between its turns: the recorded values are sent`)
   if (end.kind === 'unfinished') notes.push(`${end.why}: compared up to turn ${turns.length}`)

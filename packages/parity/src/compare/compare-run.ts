@@ -162,7 +162,7 @@ function withoutRepeats(found: readonly RunDifference[]): RunDifference[] {
   for (const difference of found) {
     const isTold = told.some(
       (earlier) =>
-        placeInMessage(earlier.path) === placeInMessage(difference.path) &&
+        isSamePlace(earlier, difference) &&
         isSame(earlier.expected, difference.expected) &&
         isSame(earlier.actual, difference.actual),
     )
@@ -172,6 +172,12 @@ function withoutRepeats(found: readonly RunDifference[]): RunDifference[] {
 }
 
 /** `history[3].content[0].text` and `answer.content[0].text` are one place; so are a call's input and its block's. */
+function isSamePlace(earlier: RunDifference, later: RunDifference): boolean {
+  const place = placeInMessage(earlier.path)
+  const ofCall = /^calls\[\d+\](\..*)$/s.exec(later.path)?.[1]
+  return place === placeInMessage(later.path) || (ofCall !== undefined && place.endsWith(ofCall))
+}
+
 function placeInMessage(path: string): string {
   const inMessage = /^(?:answer|history\[\d+\]|request\.messages\[\d+\])\.(.*)$/s.exec(path)
   return inMessage?.[1] ?? path
