@@ -5,8 +5,8 @@ export { type MetricDescription, metricList, type MetricType } from './metric-li
 export type { TokenCounts } from './observation.ts'
 export type { TelemetryOptions } from './options.ts'
 export { type LegacyToolCall, telemetry, type Telemetry } from './telemetry.ts'
+export { mergeSnapshots, subtractSnapshots } from './window/add-snapshots.ts'
 export { countAbove, type HistogramCounts, histogramQuantile, latencyBoundaries } from './window/histogram.ts'
-export { mergeSnapshots } from './window/merge-snapshots.ts'
 export type {
   ErrorCount,
   FallbackCount,

@@ -126,7 +126,9 @@ test('a hundred runs give the same samples as the exporter of OpenTelemetry does
   for (const [, name = '', type] of families) expect(listed.get(name), name).toBe(type)
 })
 
-requireProgram('promtool').describe('promtool', () => {
+const promtool = requireProgram('promtool')
+
+promtool.describe('promtool', () => {
   test('finds nothing wrong, whatever names and labels are', () => {
     fc.assert(
       fc.property(
@@ -146,7 +148,7 @@ requireProgram('promtool').describe('promtool', () => {
             histogram.record(sample, { [`a${name.toLowerCase()}`]: value })
           }
           // A lone surrogate cannot be UTF-8, and is replaced on the way.
-          execFileSync('promtool', ['check', 'metrics'], { input: text(), stdio: 'pipe' })
+          execFileSync(promtool.path ?? '', ['check', 'metrics'], { input: text(), stdio: 'pipe' })
         },
       ),
       { numRuns: 10 },
@@ -164,7 +166,9 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-requireProgram('prometheus').describe('a real Prometheus', () => {
+const prometheusServer = requireProgram('prometheus')
+
+prometheusServer.describe('a real Prometheus', () => {
   test('scrapes it and answers the formulas of the README', async () => {
     const metrics = createPrometheus()
     await runPlan('adaptLoop', telemetry({ meter: metrics.meter }))
@@ -188,7 +192,7 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
     await writeFile(join(folder, 'prometheus.yml'), config)
     const port = await freePort()
     const child = spawn(
-      'prometheus',
+      prometheusServer.path ?? '',
       [
         `--config.file=${folder}/prometheus.yml`,
         `--storage.tsdb.path=${folder}/data`,

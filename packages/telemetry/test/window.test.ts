@@ -6,6 +6,7 @@ import {
   histogramQuantile,
   latencyBoundaries,
   mergeSnapshots,
+  subtractSnapshots,
   telemetry,
   type TelemetrySnapshot,
 } from '../src/index.ts'
@@ -95,11 +96,32 @@ test('snapshots of several instances merge to what one would have counted', () =
   )
 })
 
-test('mergeSnapshots refuses none, and one of another version', () => {
+test('what is between two readings, added to the first, is the second', () => {
+  fc.assert(
+    fc.property(fc.array(anyRun, { maxLength: 15 }), fc.array(anyRun, { maxLength: 15 }), (before, after) => {
+      const [clock, only] = [handClock(), watchOf(handClock())]
+      const watch = watchOf(clock)
+      for (const run of before) tellRun(watch, clock, run)
+      const earlier = watch.window.totals()
+      for (const run of after) tellRun(watch, clock, run)
+      for (const run of after) tellRun(only, handClock(), run)
+      const later = watch.window.totals()
+      const between = subtractSnapshots(later, JSON.parse(JSON.stringify(earlier)))
+      expect(between).toMatchObject({ from: earlier.to, to: later.to, active: 0 })
+      expect(comparable(mergeSnapshots([earlier, between]))).toEqual(comparable(later))
+      const happened = between.groups.filter(({ requests, runs }) => requests.count > 0 || Object.keys(runs).length > 0)
+      expect(comparable({ ...between, groups: happened })).toEqual(comparable(only.window.totals()))
+    }),
+  )
+})
+
+test('no snapshot at all and one of another version are refused', () => {
   expect(() => mergeSnapshots([])).toThrow('needs one snapshot')
   const { window } = telemetry({ meter: false })
   const other: TelemetrySnapshot = JSON.parse(JSON.stringify({ ...window.snapshot(), version: 2 }))
   expect(() => mergeSnapshots([window.snapshot(), other])).toThrow('snapshots[1].version must be 1')
+  expect(() => subtractSnapshots(window.snapshot(), other)).toThrow('earlier.version must be 1')
+  expect(() => subtractSnapshots(other, window.snapshot())).toThrow('later.version must be 1')
 })
 
 describe('the window', () => {

@@ -50,12 +50,17 @@ export function* countsOf(
   }
 }
 
-export function addGroups(into: Groups, from: Iterable<GroupCounts>): void {
+/** Adds `sign` times what `from` counts. */
+export function addGroups(into: Groups, from: Iterable<GroupCounts>, sign: 1 | -1 = 1): void {
   for (const group of from) {
     const sum = groupOf(into, group)
-    for (const [key, value] of group.counters) sum.counters.set(key, (sum.counters.get(key) ?? 0) + value)
-    addHistogram(sum.firstText, group.firstText)
-    addHistogram(sum.total, group.total)
+    for (const [key, value] of group.counters) {
+      const total = (sum.counters.get(key) ?? 0) + sign * value
+      if (total === 0) sum.counters.delete(key)
+      else sum.counters.set(key, total)
+    }
+    addHistogram(sum.firstText, group.firstText, sign)
+    addHistogram(sum.total, group.total, sign)
   }
 }
 

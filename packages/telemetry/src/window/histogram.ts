@@ -33,10 +33,10 @@ export function addValue(histogram: Histogram, ms: number): void {
   histogram.sum += ms
 }
 
-export function addHistogram(into: Histogram, from: HistogramCounts): void {
-  for (const [index, count] of from.counts.entries()) into.counts[index] = (into.counts[index] ?? 0) + count
-  into.count += from.count
-  into.sum += from.sum
+export function addHistogram(into: Histogram, from: HistogramCounts, sign: 1 | -1 = 1): void {
+  for (const [index, count] of from.counts.entries()) into.counts[index] = (into.counts[index] ?? 0) + sign * count
+  into.count += sign * from.count
+  into.sum += sign * from.sum
 }
 
 /**
