@@ -45,6 +45,6 @@ export function aCount(value: unknown, path: string, minimum: number, maximum: n
   return value
 }
 
-export function joinPath(path: string, field: string): string {
+function joinPath(path: string, field: string): string {
   return path === '' ? field : `${path}.${field}`
 }

@@ -138,7 +138,7 @@ function notesOn({ turns, end, retries, first }: RecordedRun): string[] {
 }
 
 /** @throws ParityError `invalid_option` */
-export function checkCompareOptions(given: CompareOptions): void {
+function checkCompareOptions(given: CompareOptions): void {
   for (const name of Object.keys(given)) {
     if (!options.has(name)) refuse(name, `is no option; known here are ${[...options].join(', ')}`)
   }

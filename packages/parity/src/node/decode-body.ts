@@ -2,7 +2,7 @@ import type { DecodedBody } from '../record/open-exchange.ts'
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
 
 /** The content encodings that can be recorded; a client's `accept-encoding` is cut down to them. */
-export const knownEncodings: readonly string[] = ['gzip', 'deflate', 'br', 'identity']
+const knownEncodings: readonly string[] = ['gzip', 'deflate', 'br', 'identity']
 
 /**
  * Undoes a content encoding, as far as the bytes go: an answer that was cut may be whole but for its end. `too_large`

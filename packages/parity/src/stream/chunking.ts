@@ -69,7 +69,7 @@ function sizes(chunking: Exclude<Chunking, { kind: 'events' }>, length: number):
 }
 
 /** Numbers in [0, 1), the same from the same seed: a multiply-with-carry generator, not for secrets. */
-export function seededRandom(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let low = seed >>> 0 || 0x9e3779b9
   let high = ~low >>> 0
   return () => {

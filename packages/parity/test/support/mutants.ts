@@ -25,7 +25,7 @@ export function throughMutant({ mutate }: Pick<Mutant, 'mutate'>): (fetch: Fetch
   }
 }
 
-export function isRecord(value: unknown): value is Event {
+function isRecord(value: unknown): value is Event {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
