@@ -129,13 +129,13 @@ function keepReopened(
   const content = blocks.map(({ block }) => block)
   const repeatable = mayAskAgain(settings.recovery.retryAfterServerTools, content)
   if (repeatable && !(isBound(retraction) && view.hasText)) return undefined
-  const result = { attempt, mode: 'stream', view, message: undefined, blocks: keptOfPartial(blocks), reason } as const
+  const result = { attempt, mode: 'stream', view, message: undefined, reason } as const
   view.begin(attempt, reason)
   if (!repeatable || retraction === 'fail') {
-    return { ...result, status: 'failed', error: repeatable ? cannotRetract() : outcomeUnknown() }
+    return { ...result, blocks, status: 'failed', error: repeatable ? cannotRetract() : outcomeUnknown() }
   }
   emitFallback(run, turn, view, 'stream', 'continue', reason)
-  return { ...result, status: 'continued' }
+  return { ...result, blocks: keptOfPartial(blocks), status: 'continued' }
 }
 
 /** Whether shown text stays, come what may. */

@@ -13,14 +13,20 @@ export interface StoredCalls {
   readonly calls: readonly ToolUseBlock[]
   /** Of these, the raw JSON that was shown. */
   readonly inputs: ReadonlyMap<string, string>
+  /** Their turn. */
   readonly turn: number
+  /** The first turn whose calls the model has not been given the results of. */
+  readonly unansweredFrom: number
 }
 
 /** The ends that a process died before it could tell, of calls that no other will run. */
-export function owedEnds({ started, settled, discarded, calls, inputs, turn }: StoredCalls): CallEnd[] {
+export function owedEnds(stored: StoredCalls): CallEnd[] {
+  const { started, settled, discarded, calls, inputs, turn, unansweredFrom } = stored
   const ids = new Set(calls.map(({ id }) => id))
+  // One that had ended is thrown away all the same: no history holds its call.
   const lost = [...started.values()].filter(
-    ({ toolUseId: id }) => !settled.has(id) && !discarded.has(id) && !ids.has(id),
+    ({ toolUseId: id, turn: ofTurn }) =>
+      !ids.has(id) && !discarded.has(id) && (ofTurn >= unansweredFrom || !settled.has(id)),
   )
   const unreadable = calls.filter(({ id }) => !settled.has(id) && !isJsonObject(inputs.get(id)))
   return [

@@ -93,6 +93,8 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
         break
       case 'tool.started':
         started.set(event.toolUseId, event)
+        settled.delete(event.toolUseId)
+        discarded.delete(event.toolUseId)
         break
       case 'tool.finished':
         if (event.outcome === 'discarded') discarded.add(event.toolUseId)
@@ -107,7 +109,9 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   // A continued turn has said all there is; any other may still have calls to answer.
   if (rung === 'continue') leadOn()
   const calls = (last?.content ?? []).filter(isToolUse)
-  const owed = owedEnds({ started, settled, discarded, calls, inputs, turn: state.turn })
+  const { turn } = state
+  const unansweredFrom = last === undefined ? turn + 1 : turn
+  const owed = owedEnds({ started, settled, discarded, calls, inputs, turn, unansweredFrom })
   for (const end of owed) if (end.outcome === 'error') settled.set(end.toolUseId, end)
   const pending = last && { ...pick(last), salvaged: rung === 'salvage', settled, started: new Set(started.keys()) }
   return { state, tail, decision, pending, owed }

@@ -1,4 +1,4 @@
-import { text, thinking, toolUse, type FaultRule, type Turn } from '@millrace/testing'
+import { type ClaudeOptions, type FaultRule, text, thinking, toolUse, type Turn } from '@millrace/testing'
 import { type AgentOptions, defineTool, type Retraction, type Tool } from '../../src/index.ts'
 
 /** One execution of a tool with effects. */
@@ -48,12 +48,38 @@ const turns: readonly Turn[] = [
 
 export interface Scenario {
   readonly turns: readonly Turn[]
+  /** What the model says to the processes that take over. Default: the same. */
+  readonly afterwards?: ClaudeOptions['script']
+  /** Further tools of every process. */
+  readonly tools?: (world: Effect[]) => readonly Tool[]
   readonly faults?: readonly FaultRule[]
   readonly options?: Partial<AgentOptions>
   readonly retraction?: Retraction
   readonly mode?: 'stream' | 'buffered'
+  /** Whether streams arrive one event a read, so that tools which start early end early. */
+  readonly frameByFrame?: boolean
   /** How the run ends, crash or not. */
   readonly outcome: 'completed' | 'refused' | 'limit' | 'failed'
+}
+
+/** Text before a call, behind it, and in the turn after. */
+const around: readonly Turn[] = [
+  { content: [text('These are the words before it.'), charge, text('And these come after it.')], chunking },
+  { content: [text('With these it ends.')], chunking },
+]
+
+/** The same in other words, whether it is asked anew or to go on. */
+const inOtherWords: ClaudeOptions['script'] = ({ toolResults }) =>
+  toolResults.length > 0
+    ? { content: [text('All is said, differently.')], chunking }
+    : { content: [text('These differ.'), charge, text('So do these.')], chunking }
+
+/** Runs whose text may not be withdrawn, and those whose text may, taken over by a model that finds other words. */
+export const reworded: Readonly<Record<'retract' | 'hold' | 'continue' | 'fail', Scenario>> = {
+  retract: { turns: around, afterwards: inOtherWords, retraction: 'retract', outcome: 'completed' },
+  hold: { turns: around, afterwards: inOtherWords, retraction: 'hold', outcome: 'completed' },
+  continue: { turns: around, afterwards: inOtherWords, retraction: 'continue', outcome: 'completed' },
+  fail: { turns: around, afterwards: inOtherWords, retraction: 'fail', outcome: 'completed' },
 }
 
 /** Runs that are crashed at every event. */
@@ -74,6 +100,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       { content: [text('Charged.')], chunking },
     ],
     faults: [{ kind: 'destroy', at: { event: 6 }, times: 1 }],
+    retraction: 'continue',
+    outcome: 'completed',
+  },
+  'whose text may be withdrawn, and is worded differently afterwards': reworded.retract,
+  'whose text is held back, and is worded differently afterwards': reworded.hold,
+  'whose text is to be continued, and is worded differently afterwards': reworded.continue,
+  'whose text is to be continued, with a call in the middle': {
+    turns: around,
     retraction: 'continue',
     outcome: 'completed',
   },

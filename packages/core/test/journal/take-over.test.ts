@@ -5,6 +5,7 @@ import {
   createAgent,
   defineTool,
   type LocalAgent,
+  type Middleware,
   type RunResult,
   type RunStore,
   type Tool,
@@ -284,5 +285,67 @@ describe('a run', () => {
         .map(({ mode }) => mode)
         .slice(2),
     ).toEqual(['buffered', 'buffered'])
+  })
+
+  it('is known by its middleware to be one that was taken over', async () => {
+    const clock = manualClock()
+    const store = memoryRunStore({ clock })
+    const claude = await claudeFor(turns)
+    const seen: [name: string, around: string, resumed: boolean][] = []
+    const watch = (name: string): Middleware => ({
+      name,
+      run: (scope, next) => (seen.push([name, 'run', scope.resumed]), next()),
+      turn: (scope, next) => (seen.push([name, 'turn', scope.resumed]), next(scope)),
+      tool: (call, next, scope) => (seen.push([name, 'tool', scope.resumed]), next(call)),
+    })
+    const agentOn = (name: string, kept: RunStore): LocalAgent =>
+      createAgent({
+        client: clientOf(claude),
+        request,
+        tools: [act({ readOnly: true })],
+        use: [watch(name)],
+        runtime: { clock },
+        journal: runJournal(kept),
+      })
+    // Dies where only run.started is stored.
+    const dying = dyingStore(store, 1)
+    void agentOn('first', dying).run({ messages: question, runId })
+    await dying.died
+    clock.advance(30_000)
+    expect((await takenOver(agentOn('second', store))).outcome).toBe('completed')
+    const each = (name: string): unknown[] => seen.filter(([of]) => of === name).map(([, ...rest]) => rest)
+    expect(each('first')).toEqual([
+      ['run', false],
+      ['turn', false],
+    ])
+    expect(each('second')).toEqual([
+      ['run', true],
+      ['turn', true],
+      ['tool', true],
+      ['turn', true],
+    ])
+  })
+
+  it('that died before its first event was stored is not one that was taken over: it begins', async () => {
+    const clock = manualClock()
+    const store = memoryRunStore({ clock })
+    const claude = await claudeFor(turns)
+    const seen: boolean[] = []
+    const watch: Middleware = { name: 'watch', run: (scope, next) => (seen.push(scope.resumed), next()) }
+    const agentOn = (kept: RunStore): LocalAgent =>
+      createAgent({
+        client: clientOf(claude),
+        request,
+        tools: [act({ readOnly: true })],
+        use: [watch],
+        runtime: { clock },
+        journal: runJournal(kept),
+      })
+    const dying = dyingStore(store, 0)
+    void agentOn(dying).run({ messages: question, runId })
+    await dying.died
+    clock.advance(30_000)
+    await takenOver(agentOn(store))
+    expect(seen).toEqual([false, false])
   })
 })
