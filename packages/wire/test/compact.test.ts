@@ -42,6 +42,7 @@ const turn = events(
     mode: 'stream',
     stopReason: 'tool_use',
     usage,
+    container: 'container_01secret',
     content: [
       { type: 'thinking', thinking: 'hm', signature: 'c2lnbmF0dXJl' },
       { type: 'text', text: 'Millrace runs' },
@@ -74,6 +75,16 @@ describe('what travels', () => {
     expect(sseEncoder().encode(turn)).not.toContain('c2lnbmF0dXJl')
     expect(sseEncoder({ rawContent: true }).encode(turn)).toContain('c2lnbmF0dXJl')
     expect(decodeAll(sseEncoder({ rawContent: true }).encode(turn))).toEqual(asReceived(turn, true))
+  })
+
+  it.each([
+    ['SSE', sseEncoder],
+    ['NDJSON', ndjsonEncoder],
+  ])("keeps the container of Anthropic's tools on the server unless asked: %s", (_format, encoder) => {
+    expect(encoder().encode(turn)).not.toContain('container')
+    expect(encoder({ rawContent: true }).encode(turn).split('"container":"container_01secret"')).toHaveLength(2)
+    const finished = decodeAll(sseEncoder().encode(turn)).find(({ type }) => type === 'turn.finished')
+    expect(finished).not.toHaveProperty('container')
   })
 
   it('sends a tool input again to a connection that has not had it, once', () => {

@@ -8,7 +8,9 @@ export function asReceived(events: readonly AgentEvent[], rawContent = false): A
   let at = events[0]?.at ?? 0
   return events.map((event) => {
     if (!undated.has(event.type)) at = event.at
-    return event.type === 'turn.finished' && !rawContent ? { ...event, at, content: [] } : { ...event, at }
+    if (event.type !== 'turn.finished' || rawContent) return { ...event, at }
+    const { container: _, ...sent } = event
+    return { ...sent, at, content: [] }
   })
 }
 
