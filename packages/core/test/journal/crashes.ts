@@ -96,6 +96,19 @@ export async function check(
     at,
   ).toEqual([])
   checkEffects(events, effects, at)
+  checkCalls(events, at)
+}
+
+/** No client is left with a call that never ends, nor told more often that one was discarded than it started. */
+function checkCalls(events: readonly AgentEvent[], at: string): void {
+  for (const { toolUseId } of only(events, 'tool.started')) {
+    const calls = events.filter((event) => 'toolUseId' in event && event.toolUseId === toolUseId)
+    const started = only(calls, 'tool.started')
+    const ended = only(calls, 'tool.finished')
+    const discarded = ended.filter(({ outcome }) => outcome === 'discarded')
+    expect(ended.at(-1)?.seq, `${at}: end of ${toolUseId}`).toBeGreaterThan(started.at(-1)?.seq ?? 0)
+    expect(discarded.length, `${at}: ends of ${toolUseId} as discarded`).toBeLessThanOrEqual(started.length)
+  }
 }
 
 function checkEffects(events: readonly AgentEvent[], effects: readonly Effect[], at: string): void {
