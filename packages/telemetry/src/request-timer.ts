@@ -2,7 +2,7 @@ import type { AgentEvent, Clock, TurnScope } from '@millrace/core'
 
 /** Times the requests of one run, which come one after the other. */
 export interface RequestTimer {
-  start(scope: TurnScope): void
+  start(scope: Pick<TurnScope, 'attempt' | 'mode' | 'turn'>): void
   /** Called with every event of the run, so it does next to nothing once the first of an answer was seen. */
   see(event: AgentEvent): void
   /** `firstChunkMs` is undefined for a request that does not stream, or of which nothing was seen. */

@@ -43,15 +43,16 @@ export function createTracing(tracer: Tracer | false | undefined, guard: Guard):
   }
 
   function within<T>(given: Context | undefined, body: () => Promise<T>): Promise<T> {
-    if (given === undefined) return body()
+    // Asynchronous, so that what the body throws is not taken for a failure of the context manager.
+    const call = async (): Promise<T> => body()
+    if (given === undefined) return call()
     let called: Promise<T> | undefined
     guard('tracer', () => {
       context.with(given, () => {
-        // Asynchronous, so that what the body throws is not taken for a failure of the context manager.
-        called = (async () => body())()
+        called = call()
       })
     })
-    return called ?? body()
+    return called ?? call()
   }
 
   return (name, kind, given, parent) => {

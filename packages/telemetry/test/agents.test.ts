@@ -6,6 +6,8 @@ import { startClaude, text, toolUse } from '@millrace/testing'
 import { expect, test } from 'vitest'
 import { telemetry } from '../src/index.ts'
 import { createPrometheus } from '../src/prometheus/index.ts'
+import { createRequestTimer } from '../src/request-timer.ts'
+import { handClock } from './told.ts'
 
 const question = [{ role: 'user' as const, content: 'Where is order A-17?' }]
 const request = { model: 'claude-opus-5-5', max_tokens: 1000 }
@@ -69,7 +71,7 @@ test('a run that another process takes over is counted as resumed there, and onc
   ])
 })
 
-test('a run that is told of by a callback as well is counted once', async () => {
+test('a run that is told of by a callback or a reader as well is counted once', async () => {
   await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
   const { watch, samples } = watched()
   const agent = createAgent({
@@ -79,7 +81,10 @@ test('a run that is told of by a callback as well is counted once', async () => 
   })
   const events: AgentEvent[] = []
   await agent.run({ messages: question, callbacks: { onEvent: watch.onEvent } }).result
-  for await (const event of agent.run({ messages: question })) events.push(event)
+  for await (const event of agent.run({ messages: question })) {
+    watch.onEvent(event)
+    events.push(event)
+  }
   // Told again, later, by whoever kept the events.
   for (const event of events.filter(({ type }) => type !== 'run.started')) watch.onEvent(event)
   expect(samples('millrace_runs_total')).toEqual([
@@ -105,6 +110,25 @@ test('the model is the one that was asked: of the run, or what a middleware made
   expect(samples('gen_ai_client_inference_duration_seconds_count')[0]).toContain(
     'gen_ai_request_model="claude-haiku-5"',
   )
+})
+
+test('the first chunk is the first, of the attempt that was asked for', () => {
+  const clock = handClock()
+  const timer = createRequestTimer(clock)
+  const scope = { turn: 2, attempt: 2, mode: 'stream' } as const
+  const head = { seq: 1, runId: 'run', at: 0, block: 0 }
+  timer.start(scope)
+  clock.time += 100
+  timer.see({ ...head, type: 'text.delta', turn: 2, attempt: 1, text: 'late words of the attempt before' })
+  timer.see({ ...head, type: 'turn.started', turn: 2, attempt: 2, mode: 'stream' })
+  clock.time += 100
+  timer.see({ ...head, type: 'block.started', turn: 2, attempt: 2, kind: 'text' })
+  clock.time += 100
+  timer.see({ ...head, type: 'text.delta', turn: 2, attempt: 2, text: 'Hello' })
+  expect(timer.times()).toEqual({ ms: 300, firstChunkMs: 200 })
+  timer.start({ ...scope, mode: 'buffered' })
+  timer.see({ ...head, type: 'block.started', turn: 2, attempt: 2, kind: 'text' })
+  expect(timer.times()).toEqual({ ms: 0, firstChunkMs: undefined })
 })
 
 test('two agents may share one telemetry', async () => {

@@ -4,7 +4,9 @@ import { startClaude, text, toolUse } from '@millrace/testing'
 import { context, ROOT_CONTEXT, type Span, type Tracer } from '@opentelemetry/api'
 import { InMemorySpanExporter, SimpleSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
 import { afterEach, describe, expect, test } from 'vitest'
+import { createGuard } from '../src/guard.ts'
 import { type Logger, type MeterPort, telemetry, type TelemetryOptions } from '../src/index.ts'
+import { createTracing } from '../src/tracing.ts'
 
 afterEach(() => {
   context.disable()
@@ -177,3 +179,23 @@ describe('a run is what it is without telemetry, with', () => {
     expect({ outcome, said, charged }).toEqual({ outcome: 'completed', said: 'It is paid.', charged: 1 })
   })
 })
+
+test.each(Object.keys(contextManagers))(
+  'what a span is around is called once, with a context manager that %s',
+  async (name) => {
+    useContextManager(contextManagers[name] ?? fail)
+    const guard = createGuard(undefined)
+    const open = createTracing(new TracerProvider().getTracer('test'), guard)
+    for (const way of ['within', 'withinMuted'] as const) {
+      let calls = 0
+      const given = await open('span', 'internal', {}, undefined)[way](async () => ++calls)
+      expect({ way, given, calls }).toEqual({ way, given: 1, calls: 1 })
+      const failing = open('span', 'internal', {}, undefined)[way](() => {
+        calls += 1
+        return fail()
+      })
+      await expect(failing).rejects.toThrow('The exporter is down')
+      expect(calls).toBe(2)
+    }
+  },
+)
