@@ -17,7 +17,9 @@ export const interrupted = 'interrupted'
 const rungs: readonly RunRung[] = ['stream', 'buffered', 'legacy']
 
 /** Turns what was seen into metrics. */
-export function recordMetrics({ record, guard, agentName, provider }: RecordMetricsOptions): Observe {
+export function recordMetrics({ record: given, guard, agentName, provider }: RecordMetricsOptions): Observe {
+  /** One instrument that fails takes no other with it. */
+  const record: RecordValue = (...args) => guard('meter', () => given(...args))
   const begun = new Set<string>()
   const agent: Labels = agentName === undefined ? {} : { [attributes.agentName]: agentName }
   const wrong = (type: string | undefined): Labels => (type === undefined ? {} : { [attributes.errorType]: type })
@@ -76,7 +78,7 @@ export function recordMetrics({ record, guard, agentName, provider }: RecordMetr
     if (isToolFailure(outcome)) count('tool', outcome, run)
   }
 
-  function take(seen: Parameters<Observe>[0]): void {
+  return (seen) => {
     const { run } = seen
     const { mode, arm } = run
     switch (seen.type) {
@@ -100,6 +102,4 @@ export function recordMetrics({ record, guard, agentName, provider }: RecordMetr
         return record('retractions', 1, { reason: seen.reason, ...labelsOf(run) })
     }
   }
-
-  return (seen) => guard('meter', () => take(seen))
 }

@@ -99,7 +99,9 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
 
   function endRequest(scope: TurnScope, timer: RequestTimer, end: TurnEnd): void {
     const { runId, sessionId, decision, mode } = scope
-    const run = follower.find(runId)?.run ?? { runId, sessionId, ...decision, model: label.model(scope.model) }
+    const { mode: decided, arm } = decision
+    const own = { runId, sessionId, mode: decided, arm, model: label.model(scope.model) }
+    const run = follower.find(runId)?.run ?? own
     const model = label.model(requestedModel(scope))
     const tokens = tokenCounts(end.message?.usage)
     observe({ type: 'request.ended', run, mode, model, ...timer.times(), errorType: errorTypeOf(end), tokens })

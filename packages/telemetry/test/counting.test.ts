@@ -213,6 +213,24 @@ describe('what is bounded', () => {
     expect(group?.judged).toBe(1000)
   })
 
+  test('what is recorded and logged of a run does not grow with its deltas and progress', () => {
+    const countCalls = (times: number): number => {
+      let calls = 0
+      const call = (): void => void calls++
+      const meter: MeterPort = {
+        createCounter: () => ({ add: call }),
+        createUpDownCounter: () => ({ add: call }),
+        createHistogram: () => ({ record: call }),
+      }
+      const { run } = watched({ meter, logger: { info: call, warn: call, error: call } })
+      const progress: EventBody = { type: 'tool.progress', toolUseId: 'toolu_1', name: 't', turn: 1, elapsedMs: 1 }
+      const many = Array.from({ length: times }, () => [said('word '), progress]).flat()
+      run(started(), turnStarted('stream'), toolStarted('t'), ...many, toolFinished('t'), finished())
+      return calls
+    }
+    expect(countCalls(10_000)).toBe(countCalls(1))
+  })
+
   test('runs that never end are let go, the oldest first, and counted as active no more', () => {
     const { watch, clock, samples } = watched({ limits: { runs: 10 } })
     const tellers = Array.from({ length: 100 }, (_, index) => teller(watch.onEvent, clock, `run-${index}`))

@@ -10,9 +10,10 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { requireProgram } from '@millrace/config/programs'
 import { expect, test } from 'vitest'
 import { metricList, type MeterPort, telemetry } from '../src/index.ts'
@@ -156,14 +157,16 @@ promtool.describe('promtool', () => {
   })
 })
 
-/** A port that was free a moment ago: Prometheus tells nobody which one it took. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
+/** The address that Prometheus says it listens on: it takes any free port. */
+async function addressOf(log: Readable): Promise<string> {
+  for await (const line of createInterface({ input: log })) {
+    const [, address] = /msg="Listening on" address=(\S+)/.exec(line) ?? []
+    if (address === undefined) continue
+    // What is not read would stop it.
+    log.resume()
+    return address
+  }
+  throw new Error('Prometheus ended')
 }
 
 const prometheusServer = requireProgram('prometheus')
@@ -190,21 +193,21 @@ prometheusServer.describe('a real Prometheus', () => {
     const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
     const config = `scrape_configs: [{ job_name: app, scrape_interval: 100ms, scrape_timeout: 100ms, static_configs: [{ targets: ['127.0.0.1:${target}'] }] }]`
     await writeFile(join(folder, 'prometheus.yml'), config)
-    const port = await freePort()
     const child = spawn(
       prometheusServer.path ?? '',
       [
         `--config.file=${folder}/prometheus.yml`,
         `--storage.tsdb.path=${folder}/data`,
-        `--web.listen-address=127.0.0.1:${port}`,
+        '--web.listen-address=127.0.0.1:0',
       ],
-      { stdio: 'ignore' },
+      { stdio: ['ignore', 'ignore', 'pipe'] },
     )
     const exited = once(child, 'exit')
     try {
+      const listening = await addressOf(child.stderr)
       await Promise.race([twice, exited.then(() => Promise.reject(new Error('Prometheus ended')))])
       const ask = async (query: string): Promise<Record<string, number>> => {
-        const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`
+        const url = `http://${listening}/api/v1/query?query=${encodeURIComponent(query)}`
         const answer: { data: { result: { metric: Record<string, string>; value: [number, string] }[] } } = JSON.parse(
           await (await fetch(url)).text(),
         )
