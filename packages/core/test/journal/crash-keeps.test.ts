@@ -233,6 +233,52 @@ describe('a call that was started early, and whose attempt the process took with
     })
     expect([lost > settledAndLost, settledAndLost > 0]).toEqual([true, true])
   })
+
+  /** Its process dies when the call has started; the next one when it has said so, or when the call has started anew. */
+  async function dieTwice(
+    id: string | undefined,
+    second: 'tool.finished' | 'tool.started',
+  ): Promise<readonly string[]> {
+    const call = toolUse('look_up', { order: 17 }, id === undefined ? {} : { id })
+    const turns: readonly Turn[] = [{ content: [text('I look.'), call, text('More words.')] }, { content: [text('x')] }]
+    const scenario: Scenario = {
+      turns,
+      options: { eagerTools: true },
+      retraction: 'retract',
+      outcome: 'completed',
+    }
+    const claude = await claudeFor([])
+    const counted = createWorld(claude, scenario)
+    await live(counted, scenario, Number.POSITIVE_INFINITY)
+    const [started] = only(await storedEvents(counted.store, runId), 'tool.started')
+    const first = started?.seq ?? 0
+    const world = createWorld(claude, scenario)
+    await live(world, scenario, first)
+    const whole = createWorld(claude, scenario)
+    await live(whole, scenario, first)
+    await takeOver(whole, scenario, Number.POSITIVE_INFINITY)
+    const later = (await storedEvents(whole.store, runId)).find(({ seq, type }) => seq > first && type === second)
+    await takeOver(world, scenario, later?.seq ?? 0)
+
+    // The model has thought better of it.
+    const without = [{ content: [text('I need not look.')] }]
+    const result = await takeOver(world, { ...scenario, afterwards: without }, Number.POSITIVE_INFINITY)
+    if (result === undefined) throw new Error('died again')
+    await check(world, scenario, result, `died twice, then at ${second}`)
+    return (await storedEvents(world.store, runId)).flatMap((event) => {
+      if (event.type === 'tool.started') return ['started']
+      return event.type === 'tool.finished' ? [event.outcome] : []
+    })
+  }
+
+  it('is not said to be discarded again by the process after the next', async () => {
+    expect(await dieTwice(undefined, 'tool.finished')).toEqual(['started', 'discarded'])
+  })
+
+  it.each([undefined, 'toolu_look'])('is discarded as often as it was started: %s', async (id) => {
+    const ends = await dieTwice(id, 'tool.started')
+    expect(ends).toEqual(['started', 'discarded', 'started', 'discarded'])
+  })
 })
 
 describe('the container that a turn was answered with', () => {

@@ -92,6 +92,14 @@ describe('a controller that follows a signal', () => {
     expect(unhandled).toEqual([])
   })
 
+  it('that is aborted without a reason rejects with the one that the platform gives', async () => {
+    const link = linkedController(new AbortController().signal)
+    const waiting = link.race(never())
+    link.abort(undefined)
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(link.race(never())).rejects.toBe(link.signal.reason)
+  })
+
   it('leaves nothing behind on its parent, and follows it no more, when it is disposed of', async () => {
     const unhandled = watchUnhandled()
     const parent = new AbortController()
