@@ -3,6 +3,10 @@ import { runCommand } from './bin/command.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+// Who pipes into `head` has seen enough: that is no reason to crash.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
+
 process.exitCode = await runCommand(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`millrace-parity: ${line}\n`),

@@ -6,6 +6,7 @@ import {
   compareCassette,
   createRecorder,
   type Fetch,
+  type OpenExchange,
   type ParityError,
   recordingFetch,
 } from '../src/index.ts'
@@ -187,6 +188,34 @@ describe('runs', () => {
     expect(kindsOf(cassettes)).toEqual([['error', 'message'], ['message']])
   })
 
+  it('go on before the connection of the last answer has ended', async () => {
+    const sink = memorySink()
+    const recorder = createRecorder({ sink })
+    const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+    const ask = (messages: readonly unknown[]): OpenExchange => {
+      const exchange = recorder.open({ header: () => undefined, isBeta: false })
+      exchange.requestBytes(bytes({ ...body, messages }))
+      exchange.requestEnd()
+      exchange.answerHead(200, () => 'application/json')
+      return exchange
+    }
+    const call = { type: 'tool_use', id: 'a1', name: 'look_up', input: {} }
+    const first = ask(body.messages)
+    first.answerBytes(bytes({ content: [call], stop_reason: 'tool_use', usage: {} }))
+    // No answerEnd yet; and another answer that is only half there.
+    const other = ask([{ role: 'user', content: 'Something else' }])
+    other.answerBytes(new TextEncoder().encode('{"content":'))
+    const results = [{ type: 'tool_result', tool_use_id: 'a1', content: 'x' }]
+    const second = ask([...body.messages, { role: 'assistant', content: [call] }, { role: 'user', content: results }])
+    second.answerBytes(bytes({ content: [], stop_reason: 'end_turn', usage: {} }))
+    second.answerEnd()
+    first.answerEnd()
+    other.fail('cut')
+    await recorder.close()
+    const kinds = kindsOf(sink.cassettes()).map((each) => each.join(' '))
+    expect(kinds.toSorted()).toEqual(['cut', 'message message'])
+  })
+
   it('go on behind a pause', async () => {
     const script: Turn[] = [
       {
@@ -266,6 +295,27 @@ describe('a recorder', () => {
     [{ sink: memorySink(), limit: 1 }, 'limit is no option; known here are'],
   ])('refuses %j', (options, message) => {
     expect(() => Reflect.apply(createRecorder, undefined, [options])).toThrow(message)
+  })
+
+  it('that is waited for no longer tells its sink so', async () => {
+    let seen: AbortSignal | undefined
+    const recorder = createRecorder({
+      sink: {
+        write: (_, signal) => {
+          seen = signal
+          return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+        },
+      },
+    })
+    const fetch = recordingFetch({ recorder, fetch: answering([message]) })
+    await (await fetch(url, post(body))).text()
+    const stop = new AbortController()
+    const closed = recorder.close(stop.signal)
+    expect(seen?.aborted).not.toBe(true)
+    stop.abort('enough')
+    await closed
+    expect(seen?.reason).toBe('enough')
+    expect(recorder.stats.lost).toBe(1)
   })
 
   it('whose sink, or whose listener, fails changes nothing for the loop', async () => {

@@ -17,11 +17,11 @@ export interface LastExchange {
 type Fit = 'results' | 'continued' | 'retried'
 
 /** Answers after which a loop asks again, in the same run. */
-const goesOn: ReadonlySet<string | undefined> = new Set(['tool_use', 'pause_turn', 'compaction'])
+const askedAgain: ReadonlySet<string | undefined> = new Set(['tool_use', 'pause_turn', 'compaction'])
 
 /** Whether an answer with this stop reason is one that a loop goes on from. */
 export function isUnfinished(stopReason: string | undefined): boolean {
-  return goesOn.has(stopReason)
+  return askedAgain.has(stopReason)
 }
 
 /**
@@ -40,6 +40,12 @@ export function findRun<Run extends { readonly last: LastExchange }>(
     if (fit !== undefined) fits.set(fit, run)
   }
   return fits.get('results') ?? fits.get('continued') ?? fits.get('retried')
+}
+
+/** Whether a request can only follow an answer: it brings results, or ends with what the assistant said. */
+export function goesOn(messages: readonly JsonObject[]): boolean {
+  const last = messages.at(-1)
+  return last?.['role'] === 'assistant' || resultIds(last).size > 0
 }
 
 /** What is to be remembered of a request that was just sent. */

@@ -8,14 +8,18 @@ import {
   type RequestBody,
 } from '../cassette/cassette.ts'
 import { isParityError, ParityError } from '../errors.ts'
+import type { JsonObject } from '../json.ts'
 import { createRedactor, type Redactor } from '../redaction/redactor.ts'
 import { checkOptions } from './recorder-options.ts'
 import { createByteBudget } from './held-bytes.ts'
 import { type Answered, createOpenExchange, type OpenExchange, type RequestHead } from './open-exchange.ts'
-import { findRun, isUnfinished, type LastExchange, rememberAnswer, rememberRequest } from './open-runs.ts'
+import { findRun, goesOn, isUnfinished, type LastExchange, rememberAnswer, rememberRequest } from './open-runs.ts'
 import { addedMessages } from './kept-messages.ts'
 
-/** Where cassettes go. `write` is called again with the same id as its run goes on, and replaces what it wrote. */
+/**
+ * Where cassettes go. `write` is called again with the same id as its run goes on, and replaces what it wrote; one call
+ * at a time. `signal` aborts where whoever closes the recorder waits no longer.
+ */
 export interface CassetteSink {
   write(cassette: Cassette, signal: AbortSignal): Promise<void>
 }
@@ -53,8 +57,11 @@ export interface Recorder {
   /** A request to the Messages API begins. */
   open(head: RequestHead): OpenExchange
   readonly stats: RecorderStats
-  /** Records what is still open as unfinished, and settles when everything is written. May be called again. */
-  close(): Promise<void>
+  /**
+   * Records what is still open as unfinished, and settles when everything is written, or was lost. May be called again.
+   * `signal` is passed on to the sink.
+   */
+  close(signal?: AbortSignal): Promise<void>
 }
 
 interface OpenRun {
@@ -168,12 +175,18 @@ export function createRecorder(options: RecorderOptions): Recorder {
     runs.set(run.id, run)
   }
 
+  /** A client may have read an answer to its end, and ask on, before its connection has said so. */
+  function findLate(messages: readonly JsonObject[]): OpenRun | undefined {
+    // Looked for only where something is missing: it costs a look at every answer under way.
+    if (!goesOn(messages)) return undefined
+    for (const other of opened) other.settleWhole()
+    return findRun(runs.values(), messages)
+  }
+
   /** Places a request in its run; gives what is to be done with its answer. */
   function place(body: RequestBody, startedAt: number, betas: readonly string[] | undefined): (end: Answered) => void {
-    // The client may have read an answer to its end before its connection has said so.
-    for (const other of opened) other.settleWhole()
     const last = rememberRequest(body.messages)
-    const run = findRun(runs.values(), body.messages) ?? startRun(last)
+    const run = findRun(runs.values(), body.messages) ?? findLate(body.messages) ?? startRun(last)
     const redacted = redactor.request(body)
     const { messages, kept, added } = addedMessages(run.messages, redacted)
     run.last = last
@@ -215,10 +228,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
       opened.add(exchange)
       return exchange
     },
-    async close() {
-      for (const exchange of opened) exchange.fail('unfinished')
-      await writing
-      stop.abort()
+    async close(signal) {
+      const onAbort = (): void => stop.abort(signal?.reason)
+      if (signal?.aborted === true) onAbort()
+      signal?.addEventListener('abort', onAbort, { once: true })
+      try {
+        for (const exchange of opened) exchange.fail('unfinished')
+        await writing
+      } finally {
+        signal?.removeEventListener('abort', onAbort)
+      }
     },
   }
 }
