@@ -38,7 +38,7 @@ export interface RecorderOptions {
   readonly maxOpenRuns?: number
   /** Told of what could not be recorded. Recording never fails a request. Default: nobody. */
   readonly onProblem?: (problem: ParityError) => void
-  /** Begins the ids of the runs. Default: the time of the start. */
+  /** Begins the ids of the runs, and so the names of files. Default: the time of the start, and a random part. */
   readonly recordingId?: string
   readonly clock?: Clock
 }
@@ -86,7 +86,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const { sink, redact = [], onProblem, clock = systemClock } = options
   const { maxBodyBytes = 32 * 1024 * 1024, maxHeldBytes = 256 * 1024 * 1024, maxOpenRuns = 1_000 } = options
   const redactor: Redactor = createRedactor(redact, options.secrets)
-  const recordingId = options.recordingId ?? new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '')
+  const recordingId = options.recordingId ?? makeRecordingId(clock.now())
   const budget = createByteBudget(maxHeldBytes)
   const runs = new Map<string, OpenRun>()
   const opened = new Set<OpenExchange>()
@@ -240,6 +240,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
       }
     },
   }
+}
+
+/** Processes that start at once may record into one folder. */
+function makeRecordingId(now: number): string {
+  return `${new Date(now).toISOString().replaceAll(/[:.]/g, '')}-${crypto.randomUUID().slice(0, 8)}`
 }
 
 const lossText = {

@@ -1,3 +1,5 @@
+import { checksum } from '@millrace/core'
+
 /** Values that are told apart; later ones all become `[redacted]`. */
 const limit = 100_000
 
@@ -14,7 +16,7 @@ export function createPlaceholders(): Placeholders {
   const numbers = new Map<string, number>()
 
   function numberOf(value: string | number): number {
-    const key = `${typeof value}:${value}`
+    const key = keyOf(value)
     const known = numbers.get(key)
     if (known !== undefined) return known
     if (numbers.size >= limit) return 0
@@ -31,4 +33,10 @@ export function createPlaceholders(): Placeholders {
       return number === 0 ? '[redacted]' : `[redacted ${number}]`
     },
   }
+}
+
+/** Tells values apart without holding on to them: a long recording may redact more text than memory holds. */
+function keyOf(value: string | number): string {
+  const text = `${typeof value}:${value}`
+  return text.length <= 64 ? text : `${text.length}:${checksum(text)}:${checksum(`~${text}`)}`
 }
