@@ -26,6 +26,8 @@ test('counters, gauges and histograms, named by their units', () => {
   runs.add(1, { outcome: 'ok' })
   runs.add(2, { outcome: 'ok' })
   runs.add(-5, { outcome: 'ok' })
+  runs.add(4, { outcome: 'two', rung: 'stream' })
+  runs.add(5, { rung: 'stream', outcome: 'two' })
   runs.add(1, { outcome: 'a "b" \\ c\nd' })
   meter.createUpDownCounter('app.active').add(3)
   meter.createUpDownCounter('app.active').add(-1)
@@ -38,6 +40,7 @@ test('counters, gauges and histograms, named by their units', () => {
     '# HELP app_runs_total Runs\\nthat ended',
     '# TYPE app_runs_total counter',
     'app_runs_total{outcome="ok"} 3',
+    'app_runs_total{outcome="two",rung="stream"} 9',
     'app_runs_total{outcome="a \\"b\\" \\\\ c\\nd"} 1',
     '# HELP app_active ',
     '# TYPE app_active gauge',

@@ -25,6 +25,10 @@ async function runAgent(use: readonly Middleware[], deltas: number, runs: number
 /** What a user may have telemetry write to. */
 const uses: Readonly<Record<string, () => readonly Middleware[]>> = {
   'without telemetry': () => [],
+  // What core spends on any middleware around runs and requests, so that telemetry's own part can be told from it.
+  'a middleware that does nothing': () => [
+    { name: 'nothing', run: (_scope, next) => next(), turn: (scope, next) => next(scope) },
+  ],
   'the window alone': () => [telemetry({ meter: false, tracer: false })],
   Prometheus: () => [telemetry({ meter: createPrometheus().meter, tracer: false })],
   'OpenTelemetry SDK': () => {

@@ -33,7 +33,10 @@ interface Family {
   readonly type: FamilyType
   readonly help: string
   readonly boundaries: readonly number[]
+  /** By the labels as they are written. */
   readonly series: Map<string, Series>
+  /** The same by the labels as they were given, which is quicker to make. */
+  readonly known: Map<string, Series>
 }
 
 const overflow: Labels = { otel_metric_overflow: 'true' }
@@ -54,16 +57,32 @@ export function createPrometheus(options: PrometheusOptions = {}): Prometheus {
     const known = families.get(named)
     if (known?.type === type) return known
     const boundaries = [...(advice?.explicitBucketBoundaries ?? [])].sort((one, other) => one - other)
-    const made: Family = { name: named, type, help: helpText(description), boundaries, series: new Map() }
+    const made: Family = {
+      name: named,
+      type,
+      help: helpText(description),
+      boundaries,
+      series: new Map(),
+      known: new Map(),
+    }
     families.set(named, made)
     return made
   }
 
   function seriesOf(of: Family, labels: Labels): Series {
-    const key = labelSet(Object.entries(labels))
-    const known = of.series.get(key)
+    const given = JSON.stringify(labels)
+    const known = of.known.get(given)
     if (known !== undefined) return known
-    if (of.series.size >= maxSeries && labels !== overflow) return seriesOf(of, overflow)
+    const series = findOrMake(of, labels)
+    if (of.known.size < maxSeries) of.known.set(given, series)
+    return series
+  }
+
+  function findOrMake(of: Family, labels: Labels): Series {
+    const key = labelSet(Object.entries(labels))
+    const found = of.series.get(key)
+    if (found !== undefined) return found
+    if (of.series.size >= maxSeries && labels !== overflow) return findOrMake(of, overflow)
     const made: Series = { labels, buckets: Array.from({ length: of.boundaries.length + 1 }, () => 0), value: 0 }
     of.series.set(key, made)
     return made
