@@ -1,7 +1,7 @@
 /** An abort controller that follows another signal until it is disposed of. */
 export interface LinkedController {
   readonly signal: AbortSignal
-  abort(reason: unknown): void
+  readonly abort: (reason: unknown) => void
   /** What `promise` gives, or a rejection with the signal's reason as soon as that aborts. One race at a time. */
   race<T>(promise: PromiseLike<T>): Promise<T>
   /** Stops following; leaves no listener behind. */

@@ -66,10 +66,7 @@ async function throwUnsure(
 
 describe.each<[When, without: object]>([
   ['by itself', { outcome: 'error', result: 'The call failed, and it took no effect' }],
-  [
-    'when its time was up',
-    { outcome: 'timeout', result: 'The call took longer than 30000 ms, and it took no effect' },
-  ],
+  ['when its time was up', { outcome: 'timeout', result: 'The call took longer than 30000 ms, and it took no effect' }],
   ['when it was interrupted', { outcome: 'cancelled', result: 'The call was cancelled, and it took no effect' }],
 ])('a tool that cannot tell whether it took effect, and says so %s', (when, tookNoEffect) => {
   const told = { outcome: 'unknown', result: words }
