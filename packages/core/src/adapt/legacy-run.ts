@@ -116,9 +116,18 @@ export function completedResult(
 export function thrownResult(result: RunResult, message: string, cause: unknown, args: readonly unknown[]): RunResult {
   const { error: _, ...rest } = result
   // Not by the error's name: a loop that gives up by itself may abort as well.
-  const values = args.flatMap((arg) => (isRecord(arg) ? [arg, ...Object.values(arg)] : []))
-  if (values.some((value) => value instanceof AbortSignal && value.aborted)) return { ...rest, outcome: 'interrupted' }
+  if (args.some(isCancelled)) return { ...rest, outcome: 'interrupted' }
   return { ...rest, outcome: 'failed', error: new MillraceError('legacy_failed', message, { cause }) }
+}
+
+/** Whether an argument is, or has, a signal that has aborted. */
+function isCancelled(arg: unknown): boolean {
+  try {
+    return isRecord(arg) && [arg, ...Object.values(arg)].some((each) => each instanceof AbortSignal && each.aborted)
+  } catch {
+    // A getter of the caller's.
+    return false
+  }
 }
 
 export function failedResult(runId: string, error: MillraceError): RunResult {

@@ -122,6 +122,15 @@ describe.each(ways)('a loop that is called %s', (_way, options) => {
     expect(result).not.toHaveProperty('error')
     expect(validateMessages([...result.messages, { role: 'user', content: 'Next' }])).toBeUndefined()
 
+    const throwing = Object.defineProperty({}, 'signal', {
+      enumerable: true,
+      get() {
+        throw new Error('a getter of the caller')
+      },
+    })
+    const odd = await setUp({ ...options, legacy: () => Promise.reject(error) })
+    await expect(Reflect.apply(odd.loop, undefined, ['Charge me', throwing])).rejects.toBe(error)
+
     const failing = await setUp({ ...options, legacy: () => Promise.reject(error) })
     const failed = await failing.loop.run('Charge me').result
     expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'legacy_failed', cause: error } })
