@@ -125,7 +125,7 @@ describe('while recording', () => {
     const code = await new Promise((resolve) => child.on('close', resolve))
     expect(out).toBe(`${finalText('Hello')}\n`)
     expect(err).toMatch(/run \S+-0001 could not be kept: its file would be larger than the system allows/)
-    expect(err).toContain('1 were lost')
+    expect(err).toContain('lost: 1')
     expect(code).toBe(1)
     // No half file, under whatever name.
     expect(await readdir(folder)).toEqual([])

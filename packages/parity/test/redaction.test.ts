@@ -187,6 +187,17 @@ describe('nothing that was redacted', () => {
     )
   })
 
+  it('is beside the content of an answer', () => {
+    const redactor = createRedactor([], ['abcd-0123456789AB'])
+    const details = { explanation: 'Of abcd-0123456789AB', ['abcd-0123456789AB']: 1 }
+    const redacted = redactor.answer({ content: [], stop_details: details }, 1)
+    expect(redacted).toEqual({
+      content: [],
+      stop_details: { explanation: 'Of [redacted key]', '[redacted key]': 1 },
+    })
+    expect(redactor.text('an abcd-0123456789AB')).toBe('an [redacted key]')
+  })
+
   it('is there without being redacted: the test can fail', async () => {
     const cassette = await recordLoop(conversationWith('abcd-0123456789AB'), loopWith('abcd-0123456789AB', true))
     expect(formatCassette(cassette)).toContain('abcd-0123456789AB')

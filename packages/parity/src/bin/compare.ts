@@ -4,6 +4,7 @@ import { formatReport } from '../compare/format-report.ts'
 import { isParityError } from '../errors.ts'
 import { type CassetteFile, findCassettes, readCassetteFile } from '../node/cassette-folder.ts'
 import { replayServer } from '../node/replay-server.ts'
+import { counted } from './counted.ts'
 import type { CommandHost } from './host.ts'
 import { createProgress } from './progress.ts'
 
@@ -77,7 +78,7 @@ function conclude(reports: readonly FileReport[], json: boolean, host: CommandHo
     const summary = { cassettes: reports.length, equal, different, refused }
     host.out(JSON.stringify({ format: 'millrace-parity', version: 1, summary, cassettes: reports }, undefined, 2))
   } else {
-    host.out(`${reports.length} cassettes: ${equal} equal, ${different} different, ${refused} refused`)
+    host.out(`${counted(reports.length, 'cassette')}: ${equal} equal, ${different} different, ${refused} refused`)
   }
   if (refused > 0) return 2
   return different > 0 ? 1 : 0

@@ -4,6 +4,7 @@ import type { ParityError } from '../errors.ts'
 import { cassetteFolder } from '../node/cassette-folder.ts'
 import { startRecordingProxy } from '../node/recording-proxy.ts'
 import { createRecorder, type Recorder } from '../record/recorder.ts'
+import { counted } from './counted.ts'
 import { type CommandHost, UsageError } from './host.ts'
 
 export interface RecordArguments {
@@ -57,7 +58,8 @@ export async function record(given: RecordArguments, host: CommandHost): Promise
 
 function conclude(code: number, { stats }: Recorder, folder: string, host: CommandHost): number {
   const { runs, exchanges, lost } = stats
-  host.err(`recorded ${runs} runs in ${exchanges} requests into ${folder}${lost > 0 ? `; ${lost} were lost` : ''}`)
+  const what = `${counted(runs, 'run')} in ${counted(exchanges, 'request')}`
+  host.err(`recorded ${what} into ${folder}${lost > 0 ? `; lost: ${lost}` : ''}`)
   if (exchanges === 0) {
     host.err('no request came by: does the loop take its base URL from ANTHROPIC_BASE_URL?')
   }
