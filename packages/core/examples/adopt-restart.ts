@@ -18,7 +18,8 @@ const charge = async (cents: number): Promise<string> => `charged ${cents}, numb
 
 // #region restart
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { adaptLoop, type LegacyScope, wrapLegacyTool } from '@millrace/core'
+import { adaptLoop, type LegacyScope } from '@millrace/core'
+import { wrapLegacyTool } from '@millrace/core/legacy-tool'
 
 const scope = new AsyncLocalStorage<LegacyScope>()
 

@@ -2,7 +2,6 @@ export { adaptLoop, type AdaptedLoop } from './adapt/adapt-loop.ts'
 export type { AdaptLoopOptions } from './adapt/adapt-options.ts'
 export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
 export type { HandedOver, Handover } from './adapt/legacy-run.ts'
-export { type LegacyToolOptions, wrapLegacyTool } from './adapt/legacy-tool.ts'
 export { createAgent, type LocalAgent } from './agent.ts'
 export type { AgentCallbacks, CallbackMeta } from './callbacks.ts'
 export {

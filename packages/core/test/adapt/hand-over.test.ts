@@ -9,8 +9,8 @@ import {
   type LegacyScope,
   type RunInput,
   type RunResult,
-  wrapLegacyTool,
 } from '../../src/index.ts'
+import { wrapLegacyTool } from '../../src/legacy-tool.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, deferred, eventsOf, only } from '../support/scripted.ts'
 import { legacyAnswer, noRetry, on, secondTurnBreaks, setUp, shown } from './set-up.ts'

@@ -14,8 +14,8 @@ import {
   type LegacyScope,
   type MillraceError,
   type RecoveryOptions,
-  wrapLegacyTool,
 } from '../../../src/index.ts'
+import { wrapLegacyTool } from '../../../src/legacy-tool.ts'
 import { chatLoopPreset } from '../../../src/presets.ts'
 import { claudeFor, clientOf, request } from '../../support/scripted.ts'
 import { Assistant } from './class-method.ts'

@@ -1,0 +1,1 @@
+export { type LegacyToolOptions, wrapLegacyTool } from './adapt/legacy-tool.ts'
