@@ -2,7 +2,7 @@ import { defined } from './defined.ts'
 import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
 import { noUsage, type AccumulatedBlock } from './accumulator.ts'
 import type { RetractionReason } from './events.ts'
-import { type ContentBlock, isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
+import { isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
 import { countUsage, type LoopEnd, type RunContext } from './run-context.ts'
 import type { PendingTurn, RecoveredCalls } from './rebuilt-run.ts'
 import { mayAskAgain } from './recovery/server-tools.ts'
@@ -210,20 +210,18 @@ function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls):
 }
 
 /** Of a whole turn everything, but for a call whose JSON `max_tokens` cut. */
-function isUsable({ kind, validInput, finished }: AccumulatedBlock): boolean {
-  return finished && (kind !== 'tool_use' || validInput)
+function isUsable({ kind, validInput }: AccumulatedBlock): boolean {
+  return kind !== 'tool_use' || validInput
 }
 
 function callsOf(blocks: readonly AccumulatedBlock[]): readonly ToolUseBlock[] {
   return blocks.map(({ block }) => block).filter(isToolUse)
 }
 
-function toResults(answers: readonly AnsweredCall[]): ContentBlock[] {
-  return answers.map(({ call, end }) => toolResult(call, end.result, end.outcome !== 'ok'))
-}
-
 function addResults(run: RunContext, answers: readonly AnsweredCall[]): void {
-  if (answers.length > 0) run.state.added.push(userMessage(toResults(answers)))
+  if (answers.length === 0) return
+  const results = answers.map(({ call, end }) => toolResult(call, end.result, end.outcome !== 'ok'))
+  run.state.added.push(userMessage(results))
 }
 
 function containerOf(message: TurnResult['message']): string | undefined {

@@ -11,7 +11,7 @@ export interface TurnViewOptions {
   /** Show nothing before `settle`. */
   readonly hold: boolean
   /** What another process had shown of this turn before it died. */
-  readonly shown?: readonly (ShownBlock | undefined)[]
+  readonly shown: readonly (ShownBlock | undefined)[] | undefined
 }
 
 /**

@@ -26,7 +26,7 @@ import { bufferedSource, collectedSource } from './source/buffered-source.ts'
 import { streamSource } from './source/stream-source.ts'
 import type { TurnSource } from './source/turn-source.ts'
 import type { ToolRunner } from './tools/tool-runner.ts'
-import { createTurnView, type TurnView, type TurnViewOptions } from './turn-view.ts'
+import { createTurnView, type TurnView } from './turn-view.ts'
 
 /** What came of a turn, over all its attempts. */
 export type TurnResult = {
@@ -65,7 +65,7 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
   state.continuation = undefined
   state.reopened = undefined
   const canRetract = hold || retraction === 'retract'
-  const view = createTurnView({ turn, emit: handle.emit, canRetract, hold, ...pickShown(reopened) })
+  const view = createTurnView({ turn, emit: handle.emit, canRetract, hold, shown: reopened?.shown })
 
   const kept = reopened && keepReopened(run, turn, view, reopened)
   if (kept !== undefined) return kept
@@ -141,10 +141,6 @@ function keepReopened(
 /** Whether shown text stays, come what may. */
 function isBound(retraction: RunContext['retraction']): boolean {
   return retraction === 'continue' || retraction === 'fail'
-}
-
-function pickShown(reopened: RunContext['state']['reopened']): Pick<TurnViewOptions, 'shown'> {
-  return reopened === undefined ? {} : { shown: reopened.shown }
 }
 
 function decideNext(

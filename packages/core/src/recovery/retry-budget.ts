@@ -18,8 +18,8 @@ export interface RetryBudgetOptions {
 export interface RetryBudget {
   /** Counts a request that is no retry. */
   request(): void
-  /** Takes `count` extra requests; false, and none taken, where the last minute has no room for them. */
-  take(count?: number): boolean
+  /** Takes an extra request; false, and none taken, where the last minute has no room for it. */
+  take(): boolean
   /** How many extra requests are left now. */
   readonly left: number
 }
@@ -30,10 +30,10 @@ export function createRetryBudget({ clock, ratio = 0.1, minimum = 10 }: RetryBud
   const extras = slidingCount(clock)
   const left = (): number => Math.floor(Math.max(minimum, requests.total() * ratio)) - extras.total()
   return {
-    request: () => requests.add(1),
-    take(count = 1) {
-      if (left() < count) return false
-      extras.add(count)
+    request: () => requests.add(),
+    take() {
+      if (left() < 1) return false
+      extras.add()
       return true
     },
     get left() {
@@ -43,16 +43,16 @@ export function createRetryBudget({ clock, ratio = 0.1, minimum = 10 }: RetryBud
 }
 
 /** Counts over the last minute, in twelve slots that are reused. */
-function slidingCount(clock: Clock): { add(count: number): void; total(): number } {
+function slidingCount(clock: Clock): { add(): void; total(): number } {
   const counts = Array.from({ length: slots }, () => ({ slot: -1, count: 0 }))
   const now = (): number => Math.floor(clock.now() / (span / slots))
   return {
-    add(count) {
+    add() {
       const slot = now()
       const entry = counts[slot % slots]
       if (entry === undefined) return
       if (entry.slot !== slot) Object.assign(entry, { slot, count: 0 })
-      entry.count += count
+      entry.count += 1
     },
     total() {
       const oldest = now() - slots

@@ -15,7 +15,6 @@ export interface BufferedSourceOptions {
 /** Asks without streaming, and gives the answer as the events that would have streamed it. */
 export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions): TurnSource {
   return {
-    mode: 'buffered',
     async *open(request, { signal }) {
       const link = linkedController(signal)
       // The SDK's timeout ends at the headers, and not every client has one.
@@ -42,7 +41,6 @@ export function bufferedSource({ client, clock, timeout }: BufferedSourceOptions
 /** A stream that is read to its end before anything of it is given: for answers too long for one waiting request. */
 export function collectedSource(stream: TurnSource): TurnSource {
   return {
-    mode: 'buffered',
     async *open(request, options) {
       const events: StreamEvent[] = []
       for await (const batch of stream.open(request, options)) events.push(...batch)

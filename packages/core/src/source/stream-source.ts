@@ -21,7 +21,6 @@ export interface StreamSourceOptions {
 /** Asks with `stream: true` and reads the answer as it comes. */
 export function streamSource({ client, clock, limits }: StreamSourceOptions): TurnSource {
   return {
-    mode: 'stream',
     async *open(request, { signal, ready, onDrain }) {
       const link = linkedController(signal)
       const watchdog = createWatchdog(clock, limits, link.abort)

@@ -20,6 +20,5 @@ export interface SourceOptions {
  * accumulator knows.
  */
 export interface TurnSource {
-  readonly mode: 'stream' | 'buffered'
   open(request: RequestBody, options: SourceOptions): AsyncIterable<readonly StreamEvent[]>
 }
