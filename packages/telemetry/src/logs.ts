@@ -18,7 +18,7 @@ export function writeLogs(logger: Logger, guard: Guard): Observe {
     const line = describe(seen)
     if (line === undefined) return
     const [level, message, fields] = line
-    guard('logger', () => logger[level]({ event: seen.type, ...idsOf(seen.run), ...fields }, message))
+    guard('logger', () => logger[level]({ event: seen.type, ...idsOf(seen.run), ...known(fields) }, message))
   }
 }
 
@@ -28,11 +28,19 @@ export function logBreaker(logger: Logger, guard: Guard, from: CircuitState, to:
   guard('logger', () => logger[level]({ event: 'breaker.changed', from, to }, `The circuit breaker is ${to}`))
 }
 
-function idsOf({ runId, sessionId, mode, arm, model }: ObservedRun): Readonly<Record<string, unknown>> {
-  return { runId, ...(sessionId !== undefined && { sessionId }), mode, arm, model }
+type Fields = Readonly<Record<string, unknown>>
+
+/** A call of a tool of the control group is of no run that is known here. */
+function idsOf({ runId, sessionId, mode, arm, model }: ObservedRun): Fields {
+  return known({ runId: runId === '' ? undefined : runId, sessionId, mode, arm, model })
 }
 
-function describe(seen: Observation): [Level, string, Readonly<Record<string, unknown>>] | undefined {
+/** Loggers other than pino write `undefined` out. */
+function known(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+function describe(seen: Observation): [Level, string, Fields] | undefined {
   switch (seen.type) {
     case 'run.ended': {
       const { end: outcome, rung, turns, ms: durationMs, firstTextMs, errorType } = seen
@@ -48,7 +56,8 @@ function describe(seen: Observation): [Level, string, Readonly<Record<string, un
     case 'retraction':
       return ['warn', 'Output withdrawn', { turn: seen.turn, reason: seen.reason }]
     case 'tool.ended': {
-      const { tool, toolUseId, outcome, ms: durationMs } = seen
+      const { tool, toolUseId, outcome, ms } = seen
+      const durationMs = Math.round(ms)
       return isToolFailure(outcome) ? ['warn', 'Tool call failed', { tool, toolUseId, outcome, durationMs }] : undefined
     }
     case 'run.lost':

@@ -117,7 +117,7 @@ test('a hundred runs through adaptLoop, each counted once, by outcome, rung, arm
     total: { count: 56 },
   })
   expect(streaming?.fallbacks.reduce((sum, { count }) => sum + count, 0)).toBe(36)
-  expect(control).toMatchObject({ arm: 'control', mode: 'legacy', judged: 38, successRate: 33 / 38, streamRate: 0 })
+  expect(control).toMatchObject({ arm: 'control', mode: 'legacy', judged: 38, successRate: 33 / 38, streamRate: null })
   expect(snapshot.active).toBe(0)
 })
 

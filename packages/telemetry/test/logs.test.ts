@@ -91,3 +91,26 @@ test('pino is a logger as it is: ids and numbers, levels by what they mean, and 
   ])
   expect(lines.join('')).not.toContain('secret')
 })
+
+test('a line has no field that says nothing: a tool of the control group is of no run, and what is not known is left out', () => {
+  const seen: unknown[] = []
+  const log = (fields: unknown): void => void seen.push(fields)
+  const clock = handClock()
+  const watch = telemetry({ logger: { info: log, warn: log, error: log }, clock, meter: false, legacyModel: 'claude-x' })
+  watch.onLegacyTool({ name: 'look_up', ok: false, durationMs: 12.044476, reused: false })
+  teller(watch.onEvent, clock, 'run-1')(started({ arm: 'control', mode: 'legacy' }), finished())
+  const control = { mode: 'legacy', arm: 'control', model: 'claude-x' }
+  // Strictly: a field that is undefined is a field, which not every logger leaves out.
+  expect(seen).toStrictEqual([
+    { event: 'tool.ended', ...control, tool: 'look_up', outcome: 'error', durationMs: 12 },
+    {
+      event: 'run.ended',
+      runId: 'run-1',
+      ...control,
+      outcome: 'completed',
+      rung: 'legacy',
+      turns: 0,
+      durationMs: 0,
+    },
+  ])
+})

@@ -49,7 +49,7 @@ export interface SnapshotGroup {
   readonly judged: number
   /** The share of `judged` that did not fail; null where there are none. */
   readonly successRate: number | null
-  /** The share of `judged` that did not fail and needed no rung below the stream. */
+  /** The share of `judged` that did not fail and needed no rung below the stream; null but for the mode `stream`. */
   readonly streamRate: number | null
   readonly requests: { readonly count: number; readonly failed: number; readonly interrupted: number }
   readonly tokens: TokenCounts
@@ -104,7 +104,8 @@ export function toSnapshotGroup(group: GroupCounts): SnapshotGroup {
     runs,
     judged,
     successRate: share(succeeded),
-    streamRate: share(streamed),
+    // What was not to stream did not fail to.
+    streamRate: mode === 'stream' ? share(streamed) : null,
     requests: { count: 0, failed: 0, interrupted: 0, ...requests },
     tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0, ...tokens },
     tools: Object.fromEntries(tools),
