@@ -88,7 +88,9 @@ function resultProblem(block: PlacedBlock, call: PlacedBlock): MessageProblem | 
       `Field required: the call belongs to the toolset "${toolset}"`,
     )
   }
-  const { content } = block.fields
+  const { content, is_error: isError } = block.fields
+  if (isError === true && (content === undefined || content === '' || (Array.isArray(content) && content.length === 0)))
+    return problem(`${block.path}.tool_result`, 'content cannot be empty if `is_error` is true')
   if (content === undefined || isString(content)) return undefined
   if (!Array.isArray(content)) {
     return problem(`${block.path}.tool_result.content`, 'Input should be a string or a list of content blocks')
@@ -96,6 +98,8 @@ function resultProblem(block: PlacedBlock, call: PlacedBlock): MessageProblem | 
   for (const [index, part] of content.entries()) {
     const path = `${block.path}.tool_result.content.${index}`
     if (!isObject(part) || !isString(part.type)) return problem(path, 'Input should be a content block with a type')
+    if (isError === true && part.type !== 'text')
+      return problem(`${block.path}.tool_result`, "all content must be type 'text' if `is_error` is true")
     const found = part.type === 'text' ? textProblem(path, part.text) : undefined
     if (found !== undefined) return found
   }

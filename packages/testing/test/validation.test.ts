@@ -9,6 +9,7 @@ const call = (id: string, more: object = {}) => ({ type: 'tool_use', id, name: '
 const result = (id: string, more: object = {}) => ({ type: 'tool_result', tool_use_id: id, content: 'ok', ...more })
 const thought = { type: 'thinking', thinking: 'hm', signature: sign('hm') }
 const redacted = { type: 'redacted_thinking', data: redactedData('x') }
+const image = { type: 'image', source: { type: 'url', url: 'https://example.com/x.png' } }
 const search = { type: 'server_tool_use', id: 's1', name: 'web_search', input: {} }
 const found = { type: 'web_search_tool_result', tool_use_id: 's1', content: [] }
 const mcp = { type: 'mcp_tool_use', id: 'm1', name: 'echo', server_name: 'echo', input: {} }
@@ -45,6 +46,8 @@ describe('histories that the API accepts', () => {
       [go, assistant(call('a', { toolset_name: 'browser' })), user(result('a', { toolset_name: 'browser' }))],
     ],
     ['a block of tomorrow', [go, assistant({ type: 'hologram' }, say('look')), go]],
+    ['a result of text and an image', [go, assistant(call('a')), user(result('a', { content: [say('x'), image] }))]],
+    ['an error in words', [go, assistant(call('a')), user(result('a', { content: [say('x')], is_error: true }))]],
     ['a result without content', [go, assistant(call('a')), user({ type: 'tool_result', tool_use_id: 'a' })]],
   ])('%s', (_name, messages) => {
     expect(validateMessages(messages)).toBeUndefined()
@@ -123,6 +126,18 @@ describe('histories that the API refuses', () => {
       [go, assistant(call('a')), user(result('a', { content: [say('')] }))],
       'messages.2.content.0.tool_result.content.0',
       /non-empty/,
+    ],
+    ...[undefined, '', []].map((content): [string, unknown, string, RegExp] => [
+      `an error with ${JSON.stringify(content)} as its content`,
+      [go, assistant(call('a')), user(result('a', { content, is_error: true }))],
+      'messages.2.content.0.tool_result',
+      /cannot be empty/,
+    ]),
+    [
+      'an image in an error',
+      [go, assistant(call('a')), user(result('a', { content: [say('x'), image], is_error: true }))],
+      'messages.2.content.0.tool_result',
+      /must be type 'text'/,
     ],
     [
       'altered thinking',

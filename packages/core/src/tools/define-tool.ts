@@ -81,8 +81,9 @@ export interface Tool {
 }
 
 /**
- * Thrown by a tool to say, in its own content, what the model should see as the error result; and, with `outcome:
- * 'unknown'`, that nobody can tell whether the call took effect: `reconcile`, where there is one, is then asked.
+ * Thrown by a tool to say, in its own content, what the model should see as the error result; of blocks only the text,
+ * since the API takes nothing else in an error. And, with `outcome: 'unknown'`, that nobody can tell whether the call took
+ * effect: `reconcile`, where there is one, is then asked.
  */
 export class ToolError extends Error {
   override readonly name: string = 'ToolError'

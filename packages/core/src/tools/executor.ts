@@ -8,6 +8,7 @@ import type { Clock } from '../runtime.ts'
 import { askTool, callTool, describeOutput } from './call-tool.ts'
 import type { Tool, ToolProgress } from './define-tool.ts'
 import type { ToolLedger } from './ledger.ts'
+import { acceptable } from './tool-output.ts'
 
 export interface ToolLimits {
   readonly parallelTools: number
@@ -52,8 +53,8 @@ export interface Executor {
    * again and `mayRun`, the run, still does.
    */
   reconcile(tool: Tool | undefined, call: ToolUseBlock, mayRun: boolean): Promise<ToolCallEnd | undefined>
-  /** Emits a call's end. */
-  finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): void
+  /** Emits a call's end; gives it back with what the API takes of its result. */
+  finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): ToolCallEnd
   /** Set once the store has refused a barrier: no further call may start. */
   readonly storeError: MillraceError | undefined
 }
@@ -90,11 +91,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return storeError === undefined
   }
 
-  function finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): void {
-    const { outcome, result } = end
+  function finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): ToolCallEnd {
+    const { outcome } = end
+    const result = acceptable(end.result, outcome !== 'ok')
     const { id: toolUseId, name, input } = call
     const durationMs = Math.max(0, clock.now() - startedAt)
     emit({ type: 'tool.finished', toolUseId, name, input, turn, result, outcome, durationMs })
+    return { ...end, result }
   }
 
   function execute(tool: Tool, call: ToolUseBlock, signal: AbortSignal, startedAt: number): Promise<ToolCallEnd> {
@@ -139,12 +142,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
     // An effect that nobody could know of after a crash must not happen; nor one after an interrupt.
     const durable = tool.readOnly || (await isDurable())
     if (!durable || signal.aborted) {
-      const unstarted: ToolCallEnd = { outcome: 'cancelled', result: durable ? notRun : notStored }
-      finish(call, unstarted, startedAt)
-      return unstarted
+      return finish(call, { outcome: 'cancelled', result: durable ? notRun : notStored }, startedAt)
     }
-    const end = await execute(tool, call, signal, startedAt)
-    if (isDiscarded?.() === true) return end
+    const given = await execute(tool, call, signal, startedAt)
+    if (isDiscarded?.() === true) return given
+    const end = finish(call, given, startedAt)
     const { outcome, result, output, error } = end
     ledger?.record({
       name,
@@ -156,7 +158,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
       result,
       ...defined({ output, error }),
     })
-    finish(call, end, startedAt)
     if (!tool.readOnly) await isDurable()
     return end
   }
@@ -171,8 +172,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const key = { toolUseId: call.id, idempotencyKey: idempotencyKey(scope.runId, call.id) }
     const found = tool && (await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout))
     if (found?.happened === false) return undefined
-    const end = found === undefined ? unknownAfterCrash : describeOutput(found.result)
-    finish(call, end, startedAt)
+    const end = finish(call, found === undefined ? unknownAfterCrash : describeOutput(found.result), startedAt)
     await isDurable()
     return end
   }

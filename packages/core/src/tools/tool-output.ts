@@ -1,6 +1,9 @@
 import type { ToolResultContent } from '../events.ts'
-import { type ContentBlock, isContentBlock } from '../messages.ts'
+import { type ContentBlock, isBlank, isContentBlock, textOf } from '../messages.ts'
 import { ToolError } from './define-tool.ts'
+
+/** What the model is told of a failure without words. */
+const toolFailed = 'The tool failed'
 
 /** The content blocks that a `tool_result` may hold. */
 const resultBlockTypes = new Set(['document', 'image', 'search_result', 'text', 'tool_reference'])
@@ -26,5 +29,12 @@ export function toResultContent(output: unknown): ToolResultContent {
 export function toErrorContent(error: unknown): ToolResultContent {
   if (error instanceof ToolError) return error.content
   if (error instanceof Error) return error.message === '' ? error.name : error.message
-  return typeof error === 'string' && error !== '' ? error : 'The tool failed'
+  return typeof error === 'string' && error !== '' ? error : toolFailed
+}
+
+/** What of a result the API takes: no blank text block, and in an error some text and nothing else. */
+export function acceptable(content: ToolResultContent, isError: boolean): ToolResultContent {
+  if (typeof content === 'string') return isError && isBlank(content) ? toolFailed : content
+  const kept = content.filter((block) => (block.type === 'text' ? !isBlank(textOf(block)) : !isError))
+  return isError && kept.length === 0 ? toolFailed : kept
 }

@@ -59,9 +59,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
   const early = new Map<string, EarlyCall>()
 
   function refuseOne(call: ToolUseBlock, outcome: 'error' | 'cancelled', why: string): AnsweredCall {
-    const end: ToolCallEnd = { outcome, result: why }
-    executor.finish(call, end, clock.now())
-    return { call, end }
+    return { call, end: executor.finish(call, { outcome, result: why }, clock.now()) }
   }
 
   async function answer(call: ToolUseBlock, attempt: number, isInvalid: boolean): Promise<AnsweredCall> {

@@ -6,6 +6,7 @@ import { agentOn, claudeFor, only, question, request } from '../support/scripted
 import { calls, fail, inputSchema, rejectWith, runWith, toolOf, untyped } from './running-a-tool.ts'
 
 describe('what a tool gives is what the model is told', () => {
+  const said = { type: 'text', text: 'x' }
   const image = { type: 'image', source: { type: 'url', url: 'https://example.com/x.png' } }
   it.each<[string, unknown, unknown]>([
     ['text', 'as it is', 'as it is'],
@@ -16,7 +17,8 @@ describe('what a tool gives is what the model is told', () => {
     ['an empty list', [], '[]'],
     ['a number', 42, '42'],
     ['false', false, 'false'],
-    ['content blocks', [{ type: 'text', text: 'x' }, image], [{ type: 'text', text: 'x' }, image]],
+    ['content blocks', [said, image], [said, image]],
+    ['content blocks, blank text among them', [{ type: 'text', text: ' ' }, image], [image]],
     ['blocks that no result may hold', [{ type: 'tool_use', id: 'x' }], '[{"type":"tool_use","id":"x"}]'],
     ['a function, which is no JSON', () => {}, ''],
     ['a promise of any of it', Promise.resolve({ a: 1 }), '{"a":1}'],
@@ -43,18 +45,19 @@ describe('what a tool gives is what the model is told', () => {
     ['an error', () => fail(new Error('out of stock')), 'out of stock'],
     ['an error without words', () => fail(new RangeError('')), 'RangeError'],
     ['a ToolError with text', () => fail(new ToolError('no such order')), 'no such order'],
-    [
-      'a ToolError with blocks',
-      () => fail(new ToolError([{ type: 'text', text: 'x' }])),
-      [{ type: 'text', text: 'x' }],
-    ],
+    ['a ToolError with blocks', () => fail(new ToolError([said])), [said]],
+    ['a ToolError with an image, which no error may hold', () => fail(new ToolError([said, image])), [said]],
+    ['a ToolError with nothing but an image', () => fail(new ToolError([image])), 'The tool failed'],
+    ['a ToolError with blank text', () => fail(new ToolError([{ type: 'text', text: ' ' }])), 'The tool failed'],
+    ['a ToolError without blocks', () => fail(new ToolError([])), 'The tool failed'],
+    ['a ToolError without words', () => fail(new ToolError(' ')), 'The tool failed'],
     ['a rejection', () => Promise.reject(new Error('later')), 'later'],
     ['a string', () => rejectWith('just words'), 'just words'],
     ['anything else', () => rejectWith({ secret: 1 }), 'The tool failed'],
   ])('a throw of %s is an error result', async (_what, body, content) => {
     const { told, events, result } = await runWith(toolOf({ run: () => body() }))
     expect(told).toEqual([{ type: 'tool_result', tool_use_id: 'toolu_1', content, is_error: true }])
-    expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'error' }])
+    expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'error', result: content }])
     expect(result.outcome).toBe('completed')
   })
 
