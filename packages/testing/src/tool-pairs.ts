@@ -1,6 +1,6 @@
 import type { Group, PlacedBlock } from './history.ts'
 import { textProblem } from './history.ts'
-import { isObject, isString } from './json.ts'
+import { isObject, isString, type JsonObject } from './json.ts'
 import { type MessageProblem, problem } from './message-problem.ts'
 
 /** Checks that every client tool call is answered first thing in the next user message, and nothing else is. */
@@ -100,10 +100,30 @@ function resultProblem(block: PlacedBlock, call: PlacedBlock): MessageProblem | 
     if (!isObject(part) || !isString(part.type)) return problem(path, 'Input should be a content block with a type')
     if (isError === true && part.type !== 'text')
       return problem(`${block.path}.tool_result`, "all content must be type 'text' if `is_error` is true")
-    const found = part.type === 'text' ? textProblem(path, part.text) : undefined
+    const found = partProblem(path, part)
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** What a block in a result needs beside its type, and what types it may have. */
+function partProblem(path: string, part: JsonObject): MessageProblem | undefined {
+  switch (part.type) {
+    case 'text':
+      return textProblem(path, part.text)
+    case 'document':
+    case 'image':
+      return isObject(part.source) ? undefined : problem(`${path}.${part.type}.source`, 'Field required')
+    case 'search_result':
+      return Array.isArray(part.content) ? undefined : problem(`${path}.search_result.content`, 'Field required')
+    case 'tool_reference':
+      return isString(part.tool_name) ? undefined : problem(`${path}.tool_reference.tool_name`, 'Field required')
+    default:
+      return problem(
+        path,
+        `Input tag '${String(part.type)}' found using 'type' does not match any of the expected tags`,
+      )
+  }
 }
 
 /** The id of the server tool whose code made this call, if not the model itself made it. */

@@ -139,6 +139,18 @@ describe('histories that the API refuses', () => {
       'messages.2.content.0.tool_result',
       /must be type 'text'/,
     ],
+    ...[
+      [{ type: 'document', id: 5 }, '.document.source'],
+      [{ type: 'image', source: 'x' }, '.image.source'],
+      [{ type: 'search_result', source: 'x', title: 'y' }, '.search_result.content'],
+      [{ type: 'tool_reference' }, '.tool_reference.tool_name'],
+      [{ type: 'invoice', id: 5 }, ''],
+    ].map(([part, place]): [string, unknown, string, RegExp] => [
+      `a result of ${JSON.stringify(part)}`,
+      [go, assistant(call('a')), user(result('a', { content: [say('x'), part] }))],
+      `messages.2.content.0.tool_result.content.1${String(place)}`,
+      /required|expected tags/,
+    ]),
     [
       'altered thinking',
       [go, assistant({ ...thought, thinking: 'ha' }, say('x')), go],

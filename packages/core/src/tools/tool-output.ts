@@ -1,15 +1,26 @@
 import type { ToolResultContent } from '../events.ts'
-import { type ContentBlock, isBlank, isContentBlock, textOf } from '../messages.ts'
+import { type ContentBlock, isBlank, isContentBlock, isRecord, textOf } from '../messages.ts'
 import { ToolError } from './define-tool.ts'
 
 /** What the model is told of a failure without words. */
 const toolFailed = 'The tool failed'
 
-/** The content blocks that a `tool_result` may hold. */
-const resultBlockTypes = new Set(['document', 'image', 'search_result', 'text', 'tool_reference'])
-
+/** Whether it is a content block that a `tool_result` may hold; JSON of a tool's own may have a `type` as well. */
 function isResultBlock(value: unknown): value is ContentBlock {
-  return isContentBlock(value) && resultBlockTypes.has(value.type)
+  if (!isContentBlock(value)) return false
+  switch (value.type) {
+    case 'text':
+      return typeof value['text'] === 'string'
+    case 'document':
+    case 'image':
+      return isRecord(value['source'])
+    case 'search_result':
+      return Array.isArray(value['content'])
+    case 'tool_reference':
+      return typeof value['tool_name'] === 'string'
+    default:
+      return false
+  }
 }
 
 /**

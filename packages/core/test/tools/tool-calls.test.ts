@@ -7,6 +7,7 @@ import { calls, fail, inputSchema, rejectWith, runWith, toolOf, untyped } from '
 
 describe('what a tool gives is what the model is told', () => {
   const said = { type: 'text', text: 'x' }
+  const found = { type: 'search_result', source: 'https://example.com', title: 'x', content: [said] }
   const image = { type: 'image', source: { type: 'url', url: 'https://example.com/x.png' } }
   it.each<[string, unknown, unknown]>([
     ['text', 'as it is', 'as it is'],
@@ -19,6 +20,23 @@ describe('what a tool gives is what the model is told', () => {
     ['false', false, 'false'],
     ['content blocks', [said, image], [said, image]],
     ['content blocks, blank text among them', [{ type: 'text', text: ' ' }, image], [image]],
+    [
+      'blocks of every kind that a result may hold',
+      [image, { ...image, type: 'document' }, found, { type: 'tool_reference', tool_name: 'look_up' }],
+      [image, { ...image, type: 'document' }, found, { type: 'tool_reference', tool_name: 'look_up' }],
+    ],
+    ...[
+      { type: 'text', label: 'Name' },
+      { type: 'document', id: 5 },
+      { type: 'document', source: 'invoices' },
+      { type: 'image', source: null },
+      { type: 'search_result', source: 'x', title: 'y' },
+      { type: 'tool_reference', id: 5 },
+    ].map((own): [string, unknown, unknown] => [
+      `JSON of the tool's own with a type: ${JSON.stringify(own)}`,
+      [said, own],
+      JSON.stringify([said, own]),
+    ]),
     ['blocks that no result may hold', [{ type: 'tool_use', id: 'x' }], '[{"type":"tool_use","id":"x"}]'],
     ['a function, which is no JSON', () => {}, ''],
     ['a promise of any of it', Promise.resolve({ a: 1 }), '{"a":1}'],
