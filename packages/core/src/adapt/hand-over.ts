@@ -55,13 +55,19 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
   const stage = relayed.shown.has(turn) ? 'after_output' : 'before_output'
   handle.report(error)
   handle.emit({ type: 'fallback', turn, from: relayed.lastMode, to: 'legacy', reason, stage })
-  if (options.legacyReports === true) handle.attach({}, input.signal)
   handle.emit({ type: 'turn.started', turn: turn + 1, attempt: 1, mode: 'legacy' })
   // Only when there is something to show instead: if the legacy loop fails as well, what was said stays.
+  // The last first: a reader with one text for all turns takes each from its end.
+  const toRetract = plan.retract.toReversed()
   const retract = (): void => {
-    for (const withdrawn of plan.retract) {
+    for (const withdrawn of toRetract.splice(0)) {
       handle.emit({ type: 'turn.retracted', turn: withdrawn, attempt: 1, fromBlock: 0, fromOffset: 0, reason })
     }
+  }
+  if (options.legacyReports === true) {
+    // It writes where the caller's text stands, before we know its answer.
+    retract()
+    handle.attach({}, input.signal)
   }
 
   const handed: HandedOver = {
