@@ -8,6 +8,7 @@ export interface ToolProgress {
   readonly progress?: number
   readonly total?: number
   readonly message?: string
+  /** JSON; copied when it is reported, and left out where it is none. */
   readonly data?: unknown
 }
 

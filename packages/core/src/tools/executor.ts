@@ -201,8 +201,18 @@ function readProgress(given: unknown): ToolProgress {
     progress: finite(progress),
     total: finite(total),
     message: typeof message === 'string' ? message : undefined,
-    data,
+    data: copyOf(data),
   })
+}
+
+/** A copy, since the tool may go on to change what it reported; nothing where it is no JSON, which no store could hold. */
+function copyOf(data: unknown): unknown {
+  if (data === undefined) return undefined
+  try {
+    return JSON.parse(JSON.stringify(data))
+  } catch {
+    return undefined
+  }
 }
 
 function finite(value: unknown): number | undefined {

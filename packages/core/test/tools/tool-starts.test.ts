@@ -1,6 +1,8 @@
 import { text, toolUse } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 import { type AgentOptions, createAgent, createToolLedger, type ToolProgress } from '../../src/index.ts'
+import { runJournal } from '../../src/journal/index.ts'
+import { memoryRunStore } from '../../src/memory.ts'
 import { frameByFrame } from '../support/frame-by-frame.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, deferred, eventsOf, only, question, request } from '../support/scripted.ts'
@@ -214,6 +216,30 @@ describe('progress', () => {
     const fields = only(events, 'tool.progress').map(({ progress, total, message }) => [progress, total, message])
     expect(fields.at(-1)).toEqual([1, undefined, undefined])
     expect(fields.flat().filter((field) => field !== undefined)).toEqual([1])
+  })
+
+  it('keeps its data as it was when it was reported, and without data that is no JSON', async () => {
+    const done: unknown[] = []
+    const circle: unknown[] = []
+    circle.push(circle)
+    const tool = toolOf({
+      run(_input, { progress }) {
+        for (const data of [1n, circle, () => {}]) progress({ progress: 1, data })
+        for (const each of ['a', 'b']) {
+          done.push(each)
+          progress({ data: { done } })
+        }
+        return 'ok'
+      },
+    })
+    const { events, result } = await runWith(tool, undefined, { journal: runJournal(memoryRunStore()) })
+    const [bigInt, circular, method, ...copies] = only(events, 'tool.progress')
+    for (const none of [bigInt, circular, method]) {
+      expect(none).toMatchObject({ progress: 1 })
+      expect(none).not.toHaveProperty('data')
+    }
+    expect(copies).toMatchObject([{ data: { done: ['a'] } }, { data: { done: ['a', 'b'] } }])
+    expect(result.outcome).toBe('completed')
   })
 
   it('after the end is unheard', async () => {
