@@ -19,6 +19,7 @@ export interface Harness {
 const scope: RunScope = {
   runId: 'run',
   sessionId: undefined,
+  resumed: false,
   decision: { mode: 'stream', arm: 'streaming', reason: 'explicit', tools: {} },
   signal: new AbortController().signal,
   model: 'claude',
