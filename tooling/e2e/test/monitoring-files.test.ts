@@ -79,7 +79,7 @@ test('the dashboard uses variables that it has, and one data source', () => {
 test('the panels of the dashboard have a place of their own, an id and a description', () => {
   const taken = new Set<string>()
   for (const { id, title, type, description = '', gridPos } of dashboard.panels) {
-    if (type !== 'row') expect(description, title).not.toBe('')
+    expect(type === 'row' || description !== '', title).toBe(true)
     for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
       for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
         expect(taken, `${title} at ${x}, ${y}`).not.toContain(`${x},${y}`)

@@ -49,7 +49,9 @@ async function serve(measure: Parameters<typeof startDriver>[0]): Promise<Servic
 
 /** What the guide tells Prometheus to rename of what the exporter of OpenTelemetry's SDK says. */
 function relabelling(): unknown {
-  const configs: readonly Record<string, unknown>[] = guideBlocks('yaml').flatMap((block) => parse(block).scrape_configs)
+  const configs: readonly Record<string, unknown>[] = guideBlocks('yaml').flatMap(
+    (block) => parse(block).scrape_configs,
+  )
   const found = configs.find((config) => 'metric_relabel_configs' in config)
   if (found === undefined) throw new Error('the guide renames nothing')
   return found['metric_relabel_configs']
@@ -80,6 +82,7 @@ async function raised(prometheus: Prometheus): Promise<readonly string[]> {
 }
 
 requireProgram('prometheus').describe('a real Prometheus', () => {
+  const opened: AsyncDisposable[] = []
   let services: Readonly<Record<'own' | 'sdk', Service>>
   let prometheus: Prometheus
 
@@ -101,6 +104,7 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
   beforeAll(async () => {
     services = { own: await serve(measured), sdk: await serve(measuredBySdk) }
     const { own, sdk } = services
+    opened.push(own, sdk)
     prometheus = await startPrometheus({
       global: often,
       rule_files: [alertsPath],
@@ -109,6 +113,7 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
         { job_name: 'sdk', static_configs: [{ targets: [sdk.target] }], metric_relabel_configs: relabelling() },
       ],
     })
+    opened.push(prometheus)
     // Prometheus sees a counter grow from its second sample on: so each happens, is seen, and happens again.
     for (let round = 1; round <= 2; round++) {
       for (const job of ['own', 'sdk'] as const) {
@@ -122,8 +127,7 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
   }, 120_000)
 
   afterAll(async () => {
-    await prometheus[Symbol.asyncDispose]()
-    for (const service of Object.values(services)) await service[Symbol.asyncDispose]()
+    for (const each of opened.toReversed()) await each[Symbol.asyncDispose]()
   })
 
   const jobs = ['own', 'sdk'] as const
@@ -151,7 +155,8 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
   )
 
   test('has nothing to say against the text that it scrapes', async () => {
-    execFileSync('promtool', ['check', 'metrics'], { input: await services.own.scrape(), stdio: 'pipe' })
+    const input = await services.own.scrape()
+    expect(execFileSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8', stdio: 'pipe' })).toBe('')
   })
 
   test('raises every alert where all goes wrong', async () => {
