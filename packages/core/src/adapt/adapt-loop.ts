@@ -151,13 +151,12 @@ async function drive<This, Args extends unknown[], R>(
 
 /** Passes the events of the inner run on, all but its own beginning and end. */
 async function relay(inner: AgentRun, handle: RunHandle): Promise<Relayed> {
-  const shown = new Map<number, string>()
+  const shown = new Map<number, boolean>()
   let lastMode: Relayed['lastMode'] = 'stream'
   for await (const event of inner) {
     if (event.type === 'run.started' || event.type === 'run.finished') continue
     if (event.type === 'turn.started') lastMode = event.mode
-    if (event.type === 'block.started') shown.set(event.turn, shown.get(event.turn) ?? '')
-    if (event.type === 'text.delta') shown.set(event.turn, (shown.get(event.turn) ?? '') + event.text)
+    if (event.type === 'block.started') shown.set(event.turn, shown.get(event.turn) === true || event.kind === 'text')
     if (event.type === 'turn.retracted' && event.fromBlock === 0 && event.fromOffset === 0) shown.delete(event.turn)
     handle.emit(bodyOf(event))
     await handle.ready()

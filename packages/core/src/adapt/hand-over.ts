@@ -153,24 +153,24 @@ function makePlan<This, Args extends unknown[], R>(
   const { unfinished, newMessages, turns } = result
   const committed = newMessages.slice(0, unfinished?.committed ?? newMessages.length)
   const shownTurns = [...relayed.shown.keys()]
+  // Only text binds: who cannot withdraw it never had a way to withdraw the rest.
+  const isBound = (turns: readonly number[]): boolean => !canRetract && turns.some((turn) => relayed.shown.get(turn))
   const { handover } = options
 
   const executed = ledger.entries.some(({ readOnly }) => !readOnly)
   if (committed.length === 0 && !executed) {
-    if (canRetract || shownTurns.length === 0) return { type: 'call', retract: shownTurns }
+    if (!isBound(shownTurns)) return { type: 'call', retract: shownTurns }
     if (typeof handover !== 'object' || retraction === 'fail') return { type: 'none', error: cannotRetract(error) }
     return goOnFromPartial(newMessages)
   }
   if (handover === 'restart') {
     // Its tools can answer from the ledger; what server tools did, nobody can.
     if (!mayAskAgain('reads', committed.flatMap(blocksOf))) return { type: 'none', error }
-    return canRetract || shownTurns.length === 0
-      ? { type: 'call', retract: shownTurns }
-      : { type: 'none', error: cannotRetract(error) }
+    return isBound(shownTurns) ? { type: 'none', error: cannotRetract(error) } : { type: 'call', retract: shownTurns }
   }
   if (handover === undefined) return { type: 'none', error }
   const plan = goOnFromCommitted(committed, error, relayed, turns)
-  if (canRetract || plan.type !== 'goOn' || plan.retract.length === 0) return plan
+  if (plan.type !== 'goOn' || !isBound(plan.retract)) return plan
   return retraction === 'fail' ? { type: 'none', error: cannotRetract(error) } : goOnFromPartial(newMessages)
 }
 

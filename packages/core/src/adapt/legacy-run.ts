@@ -44,8 +44,8 @@ export interface Driven<R> {
 
 /** What a hand-over needs to know of the events that were passed on. */
 export interface Relayed {
-  /** The text that is shown, by turn; a turn of which nothing is shown has no entry. */
-  readonly shown: ReadonlyMap<number, string>
+  /** Of which turns anything is shown, and whether there is text among it. */
+  readonly shown: ReadonlyMap<number, boolean>
   readonly lastMode: TurnMode
 }
 
