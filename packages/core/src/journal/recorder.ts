@@ -45,6 +45,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   const { fence } = lease
   let queue: AgentEvent[] = []
   let inFlight: Promise<void> | undefined
+  let appendingSince: number | undefined
   let lost: MillraceError | undefined
   let cancelCommit: CancelTimer | undefined
   let cancelRenewal = clock.setTimer(renew, leaseTime / 3)
@@ -72,6 +73,9 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     const askedAt = clock.now()
     // The lease outlives two renewals that fail or are not answered. Then somebody else may have it.
     if (askedAt >= heldUntil) return lose(storeUnavailable(new Error('the lease could not be renewed')))
+    // Renewals that succeed would else keep a run for ever that can store nothing.
+    if (appendingSince !== undefined && askedAt >= appendingSince + leaseTime)
+      return lose(storeUnavailable(new Error('an append was not answered')))
     cancelRenewal = clock.setTimer(renew, leaseTime / 3)
     store.renew(runId, fence, leaseTime).then(
       (result) => {
@@ -94,6 +98,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     const events = queue
     if (events.length === 0) return
     queue = []
+    appendingSince = clock.now()
     try {
       const result = await store.append(runId, fence, events, ...(close === undefined ? [] : [close]))
       if (result.status === 'appended') return noteCancel(result.cancelled)
@@ -101,6 +106,8 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     } catch (cause) {
       queue = [...events, ...queue]
       throw storeUnavailable(cause)
+    } finally {
+      appendingSince = undefined
     }
     throw leaseLost()
   }
@@ -134,7 +141,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
       if (queue.length > overflowMark) lose(storeUnavailable(new Error('too many events are waiting')))
       else commitSoon()
     },
-    // A store that does not answer holds the run no longer than its lease.
+    // A store that does not answer holds the run for the time of a lease, and until the next renewal.
     barrier: () => Promise.race([flush(), givenUp]),
     ready() {
       if (queue.length < highWaterMark || lost !== undefined) return undefined

@@ -392,6 +392,27 @@ describe('a lease', () => {
     expect(outcome).toBe(where === 'the end of a turn' ? 'failed' : 'completed')
     expect(clock.pending()).toBe(0)
   })
+
+  it('is kept by its renewals no longer than an append may hang', async () => {
+    const { clock, store } = setup()
+    const model = manualModel()
+    const hanging: RunStore = { ...store, append: () => new Promise(() => {}) }
+    const run = createAgent({ client: model.client, ...options(hanging, clock) }).run(input)
+    const { begin, finish } = await model.exchange(0)
+    begin('One')
+    finish()
+    await settled()
+    let ended = false
+    void run.result.then(() => (ended = true))
+    for (let third = 1; third <= 3; third++) {
+      expect(ended).toBe(false)
+      clock.advance(10_000)
+      await settled()
+    }
+    expect(ended).toBe(true)
+    expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' }, text: 'One' })
+    expect(clock.pending()).toBe(0)
+  })
 })
 
 describe('a cancel through the store', () => {
