@@ -4,7 +4,7 @@ import { repositoryRoot } from '@millrace/config/workspace'
 import { metricList } from '@millrace/telemetry'
 import { parse } from 'yaml'
 
-export const monitoringFolder: string = join(repositoryRoot, 'docs/monitoring')
+const monitoringFolder = join(repositoryRoot, 'docs/monitoring')
 export const alertsPath: string = join(monitoringFolder, 'alerts.yml')
 export const alertTestsPath: string = join(monitoringFolder, 'alerts.test.yml')
 
