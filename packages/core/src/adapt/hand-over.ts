@@ -144,6 +144,8 @@ function makePlan<This, Args extends unknown[], R>(
   { options, input, result, ledger, relayed }: HandOver<This, Args, R>,
   error: MillraceError,
 ): Plan {
+  // Another process drives the run.
+  if (error.code === 'lease_lost') return { type: 'none', error }
   // Asking from the start would repeat what a server tool may have done.
   if (error.code === 'server_tool_outcome_unknown' || result.unfinished?.repeatable === false)
     return { type: 'none', error }
