@@ -66,8 +66,10 @@ async function commitPartial(
   const committed = run.state.added.length
   if (result.status === 'failed') {
     tools.discard([])
-    // Calls that could be trusted have been salvaged; any other is better not there than answered as not run.
-    await addTurn(run, turn, result, keptOfPartial(result.blocks.filter(({ kind }) => kind !== 'tool_use')), null)
+    // Calls that could be trusted have been salvaged; any other is better not there than answered as not run. What is
+    // held back is not shown now: it can still be asked for elsewhere.
+    const kept = run.retraction === 'hold' ? [] : result.blocks.filter(({ kind }) => kind !== 'tool_use')
+    await addTurn(run, turn, result, keptOfPartial(kept), null)
     const { retryAfterServerTools } = run.settings.recovery
     const repeatable = mayAskAgain(
       retryAfterServerTools,

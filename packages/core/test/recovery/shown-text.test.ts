@@ -240,6 +240,13 @@ describe('a consumer that cannot retract', () => {
     expect(only(events, 'turn.retracted')).toEqual([])
     expect(only(events, 'fallback')).toMatchObject([{ stage: 'before_output' }])
   })
+
+  it('with "hold" shows nothing of a turn that fails', async () => {
+    const recovery = { streamRetries: 0, bufferedRetries: 0, extraRequests: 0 }
+    const { result, events } = await show([breaksAfter('Hello th')], { retraction: 'hold', recovery })
+    expect(result).toMatchObject({ outcome: 'failed', newMessages: [] })
+    expect(textsOf(events)).toEqual([])
+  })
 })
 
 describe('callbacks that can retract', () => {
