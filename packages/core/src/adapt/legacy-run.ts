@@ -4,6 +4,7 @@ import type { RunHandle } from '../create-run.ts'
 import { MillraceError } from '../errors.ts'
 import { checksum, type TurnMode } from '../events.ts'
 import type { InputMessage, Message } from '../messages.ts'
+import { refuse } from '../options/check.ts'
 import { readMessages } from '../options/messages.ts'
 import type { RunResult } from '../run.ts'
 import type { ToolLedger } from '../tools/ledger.ts'
@@ -70,8 +71,12 @@ export function readLegacy<This, Args extends unknown[], R>(
   handed: HandedOver,
 ): { readonly messages: readonly Message[]; readonly text: string } {
   const { messages, text } = handover.fromLegacy.apply(self, [value, handed, ...args])
-  const whole = readMessages([...handed.messages, ...messages], 'fromLegacy().messages')
-  return { messages: whole.slice(handed.messages.length), text }
+  // As of an asynchronous function, which gives a promise.
+  if (typeof text !== 'string') refuse('fromLegacy().text', 'must be a string')
+  const { length } = handed.messages
+  // With nothing handed, the caller's arguments were never read as messages: there is no history that these are the end of.
+  if (length === 0) return { messages: [], text }
+  return { messages: readMessages([...handed.messages, ...messages], 'fromLegacy().messages').slice(length), text }
 }
 
 /** What the legacy loop gave, as far as the caller's options can say. Never throws: its result is the caller's anyway. */
@@ -85,9 +90,7 @@ export function legacyAnswer<This, Args extends unknown[], R>(
 ): { readonly messages: readonly Message[]; readonly text: string } {
   if (typeof handover !== 'object') return { messages: [], text: typeof value === 'string' ? value : '' }
   try {
-    if (handed.messages.length > 0) return readLegacy(handover, self, args, value, handed)
-    // The caller's arguments were never read as messages, so there is no history that the answer is the end of.
-    return { messages: [], text: handover.fromLegacy.apply(self, [value, handed, ...args]).text }
+    return readLegacy(handover, self, args, value, handed)
   } catch (cause) {
     handle.report(new MillraceError('callback_failed', 'fromLegacy failed', { cause }))
     return { messages: [], text: '' }
