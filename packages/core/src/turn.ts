@@ -200,8 +200,7 @@ interface Ask {
 /** Makes one request, inside the middleware. */
 async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask): Promise<AttemptEnd> {
   const { settings, scope, handle } = run
-  const definitions = settings.tools()
-  const first: TurnScope = { ...scope, turn, attempt, mode: modeOf(request), request: buildRequest(run, definitions) }
+  const first: TurnScope = { ...scope, turn, attempt, mode: modeOf(request), request: buildRequest(run, tools.tools) }
   let end: AttemptEnd | undefined
   await runOnion(settings.use, first, {
     scope,
@@ -224,7 +223,7 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
         // Asking again without streaming gives a parsed input; only where that was not possible is the model told.
         acceptsInvalidInput: ({ block: { name } }) =>
           request === 'collected' ||
-          (typeof name === 'string' && definitions.get(name)?.definition['eager_input_streaming'] === true),
+          (typeof name === 'string' && tools.tools.get(name)?.definition['eager_input_streaming'] === true),
       })
       return end
     },

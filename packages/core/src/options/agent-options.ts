@@ -39,7 +39,7 @@ export interface AgentOptions {
   readonly client: ModelClient
   /** Needs `model` and `max_tokens`. Its `tools` are for those that Anthropic executes. */
   readonly request: RequestParams
-  /** Client tools; or a function that gives them, asked before each turn. Default: none. */
+  /** Client tools; or a function that gives them, asked for the run's decision and before each turn. Default: none. */
   readonly tools?: readonly Tool[] | (() => readonly Tool[])
   /** Middleware, the first outermost. Default: none. */
   readonly use?: readonly Middleware[]

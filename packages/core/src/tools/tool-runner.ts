@@ -21,6 +21,8 @@ export interface AnsweredCall {
 
 /** Runs the calls of one turn. */
 export interface ToolRunner {
+  /** The tools that it has: those to offer to the model, in every attempt at the turn. */
+  readonly tools: ReadonlyMap<string, Tool>
   /** Starts a call before its turn is whole, where its tool is read-only and may stream. */
   startEarly(call: ToolUseBlock, attempt: number): void
   /** Throws away what was started early, but for the calls in `kept`. */
@@ -83,6 +85,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
   }
 
   return {
+    tools,
     startEarly(call, attempt) {
       const tool = tools.get(call.name)
       if (tool === undefined || !tool.readOnly || early.has(call.id) || early.size >= limits.parallelTools) return
