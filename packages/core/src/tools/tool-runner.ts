@@ -23,7 +23,7 @@ export interface AnsweredCall {
 export interface ToolRunner {
   /** The tools that it has: those to offer to the model, in every attempt at the turn. */
   readonly tools: ReadonlyMap<string, Tool>
-  /** Starts a call before its turn is whole, where its tool is read-only and may stream. */
+  /** Starts a call before its turn is whole, where its tool is read-only, may stream, and belongs to no toolset. */
   startEarly(call: ToolUseBlock, attempt: number): void
   /** Throws away what was started early, but for the calls in `kept`. */
   discard(kept: readonly ToolUseBlock[]): void
@@ -90,6 +90,8 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       const tool = tools.get(call.name)
       if (tool === undefined || !tool.readOnly || early.has(call.id) || early.size >= limits.parallelTools) return
       if (scope.decision.tools[tool.name] === false) return
+      // The calls of one toolset keep their order.
+      if (typeof call['toolset_name'] === 'string') return
       const link = linkedController(scope.signal)
       const startedAt = clock.now()
       let discarded = false

@@ -1,6 +1,6 @@
 import { text, toolUse } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
-import { type AgentOptions, createAgent, createToolLedger, type ToolProgress } from '../../src/index.ts'
+import { type AgentOptions, createAgent, createToolLedger, type Tool, type ToolProgress } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/memory.ts'
 import { frameByFrame } from '../support/frame-by-frame.ts'
@@ -45,6 +45,27 @@ describe('when a tool starts', () => {
     const flags = { getBooleanDetails: (key: string) => ({ value: key === 'use_streaming' }) }
     const [whole = 0] = await startsOf({}, {})
     expect(await startsOf({ eagerTools: true, flags }, { readOnly: true })).toEqual([whole])
+  })
+
+  it('is in the order of their toolset for its calls, though the tool of a later one may start early', async () => {
+    const order: string[] = []
+    const tool = (name: string, readOnly: boolean): Tool =>
+      toolOf({
+        name,
+        readOnly,
+        async run() {
+          order.push(`${name} starts`)
+          await Promise.resolve()
+          order.push(`${name} ends`)
+        },
+      })
+    const browser = { toolset_name: 'browser' }
+    const script = [
+      { content: [toolUse('click', { x: 1 }, browser), toolUse('screenshot', { y: 1 }, browser)] },
+      { content: [text('Done.')] },
+    ]
+    await runWith([tool('click', false), tool('screenshot', true)], script, { eagerTools: true })
+    expect(order).toEqual(['click starts', 'click ends', 'screenshot starts', 'screenshot ends'])
   })
 
   it('for an attempt that is then thrown away, it is stopped and said to be discarded, and another one runs', async () => {
