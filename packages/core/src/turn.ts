@@ -71,11 +71,12 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
   if (kept !== undefined) return kept
 
   let failures: TurnFailures = carried?.failures ?? { streams: 0, buffered: 0 }
-  let request = carried?.request ?? (await firstRequest(run, turn))
-  let reason: FallbackReason = 'connection_lost'
-  let shown: AttemptEnd | undefined
   if (carried === undefined) recovery.budget.request()
   else await wait(runtime.clock, carried.delay, handle.signal)
+  const mayStream = carried === undefined || carried.request === 'stream'
+  let request = mayStream ? await firstRequest(run, turn) : carried.request
+  let reason: FallbackReason = 'connection_lost'
+  let shown: AttemptEnd | undefined
 
   for (let attempt = (reopened?.attempt ?? 0) + 1; ; attempt++) {
     const permit = request === 'stream' ? recovery.breaker.permit() : undefined

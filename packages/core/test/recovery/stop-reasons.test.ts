@@ -141,4 +141,25 @@ describe('the kill switch', () => {
     expect(only(events, 'turn.started').map(({ mode }) => mode)).toEqual(['stream', 'stream', 'buffered', 'buffered'])
     expect(only(events, 'fallback')).toMatchObject([{ turn: 3, from: 'stream', to: 'buffered', reason: 'killed' }])
   })
+  it('reaches a turn that goes on from a broken one', async () => {
+    let killed = false
+    const flags: FlagClient = {
+      getBooleanDetails: (key) =>
+        Promise.resolve({ flagKey: key, value: key === 'use_streaming.kill' ? killed : true }),
+    }
+    const claude = await claudeFor([{ content: [text('Words that break off in the middle.')] }], {
+      faults: [{ kind: 'destroy', at: { event: 4 }, times: 1 }],
+    })
+    const run = agentOn(claude, { flags }).run({
+      messages: question,
+      callbacks: { onText: () => void (killed = true) },
+    })
+    const events = await eventsOf(run)
+    expect((await run.result).outcome).toBe('completed')
+    expect(only(events, 'turn.started').map(({ turn, mode }) => [turn, mode])).toEqual([
+      [1, 'stream'],
+      [2, 'buffered'],
+    ])
+    expect(only(events, 'fallback')).toMatchObject([{ to: 'continue' }, { turn: 2, to: 'buffered', reason: 'killed' }])
+  })
 })
