@@ -153,15 +153,17 @@ async function drive<This, Args extends unknown[], R>(
 async function relay(inner: AgentRun, handle: RunHandle): Promise<Relayed> {
   const shown = new Map<number, boolean>()
   let lastMode: Relayed['lastMode'] = 'stream'
+  let finished = 0
   for await (const event of inner) {
     if (event.type === 'run.started' || event.type === 'run.finished') continue
     if (event.type === 'turn.started') lastMode = event.mode
+    if (event.type === 'turn.finished') finished = event.turn
     if (event.type === 'block.started') shown.set(event.turn, shown.get(event.turn) === true || event.kind === 'text')
     if (event.type === 'turn.retracted' && event.fromBlock === 0 && event.fromOffset === 0) shown.delete(event.turn)
     handle.emit(bodyOf(event))
     await handle.ready()
   }
-  return { shown, lastMode }
+  return { shown, lastMode, finished }
 }
 
 function bodyOf(event: AgentEvent): EventBody {

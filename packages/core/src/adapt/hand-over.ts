@@ -152,7 +152,7 @@ function makePlan<This, Args extends unknown[], R>(
   const retraction = readRetraction(input, 'auto')
   // Who has text held back until its turn is whole cannot take back that of a turn that was.
   const canRetract = retraction === 'retract'
-  const { unfinished, newMessages, turns } = result
+  const { unfinished, newMessages } = result
   const committed = newMessages.slice(0, unfinished?.committed ?? newMessages.length)
   const shownTurns = [...relayed.shown.keys()]
   // Only text binds: who cannot withdraw it never had a way to withdraw the rest.
@@ -171,7 +171,7 @@ function makePlan<This, Args extends unknown[], R>(
     return isBound(shownTurns) ? { type: 'none', error: cannotRetract(error) } : { type: 'call', retract: shownTurns }
   }
   if (handover === undefined) return { type: 'none', error }
-  const plan = goOnFromCommitted(committed, error, relayed, turns)
+  const plan = goOnFromCommitted(committed, error, relayed, unfinished?.turn ?? relayed.finished + 1)
   if (plan.type !== 'goOn' || !isBound(plan.retract)) return plan
   return retraction === 'fail' ? { type: 'none', error: cannotRetract(error) } : goOnFromPartial(newMessages)
 }
@@ -184,13 +184,18 @@ function goOnFromPartial(newMessages: readonly Message[]): Plan {
 
 /**
  * From the last message that a request may end with. A paused answer is none: it is left out, and withdrawn, where its
- * server tools may run again.
+ * server tools may run again. `broken`: the turn that failed, or would have been next.
  */
-function goOnFromCommitted(committed: readonly Message[], error: MillraceError, relayed: Relayed, turns: number): Plan {
+function goOnFromCommitted(
+  committed: readonly Message[],
+  error: MillraceError,
+  relayed: Relayed,
+  broken: number,
+): Plan {
   const end = committed.findLastIndex(({ role }) => role === 'user') + 1
   const paused = committed.slice(end)
   const repeatable = mayAskAgain('reads', paused.flatMap(blocksOf))
-  const firstWithdrawn = turns - paused.length
+  const firstWithdrawn = broken - paused.length
   const retract = [...relayed.shown.keys()].filter((turn) => turn >= firstWithdrawn)
   if (!repeatable) return { type: 'none', error }
   return { type: 'goOn', newMessages: committed.slice(0, end), retract }

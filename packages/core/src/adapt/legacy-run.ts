@@ -48,6 +48,8 @@ export interface Relayed {
   /** Of which turns anything is shown, and whether there is text among it. */
   readonly shown: ReadonlyMap<number, boolean>
   readonly lastMode: TurnMode
+  /** The number of the last turn that ended; 0 for none. */
+  readonly finished: number
 }
 
 /** The legacy loop's answer as one turn with one text block. */
