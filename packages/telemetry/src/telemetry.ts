@@ -80,6 +80,9 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
       if (logger !== undefined) logBreaker(logger, guard, from, to)
     })
 
+  // One series from the start: a process that has had no run yet is not a silent one.
+  guard('meter', () => recorder?.record('activeRuns', 0, { mode: 'stream', arm: 'streaming' }))
+
   function begin(scope: RunScope): InnerRun {
     const { runId, sessionId, decision, model, resumed } = scope
     const timer = createRequestTimer(clock)

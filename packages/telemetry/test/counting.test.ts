@@ -251,6 +251,10 @@ test('events of a run that nobody started, a second start and what follows the e
   expect(watch.window.snapshot().groups).toMatchObject([{ arm: 'streaming', judged: 1, tools: {} }])
 })
 
+test('a process that has had no run yet says so, with one series', () => {
+  expect(watched().samples('millrace_')).toEqual(['millrace_runs_active{arm="streaming",mode="stream"} 0'])
+})
+
 describe('the circuit breaker', () => {
   const states = ['closed', 'open', 'half_open']
   const stateOf = (samples: readonly string[]) =>

@@ -96,7 +96,12 @@ test('a line has no field that says nothing: a tool of the control group is of n
   const seen: unknown[] = []
   const log = (fields: unknown): void => void seen.push(fields)
   const clock = handClock()
-  const watch = telemetry({ logger: { info: log, warn: log, error: log }, clock, meter: false, legacyModel: 'claude-x' })
+  const watch = telemetry({
+    logger: { info: log, warn: log, error: log },
+    clock,
+    meter: false,
+    legacyModel: 'claude-x',
+  })
   watch.onLegacyTool({ name: 'look_up', ok: false, durationMs: 12.044476, reused: false })
   teller(watch.onEvent, clock, 'run-1')(started({ arm: 'control', mode: 'legacy' }), finished())
   const control = { mode: 'legacy', arm: 'control', model: 'claude-x' }
