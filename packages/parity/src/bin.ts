@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs'
 import { runCommand } from './bin/command.ts'
+import { isRecord } from './json.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -12,6 +14,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   err: (line) => process.stderr.write(`millrace-parity: ${line}\n`),
   isTerminal: { out: process.stdout.isTTY, err: process.stderr.isTTY },
   status: (text) => process.stderr.write(`\r\u001B[K${text}`),
+  version: readVersion,
   env: process.env,
   now: Date.now,
   onSignal(listener) {
@@ -22,3 +25,8 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   },
   sharesKeyboard: process.stdin.isTTY,
 })
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return isRecord(manifest) ? String(manifest['version']) : ''
+}

@@ -100,7 +100,7 @@ describe('the baseline', () => {
 
   it('is a table', () => {
     const lines = formatBaseline(figures)
-    expect(lines[0]).toBe('runs      4: 2 succeeded, 1 failed, 1 unfinished; 66.7% success')
+    expect(lines[0]).toBe('runs      4: 2 succeeded, 1 failed, 1 unfinished; success 66.7%')
     expect(lines[1]).toBe('requests  9: 5 failed (client_left 1, overloaded_error 3, status_503 1)')
     expect(lines).toContain(
       `${'run'.padEnd(28)}${['2', '1000ms', '1000ms', '1000ms', '1000ms', '1000ms'].map((cell) => cell.padStart(10)).join('')}`,
@@ -109,14 +109,28 @@ describe('the baseline', () => {
     expect(JSON.parse(JSON.stringify(figures))).toEqual(figures)
   })
 
-  it('of runs that never ended has no figures, and no NaN', () => {
-    expect(JSON.stringify(baseline([left]))).not.toContain('null')
+  it('of runs that never ended has no figures: null, since a latency of 0 ms would be one', () => {
+    const empty = baseline([left])
+    expect(empty.runs).toEqual({ total: 1, succeeded: 0, failed: 0, unfinished: 1, rate: null })
+    expect(empty.gates).toEqual({
+      runError: { bad: 0, n: 0, rate: null },
+      toolFailure: { bad: 0, n: 0, rate: null },
+      latency: { p95Ms: null, n: 0 },
+    })
+    // JSON has no NaN: what is read back would not be what was computed.
+    expect(JSON.parse(JSON.stringify(empty))).toEqual(empty)
+    const lines = formatBaseline(empty)
+    expect(lines[0]).toBe('runs      1: 0 succeeded, 0 failed, 1 unfinished; success -')
+    expect(lines.at(-1)).toBe('gates     run error -, tool failure -, latency p95 -, of 0 runs')
+    expect(lines).toContain(
+      `${'run'.padEnd(28)}${['0', '-', '-', '-', '-', '-'].map((cell) => cell.padStart(10)).join('')}`,
+    )
   })
 })
 
 describe('a distribution', () => {
   it.each([
-    [[], [0, 0, 0, 0]],
+    [[], [null, null, null, null]],
     [[7], [7, 7, 7, 7]],
     [
       [3, 1, 2],

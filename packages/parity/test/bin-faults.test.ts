@@ -73,14 +73,21 @@ describe('while recording', () => {
     // That it failed is what the recording says; Millrace fails as well.
     const compared = await runBin(['compare', folder])
     expect(compared.out).toContain('note: the recorded run failed: its last error is replayed')
-    expect(compared.code).toBe(0)
+    // Where no answer was recorded at all, equal proves nothing: who checks in CI must not be told that all is well.
+    expect(compared.err).toContain('nothing was compared: no answer was recorded')
+    expect(compared.code).toBe(2)
+    expect((await runBin(['compare', folder, '--json'])).code).toBe(2)
+    const figures = await runBin(['baseline', folder])
+    expect(figures.out).toContain('runs      1: 0 succeeded, 1 failed, 0 unfinished; success 0.0%')
+    // Nor is there a latency, least of all one of 0 ms that a gate would be held to.
+    expect(figures.out).toContain('latency p95 -, of 1 run')
   })
 
   it('the exit code of the loop is passed on, and what it had asked is kept', async () => {
     const { code, err, cassettes } = await record(['Hello', 'What the model has no answer to'])
     expect(code).toBe(1)
     expect(err).toContain('the command ended with exit code 1')
-    expect(err).toContain('recorded 2 runs in 2 requests')
+    expect(err).toMatch(/recorded 2 runs in 2 requests into .*; failed: 1\n/)
     expect(kindsOf(cassettes)).toEqual([['message'], ['error']])
     expect(cassettes[1]?.exchanges[0]?.answer).toEqual({ kind: 'error', status: 400, type: 'invalid_request_error' })
   })
@@ -95,18 +102,28 @@ describe('while recording', () => {
   it('a command that does not exist is told', async () => {
     const { code, err } = await runBin(['record', '--out', await makeFolder(), '--', 'no-such-command-here'])
     expect(code).toBe(127)
-    expect(err).toContain('the command could not be started: ENOENT')
+    expect(err).toContain('no-such-command-here could not be started: there is no such program')
+    // It asked nothing because it did not run.
+    expect(err).not.toContain('ANTHROPIC_BASE_URL?')
+  })
+
+  it('a command that is no program is told', async () => {
+    const folder = await makeFolder()
+    await writeFile(join(folder, 'loop.txt'), '', { mode: 0o600 })
+    const { code, err } = await runBin(['record', '--out', folder, '--', join(folder, 'loop.txt')])
+    expect(code).toBe(127)
+    expect(err).toContain('loop.txt could not be started: it may not be executed')
   })
 
   it.each([
-    ['is a file', ''],
-    ['is in a file', '/cassettes'],
-  ])('a folder that %s is told before the loop runs', async (_, below) => {
+    ['is a file', '', 'is a file, and no folder'],
+    ['is in a file', '/cassettes', 'is below a file, which is no folder'],
+  ])('a folder that %s is told before the loop runs', async (_, below, reason) => {
     const file = join(await makeFolder(), 'file')
     await writeFile(file, '')
     const { code, out, err } = await runBin(['record', '--out', `${file}${below}`, '--', 'echo', 'the loop runs'])
     expect(code).toBe(2)
-    expect(err).toContain('the folder for the cassettes is in the way of a file that is no folder')
+    expect(err).toContain(`${file}${below}: the folder for the cassettes ${reason}`)
     expect(out).toBe('')
   })
 
@@ -259,7 +276,7 @@ describe('a cassette that is not right', () => {
       (text: string) => text.slice(0, text.length / 2),
       'the cassette is no JSON: it may have been cut short',
     ],
-    ['empty', () => '', 'the cassette is no JSON: it may have been cut short'],
+    ['empty', () => '', 'the cassette is empty'],
     [
       'of another version',
       (text: string) => text.replace('"version": 1', '"version": 2'),
@@ -309,32 +326,49 @@ describe('a cassette that is not right', () => {
 
 describe('arguments that are not right', () => {
   it.each([
-    [[], 'a command is missing'],
-    [['replay'], 'there is no command "replay"'],
+    [['replay'], 'there is no command "replay": it is record, compare or baseline'],
     [['record', '--', 'x'], 'record needs --out FOLDER'],
     [['record', '--out', 'x'], 'record needs the command that runs your loop, behind --'],
-    [['record', '--out', 'x', 'node', 'loop.js'], 'the command stands behind --'],
+    [['record', '--out', 'x', 'node', 'loop.js'], 'node: the command that runs your loop stands behind --'],
     [['record', '--out', 'x', '--max-body', '-3', '--', 'x'], "Option '--max-body' argument is ambiguous"],
     [['record', '--out', 'x', '--max-body', 'many', '--', 'x'], '--max-body must be a whole number'],
-    [['record', '--out', 'x', '--redact-env', 'NO_SUCH', '--', 'x'], '--redact-env NO_SUCH: the variable must hold'],
+    [['record', '--out', 'x', '--max-body', '0', '--', 'x'], '--max-body must be a whole number of at least 1'],
+    [['record', '--out', 'x', '--redact-env', 'NO_SUCH', '--', 'x'], '--redact-env NO_SUCH: there is no such variable'],
+    [['record', '--out', 'x', '--upstream', 'ftp://claude', '--', 'x'], '--upstream must be an http or https URL'],
     [['compare'], 'compare needs a cassette, or a folder of them'],
     [['compare', 'x', '--variant', 'slow'], '--variant must be one of buffered, whole'],
-    [['compare', 'x', '--verbose'], "Unknown option '--verbose'"],
+    [['compare', 'x', '--verbose'], 'there is no option --verbose here; known are --json, --variant, --seed, --help'],
+    [['baseline', 'x', '-o'], 'there is no option -o here; known are --json, --out, --help'],
     [['baseline'], 'baseline needs a cassette, or a folder of them'],
   ])('%j', async (args, message) => {
     const { code, err } = await runBin(args)
     expect(err).toContain(message)
-    expect(err).toContain('usage: millrace-parity')
+    // What was wrong, and where to look: no more than that.
+    expect(err.split('\n')).toHaveLength(3)
+    expect(err).toContain('"millrace-parity --help" tells what there is')
     expect(code).toBe(2)
   })
 
-  it.each([
-    [['--redact', 'messages..text'], 'redact[0] cannot be read at ".'],
-    [['--upstream', 'ftp://claude'], 'upstream must be an http or https URL'],
-  ])('%j', async (options, message) => {
+  it('without any, the usage is shown', async () => {
+    const { code, out, err } = await runBin([])
+    expect(err).toContain('a command is missing\n\nusage: millrace-parity')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+  })
+
+  it('a path of --redact', async () => {
+    const options = ['--redact', 'messages..text']
     const { code, err } = await runBin(['record', '--out', await makeFolder(), ...options, '--', 'echo', 'x'])
-    expect(err).toContain(message)
+    expect(err).toContain('redact[0] cannot be read at ".')
     expect(code).toBe(2)
+  })
+
+  it('a base URL of the environment that is none', async () => {
+    const command = ['record', '--out', await makeFolder(), '--', process.execPath, '-e', '0']
+    const wrong = await runBin(command, { ANTHROPIC_BASE_URL: 'claude' })
+    expect(wrong.err).toContain('ANTHROPIC_BASE_URL must be an http or https URL, such as https://api.anthropic.com')
+    expect(wrong.code).toBe(2)
+    // An empty one is none, as for the SDK.
+    expect((await runBin(command, { ANTHROPIC_BASE_URL: '' })).err).toContain('recorded 0 runs')
   })
 
   it('a path that is not there, and a folder without cassettes', async () => {
@@ -346,6 +380,17 @@ describe('arguments that are not right', () => {
     expect(empty).toMatchObject({ code: 2, err: expect.stringContaining('holds no file that ends in .cassette.json') })
     const figures = await runBin(['baseline', folder, '--out', join(folder, 'none/figures.json')])
     expect(figures.code).toBe(2)
+    const cassettes = await record(['Hello'])
+    const unwritten = await runBin(['baseline', cassettes.folder, '--out', join(folder, 'none/figures.json')])
+    expect(unwritten.err).toContain('none/figures.json could not be written: it does not exist')
+    expect(unwritten.code).toBe(2)
+  })
+
+  it('the version is that of the package', async () => {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8'))
+    for (const flag of ['--version', '-v']) {
+      expect(await runBin([flag])).toMatchObject({ code: 0, out: `${version}\n`, err: '' })
+    }
   })
 
   it('help is printed where it is asked for', async () => {

@@ -96,7 +96,9 @@ it('a difference is shown, and told by the exit code', async () => {
       '    + actual   "One moment, please."',
     ].join('\n'),
   )
-  expect(out).toContain('2 cassettes: 1 equal, 1 different, 0 refused')
+  // What was evened out is told where something differs, and in sum.
+  expect(out.match(/normalised: stream \d/g)).toEqual(['normalised: stream 2', 'normalised: stream 3'])
+  expect(out).toContain('2 cassettes: 1 equal, 1 different, 0 refused\nnormalised: stream 3')
   // Colours are for terminals.
   expect(out).not.toContain('\u001B')
   const json = await runBin(['compare', folder, '--json', '--variant', 'events', '--seed', '7'])

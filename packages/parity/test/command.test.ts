@@ -34,6 +34,7 @@ function hostWith(change: Partial<CommandHost> = {}): TestHost {
     err: (line) => errors.push(line),
     isTerminal: { out: false, err: false },
     status: (line) => statuses.push(line),
+    version: () => '0.0.0',
     env: {},
     now: () => (now += 4_000),
     onSignal(listener) {

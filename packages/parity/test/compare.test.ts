@@ -153,6 +153,19 @@ describe('what is a difference', () => {
     expect(report.differences[0]).toMatchObject({ turn, path, variants: report.variants })
   })
 
+  it('a reminder that the loop adds is one difference, and not one more of the history', async () => {
+    const reminder = { role: 'user', content: 'Be quick.' }
+    const report = await compareCassette(withLastMessages(await twoTurns(), (messages) => [...messages, reminder]))
+    expect(report.differences).toEqual([
+      {
+        turn: 2,
+        path: 'request.messages[3]',
+        expected: { role: 'user', content: [{ type: 'text', text: 'Be quick.' }] },
+        variants: report.variants,
+      },
+    ])
+  })
+
   it('a history that Millrace refuses', async () => {
     const cassette = await twoTurns()
     const unanswered = readCassette({
@@ -320,9 +333,15 @@ describe('differences of two values', () => {
     [
       [],
       [1],
+      // That it is longer by one is said by the one.
+      [{ path: 'x[0]', actual: 1 }],
+    ],
+    [
+      [1, 2, 3],
+      [1],
       [
-        { path: 'x[0]', actual: 1 },
-        { path: 'x.length', expected: 0, actual: 1 },
+        { path: 'x[1]', expected: 2 },
+        { path: 'x.length', expected: 3, actual: 1 },
       ],
     ],
     [null, {}, [{ path: 'x', expected: null, actual: {} }]],

@@ -330,7 +330,7 @@ describe('a recorder', () => {
     await expect(runOldLoop({ baseURL: claude.url, fetch, question: 'Hello' })).resolves.toHaveLength(2)
     await recorder.close()
     await recorder.close()
-    expect(recorder.stats).toEqual({ runs: 1, exchanges: 1, lost: 1 })
+    expect(recorder.stats).toEqual({ runs: 1, exchanges: 1, failed: 0, lost: 1 })
   })
 })
 

@@ -4,7 +4,10 @@ import { isUnfinished } from '../record/open-runs.ts'
 import { type RecordedRun, recordedRun } from '../replay/recorded-run.ts'
 import { type Distribution, distribution, isCount, rate } from './statistics.ts'
 
-/** What a rollout's gates compare a stream with: the figures of the old loop, from its recordings. */
+/**
+ * What a rollout's gates compare a stream with: the figures of the old loop, from its recordings. A share or a quantile
+ * of nothing is null.
+ */
 export interface Baseline {
   readonly format: 'millrace-baseline'
   readonly version: 1
@@ -17,7 +20,7 @@ export interface Baseline {
     readonly succeeded: number
     readonly failed: number
     readonly unfinished: number
-    readonly rate: number
+    readonly rate: number | null
   }
   readonly turns: { readonly total: number; readonly perRun: Distribution }
   readonly requests: {
@@ -37,12 +40,14 @@ export interface Baseline {
   readonly stopReasons: Readonly<Record<string, number>>
   readonly models: Readonly<Record<string, number>>
   /** Client tools by name, by the results that the loop sent back. */
-  readonly tools: Readonly<Record<string, { readonly calls: number; readonly errors: number; readonly rate: number }>>
+  readonly tools: Readonly<
+    Record<string, { readonly calls: number; readonly errors: number; readonly rate: number | null }>
+  >
   /** What each gate starts from: shares of runs that are bad, and the latency that nineteen of twenty runs keep. */
   readonly gates: {
-    readonly runError: { readonly bad: number; readonly n: number; readonly rate: number }
-    readonly toolFailure: { readonly bad: number; readonly n: number; readonly rate: number }
-    readonly latency: { readonly p95Ms: number; readonly n: number }
+    readonly runError: { readonly bad: number; readonly n: number; readonly rate: number | null }
+    readonly toolFailure: { readonly bad: number; readonly n: number; readonly rate: number | null }
+    readonly latency: { readonly p95Ms: number | null; readonly n: number }
   }
 }
 

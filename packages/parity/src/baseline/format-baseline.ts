@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts'
 import type { Baseline } from './baseline.ts'
 import type { Distribution } from './statistics.ts'
 
@@ -14,21 +15,21 @@ export function formatBaseline(figures: Baseline): string[] {
     ['cached tokens read per run', tokens.cacheRead.perRun, ''],
   ]
   return [
-    `runs      ${runs.total}: ${runs.succeeded} succeeded, ${runs.failed} failed, ${runs.unfinished} unfinished; ${percent(runs.rate)} success`,
+    `runs      ${runs.total}: ${runs.succeeded} succeeded, ${runs.failed} failed, ${runs.unfinished} unfinished; success ${percent(runs.rate)}`,
     `requests  ${requests.total}: ${requests.failed} failed${list(requests.errors)}`,
     `answers   ${turns.total}${list(stopReasons)}`,
     `tokens    ${tokens.input.total} in, ${tokens.output.total} out`,
     '',
     row(['', 'n', 'mean', 'p50', 'p95', 'p99', 'max']),
     ...spread.map(([name, { n, mean, p50, p95, p99, max }, unit]) =>
-      row([name, String(n), ...[mean, p50, p95, p99, max].map((value) => `${Math.round(value)}${unit}`)]),
+      row([name, String(n), ...[mean, p50, p95, p99, max].map((value) => rounded(value, unit))]),
     ),
     ...(Object.keys(tools).length === 0 ? [] : ['', row(['tool', 'calls', 'errors', 'success'])]),
     ...Object.entries(tools).map(([name, { calls, errors, rate }]) =>
       row([name, String(calls), String(errors), percent(rate)]),
     ),
     '',
-    `gates     run error ${percent(gates.runError.rate)}, tool failure ${percent(gates.toolFailure.rate)}, latency p95 ${Math.round(gates.latency.p95Ms)}ms, of ${gates.runError.n} runs`,
+    `gates     run error ${percent(gates.runError.rate)}, tool failure ${percent(gates.toolFailure.rate)}, latency p95 ${rounded(gates.latency.p95Ms, 'ms')}, of ${counted(gates.runError.n, 'run')}`,
   ]
 }
 
@@ -41,6 +42,13 @@ function list(counts: Readonly<Record<string, number>>): string {
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)}%`
+/** What there is nothing of has no figure. */
+const none = '-'
+
+function percent(share: number | null): string {
+  return share === null ? none : `${(share * 100).toFixed(1)}%`
+}
+
+function rounded(value: number | null, unit: string): string {
+  return value === null ? none : `${Math.round(value)}${unit}`
 }

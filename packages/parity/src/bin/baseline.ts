@@ -3,7 +3,7 @@ import { baseline } from '../baseline/baseline.ts'
 import { formatBaseline } from '../baseline/format-baseline.ts'
 import type { Cassette } from '../cassette/cassette.ts'
 import { ParityError } from '../errors.ts'
-import { findCassettes, readCassetteFile } from '../node/cassette-folder.ts'
+import { findCassettes, readCassetteFile, reasonOf } from '../node/cassette-folder.ts'
 import type { CommandHost } from './host.ts'
 import { createProgress } from './progress.ts'
 
@@ -45,6 +45,6 @@ async function write(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text)
   } catch (cause) {
-    throw new ParityError('write_failed', `${path} could not be written`, { path, cause })
+    throw new ParityError('write_failed', `${path} could not be written: it ${reasonOf(cause)}`, { path, cause })
   }
 }

@@ -22,7 +22,10 @@ const usage = `usage: millrace-parity <command>
   baseline PATH... [--json] [--out FILE]
       success, latency and tokens of the recorded loop, for the gates of a rollout
 
-exit codes of compare and baseline: 0 equal, 1 differences, 2 wrong arguments or a cassette that cannot be read;
+  --help, --version
+
+exit codes of compare and baseline: 0 equal, 1 differences, 2 wrong arguments, a cassette that cannot be read, or (compare)
+no answer in any of them;
 of record: that of COMMAND; 1 where it succeeds and something was not recorded; 2 where recording could not begin`
 
 const usageProblems: ReadonlySet<string> = new Set(['invalid_option', 'read_failed', 'write_failed', 'listen_failed'])
@@ -43,14 +46,21 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
       case '-h':
         host.out(usage)
         return 0
+      case '--version':
+      case '-v':
+        host.out(host.version())
+        return 0
       case undefined:
-        throw new UsageError('a command is missing')
+        host.err(`a command is missing\n\n${usage}`)
+        return 2
       default:
-        throw new UsageError(`there is no command "${command}"`)
+        throw new UsageError(`there is no command "${command}": it is record, compare or baseline`)
     }
   } catch (error) {
     if (error instanceof UsageError) {
-      host.err(`${error.message}\n\n${usage}`)
+      // Not the whole usage: what was wrong would scroll away.
+      host.err(error.message)
+      host.err('"millrace-parity --help" tells what there is')
       return 2
     }
     if (isParityError(error)) {
@@ -78,7 +88,8 @@ async function runRecord(args: readonly string[], host: CommandHost): Promise<nu
   })
   if (values['help'] === true) return showUsage(host)
   const folder = text(values['out'])
-  if (positionals.length > 0) throw new UsageError('the command stands behind --')
+  if (positionals.length > 0)
+    throw new UsageError(`${positionals[0]}: the command that runs your loop stands behind --`)
   if (folder === undefined) throw new UsageError('record needs --out FOLDER')
   return record(
     {
@@ -87,7 +98,7 @@ async function runRecord(args: readonly string[], host: CommandHost): Promise<nu
       redact: texts(values['redact']),
       secretVariables: texts(values['redact-env']),
       upstream: text(values['upstream']),
-      maxBodyBytes: count(values['max-body'], '--max-body'),
+      maxBodyBytes: count(values['max-body'], '--max-body', 1),
     },
     host,
   )
@@ -143,7 +154,11 @@ function read(args: readonly string[], options: OptionTypes): ReadArguments {
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'the arguments cannot be understood')
+    const message = error instanceof Error ? error.message : 'the arguments cannot be understood'
+    const [, unknown] = /^Unknown option '([^']*)'/.exec(message) ?? []
+    if (unknown === undefined) throw new UsageError(message.replaceAll('\n', ' '))
+    const known = Object.keys(options).map((name) => `--${name}`)
+    throw new UsageError(`there is no option ${unknown} here; known are ${known.join(', ')}`)
   }
 }
 
@@ -155,8 +170,10 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : []
 }
 
-function count(value: unknown, option: string): number | undefined {
+function count(value: unknown, option: string, least = 0): number | undefined {
   if (value === undefined) return undefined
-  if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) throw new UsageError(`${option} must be a whole number`)
+  if (typeof value !== 'string' || !/^\d{1,15}$/.test(value) || Number(value) < least) {
+    throw new UsageError(`${option} must be a whole number${least > 0 ? ` of at least ${least}` : ''}`)
+  }
   return Number(value)
 }

@@ -4,7 +4,7 @@ import { formatReport } from '../compare/format-report.ts'
 import { isParityError } from '../errors.ts'
 import { type CassetteFile, findCassettes, readCassetteFile } from '../node/cassette-folder.ts'
 import { replayServer } from '../node/replay-server.ts'
-import { counted } from './counted.ts'
+import { counted } from '../counted.ts'
 import type { CommandHost } from './host.ts'
 import { createProgress } from './progress.ts'
 
@@ -67,7 +67,9 @@ function print(report: FileReport, host: CommandHost): void {
     host.err(`${report.path}: ${report.message}`)
     return
   }
-  for (const line of formatReport(report.path, report, { colours: host.isTerminal.out })) host.out(line)
+  // Of those that are equal it is told once, in sum: a line for each would drown the ones that are not.
+  const shown = report.equal ? { ...report, normalised: {} } : report
+  for (const line of formatReport(report.path, shown, { colours: host.isTerminal.out })) host.out(line)
 }
 
 function conclude(reports: readonly FileReport[], json: boolean, host: CommandHost): number {
@@ -79,7 +81,22 @@ function conclude(reports: readonly FileReport[], json: boolean, host: CommandHo
     host.out(JSON.stringify({ format: 'millrace-parity', version: 1, summary, cassettes: reports }, undefined, 2))
   } else {
     host.out(`${counted(reports.length, 'cassette')}: ${equal} equal, ${different} different, ${refused} refused`)
+    const evened = sumOfNormalised(reports)
+    if (evened.length > 0) host.out(`normalised: ${evened.join(', ')}`)
   }
   if (refused > 0) return 2
+  if (!reports.some((report) => report.status === 'compared' && report.turns > 0)) {
+    host.err('nothing was compared: no answer was recorded')
+    return 2
+  }
   return different > 0 ? 1 : 0
+}
+
+function sumOfNormalised(reports: readonly FileReport[]): string[] {
+  const sum = new Map<string, number>()
+  for (const report of reports) {
+    if (report.status === 'refused') continue
+    for (const [name, count] of Object.entries(report.normalised)) sum.set(name, (sum.get(name) ?? 0) + count)
+  }
+  return [...sum].map(([name, count]) => `${name} ${count}`)
 }

@@ -6,6 +6,8 @@ export interface CommandHost {
   readonly isTerminal: { readonly out: boolean; readonly err: boolean }
   /** Writes over the last line of a terminal; an empty text clears it. */
   readonly status: (text: string) => void
+  /** Of this package. */
+  readonly version: () => string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Milliseconds since the epoch. */
   readonly now: () => number

@@ -4,7 +4,7 @@ import type { ParityError } from '../errors.ts'
 import { cassetteFolder } from '../node/cassette-folder.ts'
 import { startRecordingProxy } from '../node/recording-proxy.ts'
 import { createRecorder, type Recorder } from '../record/recorder.ts'
-import { counted } from './counted.ts'
+import { counted } from '../counted.ts'
 import { type CommandHost, UsageError } from './host.ts'
 
 export interface RecordArguments {
@@ -25,6 +25,8 @@ export async function record(given: RecordArguments, host: CommandHost): Promise
   const { folder, command, redact, upstream, maxBodyBytes } = given
   const [program, ...args] = command
   if (program === undefined) throw new UsageError('record needs the command that runs your loop, behind --')
+  const secrets = readSecrets(given, host)
+  const goesOnTo = findUpstream(upstream, host)
   const told = new Map<string, number>()
   const onProblem = ({ message }: ParityError): void => {
     const count = (told.get(message) ?? 0) + 1
@@ -34,9 +36,9 @@ export async function record(given: RecordArguments, host: CommandHost): Promise
   }
   const sink = await cassetteFolder(folder)
   const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
-  const recorder = createRecorder({ sink, redact, secrets: readSecrets(given, host), onProblem, ...limits })
+  const recorder = createRecorder({ sink, redact, secrets, onProblem, ...limits })
   const proxy = await startRecordingProxy({
-    upstream: upstream ?? host.env['ANTHROPIC_BASE_URL'] ?? 'https://api.anthropic.com',
+    upstream: goesOnTo,
     recorder,
     onProblem,
     ...limits,
@@ -44,8 +46,11 @@ export async function record(given: RecordArguments, host: CommandHost): Promise
   try {
     host.err(`recording into ${folder}: ANTHROPIC_BASE_URL is ${proxy.url}`)
     const end = await runCommand(program, args, environment(host, proxy.url), host)
-    if (end.error !== undefined) host.err(`the command could not be started: ${end.error}`)
-    else if (end.signal !== undefined) host.err(`the command was ended by ${end.signal}`)
+    if (end.error !== undefined) {
+      host.err(`${program} could not be started: ${end.error}`)
+      return end.code
+    }
+    if (end.signal !== undefined) host.err(`the command was ended by ${end.signal}`)
     else if (end.code !== 0) host.err(`the command ended with exit code ${end.code}`)
     await proxy.close()
     await recorder.close()
@@ -57,9 +62,10 @@ export async function record(given: RecordArguments, host: CommandHost): Promise
 }
 
 function conclude(code: number, { stats }: Recorder, folder: string, host: CommandHost): number {
-  const { runs, exchanges, lost } = stats
+  const { runs, exchanges, failed, lost } = stats
   const what = `${counted(runs, 'run')} in ${counted(exchanges, 'request')}`
-  host.err(`recorded ${what} into ${folder}${lost > 0 ? `; lost: ${lost}` : ''}`)
+  const bad = `${failed > 0 ? `; failed: ${failed}` : ''}${lost > 0 ? `; lost: ${lost}` : ''}`
+  host.err(`recorded ${what} into ${folder}${bad}`)
   if (exchanges === 0) {
     host.err('no request came by: does the loop take its base URL from ANTHROPIC_BASE_URL?')
   }
@@ -69,10 +75,20 @@ function conclude(code: number, { stats }: Recorder, folder: string, host: Comma
 
 function readSecrets({ secretVariables }: RecordArguments, { env }: CommandHost): string[] {
   return secretVariables.map((name) => {
-    const value = env[name] ?? ''
+    const value = env[name]
+    if (value === undefined) throw new UsageError(`--redact-env ${name}: there is no such variable`)
     if (value.length < 8) throw new UsageError(`--redact-env ${name}: the variable must hold at least 8 characters`)
     return value
   })
+}
+
+/** Where requests go on to. A variable that is empty is none, as for the SDK. */
+function findUpstream(option: string | undefined, { env }: CommandHost): string {
+  const fromEnv = env['ANTHROPIC_BASE_URL']?.trim() ?? ''
+  const url = option ?? (fromEnv === '' ? 'https://api.anthropic.com' : fromEnv)
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url
+  const where = option === undefined ? 'ANTHROPIC_BASE_URL' : '--upstream'
+  throw new UsageError(`${where} must be an http or https URL, such as https://api.anthropic.com`)
 }
 
 function environment({ env }: CommandHost, url: string): Record<string, string | undefined> {
@@ -97,9 +113,7 @@ async function runCommand(
   const release = host.onSignal((signal) => passOn(child, signal, host))
   try {
     return await new Promise<CommandEnd>((resolve) => {
-      child.on('error', (error) =>
-        resolve({ code: 127, error: 'code' in error ? String(error.code) : 'unknown error' }),
-      )
+      child.on('error', (error) => resolve({ code: 127, error: reasonOf(error) }))
       child.on('exit', (code, signal) => {
         if (signal === null) resolve({ code: code ?? 1 })
         else resolve({ code: 128 + constants.signals[signal], signal })
@@ -108,6 +122,12 @@ async function runCommand(
   } finally {
     release()
   }
+}
+
+function reasonOf(error: Error): string {
+  const code = 'code' in error ? String(error.code) : 'unknown error'
+  if (code === 'ENOENT') return 'there is no such program'
+  return code === 'EACCES' ? 'it may not be executed' : code
 }
 
 /** Ends the command as this one was asked to end; what was recorded is kept in any case. */

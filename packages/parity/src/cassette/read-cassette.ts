@@ -20,6 +20,7 @@ import { aCount, aList, aNumber, anObject, aString, refuse } from './checker.ts'
  * @throws ParityError `invalid_cassette` with the path of what is wrong, `unsupported_version`
  */
 export function parseCassette(text: string): Cassette {
+  if (text.trim() === '') throw new ParityError('invalid_cassette', 'the cassette is empty')
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -51,7 +51,7 @@ export function compareRun(run: RecordedRun, replayed: Replayed): RunComparison 
     if (replayed.turns[index]?.status !== 'whole') return { differences: found, normalised: counts.total() }
   }
   found.push(...compareCalls(run, replayed), ...compareEnd(run, replayed, counts))
-  return { differences: withoutRepeats(found), normalised: counts.total() }
+  return { differences: withoutRepeats(found, run.turns.length), normalised: counts.total() }
 }
 
 function compareTurn(turn: RecordedTurn, index: number, replayed: Ran, counts: Counts): RunDifference[] {
@@ -157,7 +157,9 @@ function pickCounted(usage: JsonObject): JsonObject {
 }
 
 /** Without what only repeats an earlier difference: a wrong answer is wrong in the next request and in history too. */
-function withoutRepeats(found: readonly RunDifference[]): RunDifference[] {
+function withoutRepeats(found: readonly RunDifference[], lastTurn: number): RunDifference[] {
+  // The history is the last request and its answer: a message more or less in the one is so in the other.
+  const isShifted = found.some(({ turn, path }) => turn === lastTurn && listOfMessages.test(path))
   const told: RunDifference[] = []
   for (const difference of found) {
     const isTold = told.some(
@@ -166,10 +168,14 @@ function withoutRepeats(found: readonly RunDifference[]): RunDifference[] {
         isSame(earlier.expected, difference.expected) &&
         isSame(earlier.actual, difference.actual),
     )
-    if (!isTold) told.push(difference)
+    const isShift = isShifted && difference.turn === 0 && listOfMessages.test(difference.path)
+    if (!isTold && !isShift) told.push(difference)
   }
   return told
 }
+
+/** A whole message, or how many there are. */
+const listOfMessages = /^(?:history|request\.messages)(?:\[\d+\]|\.length)$/
 
 /** `history[3].content[0].text` and `answer.content[0].text` are one place; so are a call's input and its block's. */
 function isSamePlace(earlier: RunDifference, later: RunDifference): boolean {

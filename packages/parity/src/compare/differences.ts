@@ -52,7 +52,10 @@ function compareLists(
     ...(first < expected.length && { expected: expected[first] }),
     ...(first < actual.length && { actual: actual[first] }),
   })
-  found.push({ path: `${path}.length`, expected: expected.length, actual: actual.length })
+  // Where all but the last item is there, that one says it.
+  if (first < Math.max(expected.length, actual.length) - 1) {
+    found.push({ path: `${path}.length`, expected: expected.length, actual: actual.length })
+  }
 }
 
 function joinKey(path: string, key: string): string {

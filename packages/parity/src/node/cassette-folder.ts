@@ -28,7 +28,7 @@ export async function cassetteFolder(folder: string): Promise<CassetteSink> {
     // Found out now, and not after the loop has run.
     await access(folder, constants.W_OK | constants.X_OK)
   } catch (cause) {
-    throw new ParityError('write_failed', `the folder for the cassettes ${reasonOf(cause)}`, { cause })
+    throw new ParityError('write_failed', `${folder}: the folder for the cassettes ${reasonOf(cause)}`, { cause })
   }
   return {
     async write(cassette) {
@@ -105,14 +105,17 @@ async function readText(path: string): Promise<string> {
 }
 
 /** What the file system says, for people; without the path. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   switch (code) {
     case 'ENOENT':
       return 'does not exist'
     case 'ENOTDIR':
+      return 'is below a file, which is no folder'
     case 'EEXIST':
-      return 'is in the way of a file that is no folder'
+      return 'is a file, and no folder'
+    case 'EISDIR':
+      return 'is a folder'
     case 'EACCES':
     case 'EPERM':
       return 'may not be accessed'

@@ -48,6 +48,8 @@ export interface RecorderStats {
   readonly runs: number
   /** Exchanges that were recorded, failed ones among them. */
   readonly exchanges: number
+  /** Of those, the ones that hold no answer: an error of the API, or one that broke off. */
+  readonly failed: number
   /** Exchanges that are in no cassette, or whose answer is not. */
   readonly lost: number
 }
@@ -91,7 +93,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const runs = new Map<string, OpenRun>()
   const opened = new Set<OpenExchange>()
   const unwritten = new Map<string, OpenRun>()
-  const stats = { runs: 0, exchanges: 0, lost: 0 }
+  const stats = { runs: 0, exchanges: 0, failed: 0, lost: 0 }
   const stop = new AbortController()
   let writing: Promise<void> = Promise.resolve()
   let isWriting = false
@@ -204,6 +206,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       run.exchanges[index] = exchange
       hold(run, exchange)
       stats.exchanges++
+      if (answer.kind === 'error' || answer.kind === 'broken') stats.failed++
       if (answer.kind === 'broken' && isLoss(answer.reason)) lose(`an answer is ${lossText[answer.reason]}`)
       const isOver = (answer.kind === 'message' || answer.kind === 'stream') && !isUnfinished(message?.stop_reason)
       if (isOver && run.last === last) forget(run)

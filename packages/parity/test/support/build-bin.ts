@@ -1,14 +1,19 @@
 import { execFile } from 'node:child_process'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const root = join(import.meta.dirname, '../..')
 
 /** Where the bin stands that the tests spawn: inside the package, so that it finds what it depends on. */
-export const builtBin: string = join(root, 'node_modules/.built/bin.js')
+export const builtBin: string = join(root, 'node_modules/.built/dist/bin.js')
 
 /** Builds the bin as it is published, once for all tests: what users run is not the source. */
 export async function setup(): Promise<void> {
-  const out = join(root, 'node_modules/.built')
+  const place = join(root, 'node_modules/.built')
+  const out = join(place, 'dist')
+  await mkdir(place, { recursive: true })
+  // Of it the bin reads its version.
+  await copyFile(join(root, 'package.json'), join(place, 'package.json'))
   await promisify(execFile)('tsup', ['--out-dir', out, '--no-dts', '--silent'], { cwd: root })
 }
