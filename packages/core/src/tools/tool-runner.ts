@@ -36,7 +36,7 @@ export interface ToolRunner {
     attempt: number,
     invalid?: readonly ToolUseBlock[],
   ): Promise<readonly AnsweredCall[]>
-  /** Answers the calls without running them. */
+  /** Answers the calls without running them, but for those whose end is known. */
   refuse(calls: readonly ToolUseBlock[], why: string): readonly AnsweredCall[]
   /** Set once the store has refused a barrier: no further call was started. */
   readonly storeError: MillraceError | undefined
@@ -66,7 +66,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
 
   async function answer(call: ToolUseBlock, attempt: number, isInvalid: boolean): Promise<AnsweredCall> {
     const settled = recovered?.settled.get(call.id)
-    if (settled !== undefined) return { call, end: { outcome: settled.outcome, result: settled.result } }
+    if (settled !== undefined) return { call, end: settled }
     const started = early.get(call.id)
     if (started !== undefined) {
       early.delete(call.id)
@@ -141,7 +141,11 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
       await Promise.all(workers)
       return answered
     },
-    refuse: (calls, why) => calls.map((call) => refuseOne(call, 'cancelled', why)),
+    refuse: (calls, why) =>
+      calls.map((call) => {
+        const settled = recovered?.settled.get(call.id)
+        return settled === undefined ? refuseOne(call, 'cancelled', why) : { call, end: settled }
+      }),
     get storeError() {
       return executor.storeError
     },
