@@ -2,6 +2,9 @@ import { isInteger, isObject, isString, type JsonObject } from './json.ts'
 import { type MessageProblem, problem } from './message-problem.ts'
 import { validateMessages, type ValidateMessagesOptions } from './validate-messages.ts'
 
+/** Half of a surrogate pair, which JSON escapes where it stands alone. */
+const loneSurrogate = /(?<!\\)(?:\\\\)*\\ud[89a-f]/
+
 /** Whether the Messages API would accept this request body: the first problem, or undefined. Never throws. */
 export function validateRequest(body: unknown, options: ValidateMessagesOptions = {}): MessageProblem | undefined {
   if (!isObject(body)) return problem('body', 'Input should be a valid dictionary')
@@ -14,11 +17,23 @@ export function validateRequest(body: unknown, options: ValidateMessagesOptions 
   if (stream !== undefined && typeof stream !== 'boolean') return problem('stream', 'Input should be a valid boolean')
   if (body.thread !== undefined) return problem('thread', 'message threads are not supported by the scripted server')
   return (
+    jsonProblem(body) ??
     systemProblem(body.system) ??
     thinkingProblem(body.thinking, maxTokens) ??
     toolsProblem(body) ??
     validateMessages(messages, options)
   )
+}
+
+function jsonProblem(body: JsonObject): MessageProblem | undefined {
+  const message = 'The request body is not valid JSON'
+  try {
+    return loneSurrogate.test(JSON.stringify(body))
+      ? problem('body', `${message}: no low surrogate in string`)
+      : undefined
+  } catch {
+    return problem('body', message)
+  }
 }
 
 function systemProblem(system: unknown): MessageProblem | undefined {

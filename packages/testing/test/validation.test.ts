@@ -205,6 +205,8 @@ describe('requests', () => {
     ['tools, chosen by name', { tools: [tool], tool_choice: { type: 'tool', name: 'look_up' } }],
     ['a server tool', { tools: [tool, { type: 'web_search_20250305', name: 'web_search' }] }],
     ['an MCP toolset', { tools: [{ type: 'mcp_toolset', mcp_server_name: 'echo' }] }],
+    ['a whole character of two halves', { system: 'a 🙂' }],
+    ['the words for half a character', { system: String.raw`a \ud83d` }],
     ['thinking', { max_tokens: 2000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
   ])('accepted: %s', (_name, more) => {
     expect(validateRequest({ ...valid, ...more })).toBeUndefined()
@@ -229,6 +231,8 @@ describe('requests', () => {
     ['a choice of its own', { tools: [tool], tool_choice: { type: 'maybe' } }, 'tool_choice.type'],
     ['a small thinking budget', { thinking: { type: 'enabled', budget_tokens: 5 } }, 'thinking.enabled.budget_tokens'],
     ['a budget beyond max_tokens', { thinking: { type: 'enabled', budget_tokens: 1024 } }, 'max_tokens'],
+    ['half a character', { system: 'a 🙂'.slice(0, 3) }, 'body'],
+    ['half a character behind a backslash', { system: `\\${'a 🙂'.slice(2, 3)}` }, 'body'],
     ['a thread', { thread: { type: 'create' } }, 'thread'],
   ])('refused: %s', (_name, more, path) => {
     expect(validateRequest({ ...valid, ...more })?.path).toBe(path)

@@ -43,9 +43,16 @@ export function toErrorContent(error: unknown): ToolResultContent {
   return typeof error === 'string' && error !== '' ? error : toolFailed
 }
 
-/** What of a result the API takes: no blank text block, and in an error some text and nothing else. */
+/**
+ * What of a result the API takes: no half of a surrogate pair, which is left where text was cut, no blank text block, and
+ * in an error some text and nothing else.
+ */
 export function acceptable(content: ToolResultContent, isError: boolean): ToolResultContent {
-  if (typeof content === 'string') return isError && isBlank(content) ? toolFailed : content
-  const kept = content.filter((block) => (block.type === 'text' ? !isBlank(textOf(block)) : !isError))
+  if (typeof content === 'string') return isError && isBlank(content) ? toolFailed : content.toWellFormed()
+  const kept = content.flatMap((block) => {
+    if (block.type !== 'text') return isError ? [] : [block]
+    const text = textOf(block).toWellFormed()
+    return isBlank(text) ? [] : [{ ...block, text }]
+  })
   return isError && kept.length === 0 ? toolFailed : kept
 }

@@ -11,6 +11,9 @@ describe('what a tool gives is what the model is told', () => {
   const image = { type: 'image', source: { type: 'url', url: 'https://example.com/x.png' } }
   it.each<[string, unknown, unknown]>([
     ['text', 'as it is', 'as it is'],
+    ['text that was cut inside a character', 'a 🙂'.slice(0, 3), 'a \u{fffd}'],
+    ['blocks of such text', [{ ...said, text: 'a 🙂'.slice(0, 3) }], [{ ...said, text: 'a \u{fffd}' }]],
+    ['an object with such text', { a: 'a 🙂'.slice(0, 3) }, '{"a":"a \\ud83d"}'],
     ['nothing', undefined, ''],
     ['null', null, ''],
     ['an object', { a: [1, 2] }, '{"a":[1,2]}'],
@@ -61,6 +64,7 @@ describe('what a tool gives is what the model is told', () => {
 
   it.each<[string, () => unknown, unknown]>([
     ['an error', () => fail(new Error('out of stock')), 'out of stock'],
+    ['an error whose words were cut inside a character', () => fail(new Error('a 🙂'.slice(0, 3))), 'a \u{fffd}'],
     ['an error without words', () => fail(new RangeError('')), 'RangeError'],
     ['a ToolError with text', () => fail(new ToolError('no such order')), 'no such order'],
     ['a ToolError with blocks', () => fail(new ToolError([said])), [said]],
