@@ -46,6 +46,7 @@ export function createAgent(options: AgentOptions): LocalAgent {
         journal === undefined ? noJournal : journal.open(handle, { clock, input, messages }),
       )
     },
+    retraction: recovery.retraction,
     toolNames: () => [...settings.tools().keys()],
     async resume(runId, given = {}) {
       if (journal === undefined) refuse('journal', 'must be a journal for runs to be resumed')

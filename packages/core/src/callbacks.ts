@@ -49,7 +49,7 @@ export interface AgentCallbacks {
 }
 
 /** Whether these callbacks show text and have no way to take it back. */
-export function cannotRetract(callbacks: AgentCallbacks | undefined): boolean {
+export function lacksRetract(callbacks: AgentCallbacks | undefined): boolean {
   return callbacks?.onText !== undefined && callbacks.onRetract === undefined
 }
 

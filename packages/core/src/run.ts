@@ -97,6 +97,8 @@ export type ResumeResult =
 export interface Agent {
   /** @throws MillraceError `invalid_input`, `invalid_messages`, `unknown_option`, at once */
   run(input: RunInput): AgentRun
+  /** What its runs do with shown text where their input does not say. Default: `auto`. */
+  readonly retraction?: Retraction
   /** The client tools it has now, so that a decision can be taken for each. */
   toolNames?(): readonly string[]
 }

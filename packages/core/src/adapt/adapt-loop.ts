@@ -1,10 +1,10 @@
 import { defined } from '../defined.ts'
+import { lacksRetract } from '../callbacks.ts'
 import { createRun, type RunHandle } from '../create-run.ts'
 import { decide } from '../decision.ts'
 import { asMillraceError, MillraceError } from '../errors.ts'
 import type { AgentEvent, EventBody } from '../events.ts'
 import type { FlagContext, RunDecision } from '../ports/flag-client.ts'
-import { readRetraction } from '../options/run-input.ts'
 import { readRuntime } from '../options/runtime.ts'
 import type { AgentRun, RunInput, RunResult } from '../run.ts'
 import type { Runtime } from '../runtime.ts'
@@ -55,8 +55,9 @@ export function adaptLoop<This, Args extends unknown[], R>(
     return start(options, runtime, thisOf(this), args).run
   }
   /** Called as `loop.run(…)`, `this` is the function itself, which the legacy loop must not see. */
-  function thisOf(given: This | typeof loop): This {
-    return Reflect.apply((self: This) => self, undefined, [given === loop ? undefined : given])
+  function thisOf(given: This | typeof loop): This
+  function thisOf(given: unknown): unknown {
+    return given === loop ? undefined : given
   }
   return Object.assign(loop, { run })
 }
@@ -122,16 +123,16 @@ async function drive<This, Args extends unknown[], R>(
   try {
     input = toInput.apply(self, args)
     handle.attach(input.callbacks, input.signal)
-    const { callbacks: _, ...rest } = input
     inner = agent.run({
-      ...rest,
+      ...input,
+      // They are called here; there, only what they can do counts.
+      callbacks: lacksRetract(input.callbacks) ? { onText() {} } : {},
       signal: handle.signal,
       user: context,
       mode: 'stream',
       decision,
       ledger,
       runId: handle.runId,
-      retraction: readRetraction(input, 'auto'),
       ...defined({ flags: options.flags }),
     })
   } catch (cause) {

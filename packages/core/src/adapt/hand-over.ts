@@ -149,7 +149,7 @@ function makePlan<This, Args extends unknown[], R>(
   // Asking from the start would repeat what a server tool may have done.
   if (error.code === 'server_tool_outcome_unknown' || result.unfinished?.repeatable === false)
     return { type: 'none', error }
-  const retraction = readRetraction(input, 'auto')
+  const retraction = readRetraction(input, options.agent.retraction ?? 'auto')
   // Who has text held back until its turn is whole cannot take back that of a turn that was.
   const canRetract = retraction === 'retract'
   const { unfinished, newMessages } = result

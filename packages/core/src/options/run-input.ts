@@ -1,4 +1,4 @@
-import { cannotRetract } from '../callbacks.ts'
+import { lacksRetract } from '../callbacks.ts'
 import { isRecord, type Message } from '../messages.ts'
 import type { FlagContext } from '../ports/flag-client.ts'
 import type { Retraction, RunInput } from '../run.ts'
@@ -76,5 +76,5 @@ export function flagContext(user: RunInput['user']): FlagContext {
 export function readRetraction(input: RunInput, agent: Retraction): Exclude<Retraction, 'auto'> {
   const wanted = input.retraction === undefined || input.retraction === 'auto' ? agent : input.retraction
   if (wanted !== 'auto') return wanted
-  return cannotRetract(input.callbacks) ? 'continue' : 'retract'
+  return lacksRetract(input.callbacks) ? 'continue' : 'retract'
 }
