@@ -6,6 +6,9 @@ import type { CancelTimer, Clock } from '../runtime.ts'
 /** Milliseconds that a delta may be behind in the store. */
 const commitDelay = 25
 
+/** Milliseconds after which a store that refuses is asked again, at most. */
+const maxCommitDelay = 1_000
+
 /** Milliseconds that a lease holds without renewal; it is renewed three times in that span. */
 export const leaseTime = 30_000
 
@@ -48,6 +51,9 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   let appendingSince: number | undefined
   let lost: MillraceError | undefined
   let cancelCommit: CancelTimer | undefined
+  /** Doubled while the store refuses. */
+  let delay = commitDelay
+  let stopped = false
   let cancelRenewal = clock.setTimer(renew, leaseTime / 3)
   let heldUntil = clock.now() + leaseTime
   let giveUp: (error: MillraceError) => void = () => {}
@@ -65,6 +71,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   }
 
   function stop(): void {
+    stopped = true
     cancelCommit?.()
     cancelRenewal()
   }
@@ -101,7 +108,10 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     appendingSince = clock.now()
     try {
       const result = await store.append(runId, fence, events, ...(close === undefined ? [] : [close]))
-      if (result.status === 'appended') return noteCancel(result.cancelled)
+      if (result.status === 'appended') {
+        delay = commitDelay
+        return noteCancel(result.cancelled)
+      }
       lose(leaseLost())
     } catch (cause) {
       queue = [...events, ...queue]
@@ -125,13 +135,16 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   }
 
   function commitSoon(): void {
+    if (stopped) return
     cancelCommit ??= clock.setTimer(() => {
       cancelCommit = undefined
       if (inFlight !== undefined) return commitSoon()
       flush().catch(() => {
-        // Tried again with the next events, and at the next barrier, which is where it counts.
+        // Where it counts is the next barrier; until then it is tried again, for who reads along.
+        delay = Math.min(delay * 2, maxCommitDelay)
+        commitSoon()
       })
-    }, commitDelay)
+    }, delay)
   }
 
   return {

@@ -270,7 +270,7 @@ describe('deltas', () => {
     expect(await stored(store)).toEqual([])
     more(' two')
     await settled()
-    clock.advance(25)
+    clock.advance(50)
     await settled()
     expect((await stored(store)).at(-1)).toMatchObject({ type: 'text.delta', text: ' two' })
     finish()
@@ -411,6 +411,35 @@ describe('a lease', () => {
     }
     expect(ended).toBe(true)
     expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' }, text: 'One' })
+    expect(clock.pending()).toBe(0)
+  })
+})
+
+describe('an append that the store refuses', () => {
+  it('is tried again, at growing intervals, though nothing follows', async () => {
+    const { clock, store } = setup()
+    const model = manualModel()
+    const tries: number[] = []
+    const begun = clock.now()
+    const refusing: RunStore = {
+      ...store,
+      append: (...args) => {
+        tries.push(clock.now() - begun)
+        return tries.length <= 7 ? Promise.reject(new Error('away')) : store.append(...args)
+      },
+    }
+    const run = createAgent({ client: model.client, ...options(refusing, clock) }).run(input)
+    const { begin, finish } = await model.exchange(0)
+    begin('One')
+    await settled()
+    for (let passed = 0; passed < 5_000; passed += 25) {
+      clock.advance(25)
+      await settled()
+    }
+    expect(tries).toEqual([25, 75, 175, 375, 775, 1575, 2575, 3575])
+    expect((await stored(store)).at(-1)).toMatchObject({ type: 'text.delta', text: 'One' })
+    finish()
+    expect(await run.result).toMatchObject({ outcome: 'completed' })
     expect(clock.pending()).toBe(0)
   })
 })
