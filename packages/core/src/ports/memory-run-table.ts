@@ -36,7 +36,10 @@ export interface StoredRun {
   readonly changed: ChangeSignal
 }
 
-/** The runs of a memory store, within its limits; what has expired is dropped when the table is next used. */
+/**
+ * The runs of a memory store, within its limits; what has expired is dropped when the table is next used, an abandoned
+ * run when it is looked for or its room is needed.
+ */
 export interface MemoryRunTable {
   readonly clock: Clock
   find(runId: string): StoredRun | undefined
@@ -53,7 +56,8 @@ export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
   const { clock = systemClock } = options
   const { eventsMs = 3_600_000, recordMs = 86_400_000 } = options.retention ?? {}
   const { runChars = 33_554_432 } = options.limits ?? {}
-  const rows = memoryRunRows(options.limits ?? {})
+  const hasExpired = (run: StoredRun): boolean => !run.closed && run.leaseEnds + recordMs <= clock.now()
+  const rows = memoryRunRows(options.limits ?? {}, hasExpired)
 
   function expire(): void {
     for (const [runId, run] of rows.readable) {
@@ -71,7 +75,7 @@ export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
     find(runId) {
       expire()
       const run = rows.open.get(runId) ?? rows.closed.get(runId)
-      if (!run || run.closed || run.leaseEnds + recordMs > clock.now()) return run
+      if (!run || !hasExpired(run)) return run
       rows.drop(runId, run)
       return undefined
     },
@@ -98,8 +102,7 @@ export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
       rows.readable.set(runId, run)
     },
     abandoned() {
-      const now = clock.now()
-      return [...rows.open].filter(([, { leaseEnds }]) => leaseEnds <= now && leaseEnds + recordMs > now)
+      return [...rows.open].filter(([, run]) => run.leaseEnds <= clock.now() && !hasExpired(run))
     },
   }
 }
@@ -112,11 +115,14 @@ interface MemoryRunRows {
   readonly readable: Map<string, StoredRun>
   dropEvents(runId: string, run: StoredRun): void
   drop(runId: string, run: StoredRun): void
-  /** Counts what is about to be stored, and forgets closed runs for it. @throws MillraceError `store_unavailable` */
+  /** Counts what is about to be stored, and forgets closed and expired runs for it. @throws MillraceError `store_unavailable` */
   reserve(runs: number, chars: number): void
 }
 
-function memoryRunRows(limits: NonNullable<MemoryRunStoreOptions['limits']>): MemoryRunRows {
+function memoryRunRows(
+  limits: NonNullable<MemoryRunStoreOptions['limits']>,
+  hasExpired: (run: StoredRun) => boolean,
+): MemoryRunRows {
   const { runs: maxRuns = 10_000, chars: maxChars = 268_435_456 } = limits
   const open = new Map<string, StoredRun>()
   const closed = new Map<string, StoredRun>()
@@ -138,13 +144,19 @@ function memoryRunRows(limits: NonNullable<MemoryRunStoreOptions['limits']>): Me
     closed.delete(runId)
   }
 
+  function isFull(runs: number, chars: number): boolean {
+    return open.size + closed.size + runs > maxRuns || stored + chars > maxChars
+  }
+
   function reserve(runs: number, chars: number): void {
+    // Open runs are in no order of their leases: they are looked through only where the table is full.
+    if (isFull(runs, chars)) for (const [runId, run] of open) if (hasExpired(run)) drop(runId, run)
     for (const [runId, run] of readable) {
       if (stored + chars <= maxChars) break
       dropEvents(runId, run)
     }
     for (const [runId, run] of closed) {
-      if (open.size + closed.size + runs <= maxRuns && stored + chars <= maxChars) break
+      if (!isFull(runs, chars)) break
       drop(runId, run)
     }
     if (open.size + closed.size + runs > maxRuns) throw storeFull('limits.runs', maxRuns)

@@ -31,6 +31,19 @@ describe('memoryRunStore', () => {
     })
   })
 
+  it('makes room where those that are open have been abandoned for too long', async () => {
+    const clock = manualClock()
+    const store = memoryRunStore({ clock, limits: { runs: 2 }, retention: { recordMs: 5_000 } })
+    await store.create(recordOf('a'), leaseMs)
+    clock.advance(1)
+    await store.create(recordOf('b'), leaseMs)
+    clock.advance(leaseMs + 5_000 - 2)
+    await expect(store.create(recordOf('c'), leaseMs)).rejects.toMatchObject({ path: 'limits.runs' })
+    clock.advance(1)
+    expect(await store.create(recordOf('c'), leaseMs)).toMatchObject({ status: 'acquired' })
+    expect(await store.abandoned(9)).toEqual(['b'])
+  })
+
   it('refuses what is too large for one run, and keeps what it has', async () => {
     const store = memoryRunStore({ limits: { runChars: 2000 } })
     await store.create(recordOf('a'), leaseMs)
