@@ -1,5 +1,5 @@
 export { adaptLoop, type AdaptedLoop } from './adapt/adapt-loop.ts'
-export type { AdaptLoopOptions } from './adapt/adapt-options.ts'
+export type { AdaptedInput, AdaptLoopOptions } from './adapt/adapt-options.ts'
 export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
 export type { HandedOver, Handover } from './adapt/legacy-run.ts'
 export { createAgent, type LocalAgent } from './agent.ts'

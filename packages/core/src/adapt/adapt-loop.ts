@@ -52,7 +52,10 @@ export function adaptLoop<This, Args extends unknown[], R>(
     return start(options, runtime, this, args).value
   }
   const run = function (this: This | typeof loop, ...args: Args): AgentRun {
-    return start(options, runtime, thisOf(this), args).run
+    const started = start(options, runtime, thisOf(this), args)
+    // Who only looks at the run is told by its result.
+    started.value.catch(() => {})
+    return started.run
   }
   /** Called as `loop.run(…)`, `this` is the function itself, which the legacy loop must not see. */
   function thisOf(given: This | typeof loop): This
@@ -98,8 +101,6 @@ function start<This, Args extends unknown[], R>(
       else reject(end?.error)
     })
   })
-  // Who only looks at the run is told by its result.
-  value.catch(() => {})
   return { run, value }
 }
 
@@ -128,12 +129,11 @@ async function drive<This, Args extends unknown[], R>(
       // They are called here; there, only what they can do counts.
       callbacks: lacksRetract(input.callbacks) ? { onText() {} } : {},
       signal: handle.signal,
-      user: context,
       mode: 'stream',
       decision,
       ledger,
       runId: handle.runId,
-      ...defined({ flags: options.flags }),
+      ...defined({ flags: options.flags, user: context }),
     })
   } catch (cause) {
     handle.report(asMillraceError(cause))
@@ -178,7 +178,7 @@ async function takeDecision<This, Args extends unknown[], R>(
   self: This,
   args: Args,
   handle: RunHandle,
-): Promise<{ readonly decision: RunDecision; readonly context: FlagContext }> {
+): Promise<{ readonly decision: RunDecision; readonly context: FlagContext | undefined }> {
   const { flags, agent, flagDeadline = 50 } = options
   const common = {
     clock,
@@ -187,19 +187,19 @@ async function takeDecision<This, Args extends unknown[], R>(
     withoutFlags: false,
     report: handle.report,
   } as const
-  let context: FlagContext = {}
+  let context: FlagContext | undefined
   let explicit: boolean | undefined
   let toolNames: readonly string[] = []
   try {
-    context = options.context?.apply(self, args) ?? {}
+    context = options.context?.apply(self, args)
     explicit = options.useStreaming?.apply(self, args)
     toolNames = agent.toolNames?.() ?? []
   } catch (cause) {
     handle.report(new MillraceError('flag_failed', 'The context of the decision could not be read', { cause }))
-    const decision = await decide({ ...common, flags: undefined, context, explicit: false, toolNames })
+    const decision = await decide({ ...common, flags: undefined, context: {}, explicit: false, toolNames })
     return { decision: { ...decision, reason: 'flag_error' }, context }
   }
-  return { decision: await decide({ ...common, flags, context, explicit, toolNames }), context }
+  return { decision: await decide({ ...common, flags, context: context ?? {}, explicit, toolNames }), context }
 }
 
 /** The legacy loop alone, with the caller's arguments and its own result, both untouched. */

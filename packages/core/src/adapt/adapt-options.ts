@@ -8,12 +8,18 @@ import type { Runtime } from '../runtime.ts'
 import type { AsyncScope } from './async-scope.ts'
 import type { Handover } from './legacy-run.ts'
 
+/** The part of a run's input that `adaptLoop` decides by itself. */
+type OwnInput = 'decision' | 'flags' | 'ledger' | 'mode' | 'runId'
+
+/** What a call of an adapted loop asks a run to do. */
+export type AdaptedInput = Omit<RunInput, OwnInput> & { readonly [Name in OwnInput]?: never }
+
 export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends unknown[] = Args> {
   /** The loop that runs in production. Not overloaded: TypeScript sees the last overload only. */
   readonly legacy: (this: This, ...args: Args) => Promise<R>
   readonly agent: Agent
   /** How the caller's arguments become a run. Where it throws, the legacy loop is called. */
-  readonly toInput: (this: This, ...args: Own) => RunInput
+  readonly toInput: (this: This, ...args: Own) => AdaptedInput
   /** How a run's result becomes the caller's return value. */
   readonly fromResult: (this: This, result: RunResult, ...args: Own) => NoInfer<R> | Promise<NoInfer<R>>
   /**
@@ -24,6 +30,7 @@ export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends u
   readonly handover?: Handover<This, Own, NoInfer<R>> | 'restart'
   /** Decides who streams. Default: none, and nobody does but who asks for it. */
   readonly flags?: FlagClient
+  /** Who asks, for the flags. Default: nobody; the kill switch is then asked, while the run goes on, for the input's `user`. */
   readonly context?: (this: This, ...args: Own) => FlagContext
   /** The caller's own wish, which wins over flags but not over the kill switch. Undefined: ask the flags. */
   readonly useStreaming?: (this: This, ...args: Own) => boolean | undefined

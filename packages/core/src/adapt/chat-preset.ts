@@ -2,8 +2,8 @@ import { defined } from '../defined.ts'
 import type { AgentCallbacks } from '../callbacks.ts'
 import type { InputMessage } from '../messages.ts'
 import type { FlagContext } from '../ports/flag-client.ts'
-import type { RunInput, RunResult } from '../run.ts'
-import type { AdaptLoopOptions } from './adapt-options.ts'
+import type { RunResult } from '../run.ts'
+import type { AdaptedInput, AdaptLoopOptions } from './adapt-options.ts'
 
 /** The common shape of a chat loop's arguments. */
 export interface ChatLoopArgs {
@@ -38,7 +38,7 @@ export function chatLoopPreset<A extends ChatLoopArgs, R>(
   return {
     useStreaming: ({ useStreaming }) => useStreaming,
     context: (args) => context?.(args) ?? {},
-    toInput: ({ userInput, conversationHistory, callbacks, signal }): RunInput => ({
+    toInput: ({ userInput, conversationHistory, callbacks, signal }): AdaptedInput => ({
       messages: [...conversationHistory, { role: 'user', content: userInput }],
       ...defined({ callbacks, signal }),
     }),

@@ -2,6 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import {
   adaptLoop,
+  type AdaptedInput,
   type AdaptedLoop,
   type AdaptLoopOptions,
   type Agent,
@@ -29,7 +30,7 @@ type Call<F extends (...args: never[]) => unknown> = (
 ) => ReturnType<F>
 
 declare const agent: Agent
-const input: RunInput = { messages: [{ role: 'user', content: 'x' }] }
+const input: AdaptedInput = { messages: [{ role: 'user', content: 'x' }] }
 
 /** Type-checked and never run: `agent` has no value. */
 function typesOnly(check: () => void): void {
@@ -219,6 +220,13 @@ describe('types are found without being written', () => {
       adaptLoop({ ...options, agent, fromResult: () => 7 })
       // @ts-expect-error the loop takes a string
       adaptLoop({ ...options, agent, fromResult: ({ text }) => text, context: (question: number) => ({ question }) })
+      const given = { legacy, agent, fromResult: ({ text }: RunResult) => text }
+      // @ts-expect-error the id of a run is not its caller's
+      adaptLoop({ ...given, toInput: () => ({ ...input, runId: 'run-1' }) })
+      // @ts-expect-error who streams is decided by flags or useStreaming
+      adaptLoop({ ...given, toInput: () => ({ ...input, mode: 'stream' as const }) })
+      // @ts-expect-error flags are an option of adaptLoop
+      adaptLoop({ ...given, toInput: () => ({ ...input, flags: { getBooleanDetails: () => ({ value: true }) } }) })
       // @ts-expect-error a loop is needed
       adaptLoop({ agent, toInput: () => input, fromResult: ({ text }: RunResult) => text })
     }

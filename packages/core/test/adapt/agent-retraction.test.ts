@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type FaultPlan, text } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
-import type { AgentCallbacks, AgentEvent, AgentRun, LegacyScope, Retraction, RunInput } from '../../src/index.ts'
+import type { AdaptedInput, AgentCallbacks, AgentEvent, AgentRun, LegacyScope, Retraction } from '../../src/index.ts'
 import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 import { secondTurnBreaks, setUp } from './set-up.ts'
 
@@ -29,7 +29,7 @@ async function told(run: AgentRun): Promise<unknown[]> {
 
 describe('shown text is treated in an adapted loop as in a run of its agent', () => {
   it.each(ways)('agent $agent, run $input, read by $reader', async ({ agent: retraction, input, callbacks }) => {
-    const given: Omit<RunInput, 'messages'> = {
+    const given: Omit<AdaptedInput, 'messages'> = {
       ...(input !== undefined && { retraction: input }),
       ...(callbacks !== undefined && { callbacks }),
     }

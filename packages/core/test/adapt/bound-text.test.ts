@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ContentBlock, type FaultPlan, text, thinking, toolUse } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
-import type { LegacyScope, RunInput } from '../../src/index.ts'
+import type { AdaptedInput, LegacyScope } from '../../src/index.ts'
 import { only } from '../support/scripted.ts'
 import { setUp, type Setup, type SetupOptions } from './set-up.ts'
 
@@ -15,7 +15,7 @@ const longCall = toolUse('charge', { cents: 5, note: 'abcdefghijklmnopqrstuvwxyz
 const firstCall = toolUse('charge', { cents: 5 }, { id: 'toolu_1' })
 
 /** Who has no way to withdraw text. */
-const readers: readonly (readonly [string, Partial<RunInput>])[] = [
+const readers: readonly (readonly [string, Partial<AdaptedInput>])[] = [
   ['onText alone', { callbacks: { onText: () => {} } }],
   ['continue', { retraction: 'continue' }],
   ['fail', { retraction: 'fail' }],
@@ -26,7 +26,7 @@ function cutAt(
   turns: readonly (readonly ContentBlock[])[],
   turn: number,
   event: number,
-  input: Partial<RunInput>,
+  input: Partial<AdaptedInput>,
   options: SetupOptions,
 ): Promise<Setup> {
   const faults: FaultPlan = [{ kind: 'destroy', at: { event }, turn, times: 'forever' }]

@@ -6,6 +6,7 @@ import {
   type AgentEvent,
   defineTool,
   type FlagClient,
+  type FlagContext,
   type LegacyScope,
   type RunInput,
   type RunResult,
@@ -13,7 +14,7 @@ import {
 import { wrapLegacyTool } from '../../src/legacy-tool.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, deferred, eventsOf, only } from '../support/scripted.ts'
-import { legacyAnswer, noRetry, on, secondTurnBreaks, setUp, shown } from './set-up.ts'
+import { legacyAnswer, noRetry, on, secondTurnBreaks, setUp, type SetupOptions, shown } from './set-up.ts'
 
 describe('with the flag off', () => {
   const off: FlagClient = { getBooleanDetails: () => ({ value: false }) }
@@ -124,6 +125,29 @@ describe('who streams', () => {
     const events = await eventsOf(setup.loop.run('x'))
     expect(only(events, 'turn.started').map(({ mode }) => mode)).toEqual(['stream', 'buffered'])
     expect(only(events, 'fallback')).toMatchObject([{ from: 'stream', to: 'buffered', reason: 'killed' }])
+  })
+
+  it.each<[string, SetupOptions, FlagContext]>([
+    [
+      'its context',
+      { adapt: { context: () => ({ targetingKey: 'ada' }) }, input: { user: 'bea' } },
+      { targetingKey: 'ada' },
+    ],
+    ['the user of its input, where there is no context', { input: { user: 'bea' } }, { targetingKey: 'bea' }],
+    ['nobody, without either', {}, {}],
+  ])('the kill switch is asked, while it runs, for %s', async (_whom, options, context) => {
+    const asked: unknown[] = []
+    let started = false
+    const flags: FlagClient = {
+      getBooleanDetails(key, _fallback, whom) {
+        if (started) asked.push(whom)
+        return { value: key !== 'use_streaming.kill' }
+      },
+    }
+    const onEvent = ({ type }: AgentEvent): void => void (started ||= type === 'run.started')
+    const { loop } = await setUp({ ...options, adapt: { flags, onEvent, ...options.adapt } })
+    await loop('x')
+    expect(asked).toEqual([context])
   })
 })
 
@@ -384,10 +408,28 @@ describe('what stands around a run', () => {
     expect(warnings.map(({ code }) => code)).toContain('middleware_failed')
   })
 
-  it('a promise of the function that nobody looks at is no unhandled rejection', async () => {
+  it('a run of which nobody looks at more than its result is no unhandled rejection', async () => {
     const { loop } = await setUp({ faults: secondTurnBreaks, handover: 'none' })
     const result: RunResult = await loop.run('x').result
     expect(result.outcome).toBe('failed')
+  })
+
+  it.each<[string, SetupOptions]>([
+    ['with the flag off', { adapt: { useStreaming: () => false } }],
+    ['with the flag on', { faults: [{ kind: 'status', status: 400, times: 'forever' }] }],
+  ])('a call that nobody looks at is an unhandled rejection, as it was: %s', async (_flag, options) => {
+    const error = new Error("the loop's own")
+    const { loop } = await setUp({ ...options, legacy: () => Promise.reject(error) })
+    const listeners = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    try {
+      const seen = new Promise((resolve) => process.once('unhandledRejection', resolve))
+      void loop('x')
+      expect(await seen).toBe(error)
+    } finally {
+      process.removeAllListeners('unhandledRejection')
+      for (const listener of listeners) process.on('unhandledRejection', listener)
+    }
   })
 
   it('a fromResult that throws rejects, and nothing is run again', async () => {

@@ -1,6 +1,7 @@
 import { type FaultPlan, type ScriptedClaude, text, toolUse, type Turn } from '@millrace/testing'
 import {
   adaptLoop,
+  type AdaptedInput,
   type AdaptedLoop,
   type AdaptLoopOptions,
   type AgentEvent,
@@ -10,7 +11,6 @@ import {
   type HandedOver,
   type Message,
   type MillraceError,
-  type RunInput,
 } from '../../src/index.ts'
 import { agentOn, claudeFor } from '../support/scripted.ts'
 
@@ -50,7 +50,7 @@ export interface SetupOptions {
   readonly turns?: readonly Turn[]
   readonly faults?: FaultPlan
   readonly agent?: Partial<AgentOptions>
-  readonly input?: Partial<RunInput>
+  readonly input?: Partial<AdaptedInput>
   readonly legacy?: (setup: Setup) => Promise<Answer>
   readonly adapt?: Partial<AdaptLoopOptions<unknown, [question: string], Answer>>
   /** Default: by history. */
