@@ -212,13 +212,14 @@ async function driveLegacy<This, Args extends unknown[], R>(
   handle.emit({ type: 'turn.started', turn: 1, attempt: 1, mode: 'legacy' })
   try {
     const value = await legacy.apply(self, args)
-    const handed = { runId: handle.runId, messages: [], newMessages: [], ledger: createToolLedger(), error: undefined }
+    const { runId, signal } = handle
+    const handed = { runId, signal, messages: [], newMessages: [], ledger: createToolLedger(), error: undefined }
     const { text } = legacyAnswer(handover, self, args, value, handed, handle)
     emitLegacyText(handle, 1, text)
-    return { result: completedResult(handle.runId, [], [], text), end: { value } }
+    return { result: completedResult(runId, [], [], text), end: { value } }
   } catch (error) {
     const empty = completedResult(handle.runId, [], [], '')
-    return { result: thrownResult(empty, 'The legacy loop failed', error, args), end: { error } }
+    return { result: thrownResult(empty, 'The legacy loop failed', error, [handle.signal, ...args]), end: { error } }
   }
 }
 

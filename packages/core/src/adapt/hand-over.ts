@@ -72,6 +72,7 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
 
   const handed: HandedOver = {
     runId: handle.runId,
+    signal: handle.signal,
     messages: [...givenMessages(result), ...(plan.type === 'goOn' ? plan.newMessages : [])],
     newMessages: plan.type === 'goOn' ? plan.newMessages : [],
     ledger,
@@ -83,7 +84,7 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
       : await letGoOn(given, handed, retract, turn + 1)
   } catch (cause) {
     const message = 'The run failed, and so did the loop it was handed over to'
-    return { result: thrownResult(result, message, cause, given.args), end: { error: cause } }
+    return { result: thrownResult(result, message, cause, [handle.signal, ...given.args]), end: { error: cause } }
   }
 }
 

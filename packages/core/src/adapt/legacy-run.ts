@@ -12,6 +12,8 @@ import type { ToolLedger } from '../tools/ledger.ts'
 /** A half-done run, as the legacy loop is given it. */
 export interface HandedOver {
   readonly runId: string
+  /** Aborts when the run is interrupted; the legacy loop hears of it where `toArgs` hands it on. */
+  readonly signal: AbortSignal
   /** The history so far, tool results included; it ends with a user message. */
   readonly messages: readonly Message[]
   /** Those of them that the run has added to its input. */
@@ -117,7 +119,7 @@ export function completedResult(
   }
 }
 
-/** The legacy loop ended by a throw: it was cancelled, by a signal among its arguments, or it failed. */
+/** The legacy loop ended by a throw: it was cancelled, by a signal that has aborted among `args`, or it failed. */
 export function thrownResult(result: RunResult, message: string, cause: unknown, args: readonly unknown[]): RunResult {
   const { error: _, ...rest } = result
   // Not by the error's name: a loop that gives up by itself may abort as well.

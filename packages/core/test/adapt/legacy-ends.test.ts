@@ -4,7 +4,7 @@ import { type ContentBlock, text, toolUse, validateMessages } from '@millrace/te
 import { describe, expect, it } from 'vitest'
 import { type AgentEvent, type FlagClient, isMillraceError, type LegacyScope } from '../../src/index.ts'
 import { claudeFor, only } from '../support/scripted.ts'
-import { on, secondTurnBreaks, setUp, type SetupOptions } from './set-up.ts'
+import { legacyAnswer, on, secondTurnBreaks, setUp, type SetupOptions } from './set-up.ts'
 
 const off: FlagClient = { getBooleanDetails: () => ({ value: false }) }
 const scope = new AsyncLocalStorage<LegacyScope>()
@@ -185,5 +185,47 @@ describe('a loop that starts over, after a turn in which Anthropic ran a tool', 
     expect(legacyCalls).toHaveLength(1)
     expect(only(events, 'fallback').map(({ to }) => to)).toEqual(['legacy'])
     expect(only(events, 'run.finished')).toMatchObject([{ outcome: 'completed' }])
+  })
+})
+
+describe('an interrupt, while the existing loop runs', () => {
+  it('reaches it through the signal that it was handed, and the run was interrupted', async () => {
+    const given: AbortSignal[] = []
+    const error = new Error('stopped')
+    const { loop, handed } = await setUp({
+      faults: secondTurnBreaks,
+      legacy: async () => {
+        given.push(...handed.map(({ signal }) => signal))
+        run.interrupt('user')
+        throw error
+      },
+    })
+    const run = loop.run('Charge me')
+    const { outcome, messages, ...rest } = await run.result
+    expect(given).toMatchObject([{ aborted: true, reason: { code: 'aborted' } }])
+    expect(outcome).toBe('interrupted')
+    expect(rest).not.toHaveProperty('error')
+    expect(validateMessages([...messages, { role: 'user', content: 'Next' }])).toBeUndefined()
+  })
+
+  it('with the flag off it reaches nobody: what the loop then throws counts as stopped, what it answers is the answer', async () => {
+    const throwing = await setUp({
+      adapt: { flags: off },
+      legacy: () => {
+        stopped.interrupt()
+        return Promise.reject(new Error('stopped'))
+      },
+    })
+    const stopped = throwing.loop.run('x')
+    expect(await stopped.result).toMatchObject({ outcome: 'interrupted' })
+    const answering = await setUp({
+      adapt: { flags: off },
+      legacy: () => {
+        answered.interrupt()
+        return Promise.resolve(legacyAnswer)
+      },
+    })
+    const answered = answering.loop.run('x')
+    expect(await answered.result).toMatchObject({ outcome: 'completed', text: 'The old way.' })
   })
 })
