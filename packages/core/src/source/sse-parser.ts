@@ -1,12 +1,12 @@
-import { MillraceError } from '../errors.ts'
+import { fault } from '../recovery/faults.ts'
 
 /** The longest line or frame taken, in UTF-16 code units. Search results are about 50 kB, a file of a server tool more. */
 const maxLength = 64 * 1024 * 1024
 
 export interface SseParser {
   /**
-   * The data of the events that `chunk` completes; their `event:` says nothing that the data does not. Throws `garbage` at a line that no event stream has, after yielding what stood
-   * before it, so that a turn can still be salvaged.
+   * The data of the events that `chunk` completes; their `event:` says nothing that the data does not. Throws `garbage`
+   * at a line that no event stream has, after yielding what stood before it, so that a turn can still be salvaged.
    */
   push(chunk: Uint8Array): Generator<string, void, void>
 }
@@ -25,9 +25,7 @@ export function createSseParser(): SseParser {
 
   /** Throws where more is held than any answer needs: the other side may never end its line, or its frame. */
   function limit(held: number): void {
-    if (held > maxLength) {
-      throw new MillraceError('buffer_overflow', 'The stream holds a line or an event of more than 64 MiB')
-    }
+    if (held > maxLength) throw fault('buffer_overflow')
   }
 
   function decode(chunk: Uint8Array): string {
@@ -35,7 +33,7 @@ export function createSseParser(): SseParser {
     try {
       text = decoder.decode(chunk, { stream: true })
     } catch (cause) {
-      throw new MillraceError('garbage', 'The stream holds bytes that are not UTF-8', { retryable: true, cause })
+      throw fault('garbage', { cause })
     }
     if (afterCarriageReturn && text.startsWith('\n')) text = text.slice(1)
     if (text !== '') afterCarriageReturn = text.endsWith('\r')
@@ -66,7 +64,7 @@ export function createSseParser(): SseParser {
       case 'retry':
         break
       default:
-        throw new MillraceError('garbage', 'The stream holds a line that is no server-sent event', { retryable: true })
+        throw fault('garbage')
     }
     return undefined
   }
