@@ -148,16 +148,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (isDiscarded?.() === true) return given
     const end = finish(call, given, startedAt)
     const { outcome, result, output, error } = end
-    ledger?.record({
-      name,
-      input,
-      toolUseId,
-      idempotencyKey: idempotencyKey(scope.runId, toolUseId),
-      outcome,
-      readOnly: tool.readOnly,
-      result,
-      ...defined({ output, error }),
-    })
+    const key = idempotencyKey(scope.runId, toolUseId)
+    const entry = { name, input, toolUseId, idempotencyKey: key, outcome, readOnly: tool.readOnly, result }
+    try {
+      ledger?.record({ ...entry, ...defined({ output, error }) })
+    } catch (cause) {
+      report(new MillraceError('callback_failed', 'The ledger failed', { cause }))
+    }
     if (!tool.readOnly) await isDurable()
     return end
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createToolLedger } from '../../src/index.ts'
-import { agentOn, claudeFor, question } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 import { calls, fail, toolOf } from './running-a-tool.ts'
 
 describe('the ledger', () => {
@@ -38,5 +38,19 @@ describe('the ledger', () => {
       { name: 'act', toolUseId: 'toolu_1', outcome: 'ok', result: '{"n":1}', output: { n: 1 } },
       { name: 'act', toolUseId: 'toolu_2', outcome: 'error', result: 'x', error: new Error('x') },
     ])
+  })
+  it('that fails is reported, and the call has its end all the same', async () => {
+    const codes: string[] = []
+    const claude = await claudeFor(calls('toolu_1'))
+    const agent = agentOn(claude, {
+      tools: [toolOf({ run: () => 'ok' })],
+      onWarning: ({ code }) => void codes.push(code),
+    })
+    const ledger = { record: () => fail(new Error('full')), take: () => undefined, entries: [] }
+    const run = agent.run({ messages: question, ledger })
+    const events = await eventsOf(run)
+    expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'ok', result: 'ok' }])
+    expect((await run.result).outcome).toBe('completed')
+    expect(codes).toEqual(['callback_failed'])
   })
 })
