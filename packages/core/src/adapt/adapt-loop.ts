@@ -19,6 +19,7 @@ import {
   legacyAnswer,
   type LoopEnd,
   type Relayed,
+  silence,
   thrownResult,
 } from './legacy-run.ts'
 
@@ -119,7 +120,7 @@ async function drive<This, Args extends unknown[], R>(
 
   const ledger = createToolLedger()
   const { agent, toInput } = options
-  let input: RunInput
+  let input: RunInput | undefined
   let inner: AgentRun
   try {
     input = toInput.apply(self, args)
@@ -138,7 +139,7 @@ async function drive<This, Args extends unknown[], R>(
   } catch (cause) {
     handle.report(asMillraceError(cause))
     // The legacy loop calls them itself: text would come twice.
-    if (options.legacyReports === true) handle.attach({}, undefined)
+    if (options.legacyReports === true) silence(handle, input)
     handle.emit({ type: 'run.started', decision })
     handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
     return driveLegacy(options, self, args, handle)

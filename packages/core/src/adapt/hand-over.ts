@@ -19,6 +19,7 @@ import {
   legacyAnswer,
   readLegacy,
   type Relayed,
+  silence,
   thrownResult,
 } from './legacy-run.ts'
 
@@ -67,7 +68,7 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
   if (options.legacyReports === true) {
     // It writes where the caller's text stands, before we know its answer.
     retract()
-    handle.attach({}, input.signal)
+    silence(handle, input)
   }
 
   const handed: HandedOver = {

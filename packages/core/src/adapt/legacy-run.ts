@@ -6,7 +6,7 @@ import { checksum, type TurnMode } from '../events.ts'
 import type { InputMessage, Message } from '../messages.ts'
 import { refuse } from '../options/check.ts'
 import { readMessages } from '../options/messages.ts'
-import type { RunResult } from '../run.ts'
+import type { RunInput, RunResult } from '../run.ts'
 import type { ToolLedger } from '../tools/ledger.ts'
 
 /** A half-done run, as the legacy loop is given it. */
@@ -52,6 +52,11 @@ export interface Relayed {
   readonly lastMode: TurnMode
   /** The number of the last turn that ended; 0 for none. */
   readonly finished: number
+}
+
+/** From now on the legacy loop calls the callbacks; of our events it knows nothing. */
+export function silence(handle: RunHandle, input: RunInput | undefined): void {
+  handle.attach({ onEvent: (...args) => input?.callbacks?.onEvent?.(...args) }, input?.signal)
 }
 
 /** The legacy loop's answer as one turn with one text block. */

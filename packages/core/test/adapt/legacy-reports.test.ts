@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FaultPlan } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
-import type { AgentCallbacks, LegacyScope } from '../../src/index.ts'
+import type { AgentCallbacks, AgentEvent, ClientError, LegacyScope } from '../../src/index.ts'
 import { legacyAnswer, secondTurnBreaks, setUp, type Setup, type SetupOptions } from './set-up.ts'
 
 /** What a reader of the callbacks has before it. */
@@ -56,5 +56,43 @@ describe('a loop that calls the callbacks itself', () => {
     await loop('Charge me')
     expect(screen.atStart).toEqual([before])
     expect(screen.text()).toBe(`${before}The old way.`)
+  })
+})
+
+describe('what such a loop knows nothing of is told to its end', () => {
+  /** Callbacks that are an object of a class. */
+  class Watch {
+    readonly types: string[] = []
+    readonly errors: string[] = []
+    onText(): void {}
+    onRetract(): void {}
+    onEvent({ type }: AgentEvent): void {
+      this.types.push(type)
+    }
+    onError({ code }: ClientError): void {
+      this.errors.push(code)
+    }
+  }
+
+  it.each<[string, SetupOptions]>([
+    ['that takes over', { faults: firstTurnBreaks }],
+    ['that goes on', { faults: secondTurnBreaks }],
+    ['that answers where the run cannot begin', { input: { messages: [] } }],
+  ])('the events of a loop %s; its errors are its own matter', async (_how, options) => {
+    const watch = new Watch()
+    const controller = new AbortController()
+    const input = { ...options.input, callbacks: watch, signal: controller.signal }
+    const { loop, events } = await setUp({
+      ...options,
+      input,
+      adapt: { legacyReports: true },
+      legacy: () => {
+        controller.abort()
+        return Promise.reject(new Error('stopped'))
+      },
+    })
+    expect(await loop.run('Charge me').result).toMatchObject({ outcome: 'interrupted' })
+    expect(watch.types).toEqual(events.map(({ type }) => type))
+    expect(watch.errors).toHaveLength(1)
   })
 })
