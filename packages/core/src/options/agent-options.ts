@@ -198,7 +198,11 @@ const recoveryRules = {
   },
   retraction: aRetraction,
   continuePrompt: rule((text) => typeof text === 'string' && text.trim() !== '', 'must be a text that is not blank'),
-  budget: withMethods('request', 'take'),
+  budget(value: unknown, path: string): void {
+    withMethods('request', 'take')(value, path)
+    // Without the number, no request would be one too many.
+    if (!isRecord(value) || typeof value['left'] !== 'number') refuse(`${path}.left`, 'must be a number')
+  },
   breaker: withMethods('permit', 'onChange'),
 }
 

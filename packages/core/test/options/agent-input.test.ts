@@ -221,6 +221,13 @@ const ofAgent: readonly Offence[] = [
     /request\(\), take\(\)/,
   ],
   [
+    'a budget that does not say what is left',
+    { ...valid, recovery: { budget: { request() {}, take: () => true } } },
+    'invalid_option',
+    'recovery.budget.left',
+    /a number/,
+  ],
+  [
     'a breaker that is none',
     { ...valid, recovery: { breaker: 'closed' } },
     'invalid_option',
