@@ -17,8 +17,8 @@ import {
   emitLegacyText,
   failedResult,
   legacyAnswer,
-  type LoopEnd,
   type Relayed,
+  type Settlement,
   silence,
   thrownResult,
 } from './legacy-run.ts'
@@ -79,7 +79,7 @@ function start<This, Args extends unknown[], R>(
   args: Args,
 ): Started<R> {
   const runId = runtime.newId()
-  let end: LoopEnd<R> | undefined
+  let end: Settlement<R> | undefined
   const run = createRun({
     runId,
     runtime,
@@ -229,7 +229,7 @@ async function fromResult<This, Args extends unknown[], R>(
   self: This,
   args: Args,
   result: RunResult,
-): Promise<LoopEnd<R>> {
+): Promise<Settlement<R>> {
   try {
     return { value: await options.fromResult.apply(self, [result, ...args]) }
   } catch (error) {

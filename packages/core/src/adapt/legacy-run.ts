@@ -38,11 +38,11 @@ export interface Handover<This, Args extends unknown[], R> {
 }
 
 /** What the adapted function's promise settles with. */
-export type LoopEnd<R> = { readonly value: R } | { readonly error: unknown }
+export type Settlement<R> = { readonly value: R } | { readonly error: unknown }
 
 export interface Driven<R> {
   readonly result: RunResult
-  readonly end: LoopEnd<R>
+  readonly end: Settlement<R>
 }
 
 /** What a hand-over needs to know of the events that were passed on. */
