@@ -36,21 +36,21 @@ interface HandOver<This, Args extends unknown[], R> {
 }
 
 /** Where the legacy loop begins, or why it may not. */
-type Plan =
-  /** As if nothing had happened: with the caller's arguments. `retract`: the turns to withdraw first. */
-  | { readonly type: 'call'; readonly retract: readonly number[] }
-  /** From the history so far. */
-  | { readonly type: 'goOn'; readonly newMessages: readonly Message[]; readonly retract: readonly number[] }
-  | { readonly type: 'none'; readonly error: MillraceError }
+type Plan = Begin | { readonly error: MillraceError }
+
+interface Begin {
+  /** The turns to withdraw first. */
+  readonly retract: readonly number[]
+  /** From these, added to the history; without them with the caller's arguments, as if nothing had happened. */
+  readonly newMessages?: readonly Message[]
+}
 
 /** Gives a failed run to the legacy loop, as far as that neither repeats a call nor a word. */
 export async function handOver<This, Args extends unknown[], R>(given: HandOver<This, Args, R>): Promise<Driven<R>> {
   const { options, handle, input, result, ledger, relayed } = given
   const error = result.error ?? new MillraceError('internal', 'The run failed')
   const plan = makePlan(given, error)
-  if (plan.type === 'none') {
-    return { result: { ...result, error: plan.error }, end: { error: plan.error } }
-  }
+  if ('error' in plan) return { result: { ...result, ...plan }, end: plan }
   const reason: FallbackReason = isFaultCode(error.code) ? error.code : 'internal'
   const turn = Math.max(result.turns, 1)
   const stage = relayed.shown.has(turn) ? 'after_output' : 'before_output'
@@ -71,16 +71,17 @@ export async function handOver<This, Args extends unknown[], R>(given: HandOver<
     silence(handle, input)
   }
 
+  const { newMessages = [] } = plan
   const handed: HandedOver = {
     runId: handle.runId,
     signal: handle.signal,
-    messages: [...givenMessages(result), ...(plan.type === 'goOn' ? plan.newMessages : [])],
-    newMessages: plan.type === 'goOn' ? plan.newMessages : [],
+    messages: [...givenMessages(result), ...newMessages],
+    newMessages,
     ledger,
     error,
   }
   try {
-    return plan.type === 'call'
+    return plan.newMessages === undefined
       ? await callAnew(given, handed, retract, turn + 1)
       : await letGoOn(given, handed, retract, turn + 1)
   } catch (cause) {
@@ -147,10 +148,9 @@ function makePlan<This, Args extends unknown[], R>(
   error: MillraceError,
 ): Plan {
   // Another process drives the run.
-  if (error.code === 'lease_lost') return { type: 'none', error }
+  if (error.code === 'lease_lost') return { error }
   // Asking from the start would repeat what a server tool may have done.
-  if (error.code === 'server_tool_outcome_unknown' || result.unfinished?.repeatable === false)
-    return { type: 'none', error }
+  if (error.code === 'server_tool_outcome_unknown' || result.unfinished?.repeatable === false) return { error }
   const retraction = readRetraction(input, options.agent.retraction ?? 'auto')
   // Who has text held back until its turn is whole cannot take back that of a turn that was.
   const canRetract = retraction === 'retract'
@@ -163,25 +163,25 @@ function makePlan<This, Args extends unknown[], R>(
 
   const executed = ledger.entries.some(({ readOnly }) => !readOnly)
   if (committed.length === 0 && !executed) {
-    if (!isBound(shownTurns)) return { type: 'call', retract: shownTurns }
-    if (typeof handover !== 'object' || retraction === 'fail') return { type: 'none', error: cannotRetract(error) }
+    if (!isBound(shownTurns)) return { retract: shownTurns }
+    if (typeof handover !== 'object' || retraction === 'fail') return { error: cannotRetract(error) }
     return goOnFromPartial(newMessages)
   }
   if (handover === 'restart') {
     // Its tools can answer from the ledger; what server tools did, nobody can.
-    if (!mayAskAgain('reads', committed.flatMap(blocksOf))) return { type: 'none', error }
-    return isBound(shownTurns) ? { type: 'none', error: cannotRetract(error) } : { type: 'call', retract: shownTurns }
+    if (!mayAskAgain('reads', committed.flatMap(blocksOf))) return { error }
+    return isBound(shownTurns) ? { error: cannotRetract(error) } : { retract: shownTurns }
   }
-  if (handover === undefined) return { type: 'none', error }
+  if (handover === undefined) return { error }
   const plan = goOnFromCommitted(committed, error, relayed, unfinished?.turn ?? relayed.finished + 1)
-  if (plan.type !== 'goOn' || !isBound(plan.retract)) return plan
-  return retraction === 'fail' ? { type: 'none', error: cannotRetract(error) } : goOnFromPartial(newMessages)
+  if ('error' in plan || !isBound(plan.retract)) return plan
+  return retraction === 'fail' ? { error: cannotRetract(error) } : goOnFromPartial(newMessages)
 }
 
 /** The partial answer stays, and the legacy loop is asked to go on where it stopped. */
 function goOnFromPartial(newMessages: readonly Message[]): Plan {
   const prompt = userMessage([{ type: 'text', text: recoveryDefaults.continuePrompt }])
-  return { type: 'goOn', newMessages: [...closeHistory(newMessages, 'The call was not run'), prompt], retract: [] }
+  return { newMessages: [...closeHistory(newMessages, 'The call was not run'), prompt], retract: [] }
 }
 
 /**
@@ -199,6 +199,6 @@ function goOnFromCommitted(
   const repeatable = mayAskAgain('reads', paused.flatMap(blocksOf))
   const firstWithdrawn = broken - paused.length
   const retract = [...relayed.shown.keys()].filter((turn) => turn >= firstWithdrawn)
-  if (!repeatable) return { type: 'none', error }
-  return { type: 'goOn', newMessages: committed.slice(0, end), retract }
+  if (!repeatable) return { error }
+  return { newMessages: committed.slice(0, end), retract }
 }
