@@ -15,7 +15,7 @@ export async function readStored(store: RunStore, runId: string, tail: number): 
   if (tail === 0) return events
   const enough = new AbortController()
   for await (const batch of store.read(runId, 0, enough.signal)) {
-    events.push(...batch)
+    for (const event of batch) events.push(event)
     // The run is open, so reading would go on for ever.
     if ((batch.at(-1)?.seq ?? 0) >= tail) break
   }
@@ -101,7 +101,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
         else settled.set(event.toolUseId, event)
         break
       default:
-        shown = applyShown(shown, event)
+        applyTo(shown, event)
     }
   }
   if (openTurn > state.turn) state.reopened = { attempt, shown, blocks: blocksOfShown(shown) }
@@ -149,39 +149,37 @@ function blocksOfShown(shown: readonly (ShownBlock | undefined)[]): AccumulatedB
   })
 }
 
-/** What is shown of the open turn, after one more event of it. */
-function applyShown(shown: readonly (ShownBlock | undefined)[], event: AgentEvent): (ShownBlock | undefined)[] {
-  const next = [...shown]
+/** Takes one more event of the open turn into what is shown of it; in place, so that the cost stays linear. */
+function applyTo(shown: (ShownBlock | undefined)[], event: AgentEvent): void {
   switch (event.type) {
     case 'block.started':
-      next[event.block] = { index: event.block, kind: event.kind, toolUseId: '', name: '', text: '', finished: false }
+      shown[event.block] = { index: event.block, kind: event.kind, toolUseId: '', name: '', text: '', finished: false }
       break
     case 'text.delta':
     case 'thinking.delta':
-      append(next, event.block, event.text)
+      append(shown, event.block, event.text)
       break
     case 'tool.input': {
-      append(next, event.block, event.json)
-      const block = next[event.block]
-      if (block !== undefined) next[event.block] = { ...block, toolUseId: event.toolUseId, name: event.name }
+      append(shown, event.block, event.json)
+      const block = shown[event.block]
+      if (block !== undefined) shown[event.block] = { ...block, toolUseId: event.toolUseId, name: event.name }
       break
     }
     case 'turn.retracted': {
-      const kept = event.fromOffset > 0 ? next[event.fromBlock] : undefined
-      next.length = Math.min(next.length, event.fromBlock)
+      const kept = event.fromOffset > 0 ? shown[event.fromBlock] : undefined
+      shown.length = Math.min(shown.length, event.fromBlock)
       if (kept !== undefined)
-        next[event.fromBlock] = { ...kept, text: kept.text.slice(0, event.fromOffset), finished: false }
+        shown[event.fromBlock] = { ...kept, text: kept.text.slice(0, event.fromOffset), finished: false }
       break
     }
     case 'block.finished': {
-      const block = next[event.block]
-      if (block !== undefined) next[event.block] = { ...block, finished: true }
+      const block = shown[event.block]
+      if (block !== undefined) shown[event.block] = { ...block, finished: true }
       break
     }
     default:
       break
   }
-  return next
 }
 
 function append(shown: (ShownBlock | undefined)[], index: number, text: string): void {

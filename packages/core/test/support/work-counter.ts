@@ -40,11 +40,11 @@ export async function countWork(body: () => Promise<void>): Promise<Work> {
   const restore: (() => void)[] = []
   const wrap = (
     target: object,
-    name: string,
+    name: PropertyKey,
     count: (self: unknown, args: readonly unknown[], given: unknown) => void,
   ): void => {
     const original: unknown = Reflect.get(target, name)
-    if (typeof original !== 'function') throw new TypeError(`no method ${name}`)
+    if (typeof original !== 'function') throw new TypeError(`no method ${String(name)}`)
     Reflect.defineProperty(target, name, {
       configurable: true,
       writable: true,
@@ -76,6 +76,8 @@ export async function countWork(body: () => Promise<void>): Promise<Work> {
       work.elements += lengthOf(name === 'slice' ? given : self)
     })
   }
+  // A spread, a loop, a destructuring.
+  wrap(Array.prototype, Symbol.iterator, (self) => void (work.elements += lengthOf(self)))
   wrap(JSON, 'parse', (_, args) => void (work.json += lengthOf(args[0])))
   wrap(JSON, 'stringify', (_, __, given) => void (work.json += lengthOf(given)))
   const hook = createHook({
