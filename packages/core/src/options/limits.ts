@@ -6,7 +6,7 @@ export interface Limits extends ToolLimits {
   readonly turns: number
   /** How often in a row the model may pause (`pause_turn`, `compaction`) and be asked to go on. Default: 10. */
   readonly pauses: number
-  /** Calls of one turn that run at once. Default: 8. */
+  /** Calls of one turn that run at once; of `readOnly` ones, as many again may have started early. Default: 8. */
   readonly parallelTools: number
   /** Milliseconds that a call may take, where its tool says nothing else. Default: 120,000. */
   readonly toolTimeout: number
