@@ -24,8 +24,8 @@ export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends u
   readonly fromResult: (this: This, result: RunResult, ...args: Own) => NoInfer<R> | Promise<NoInfer<R>>
   /**
    * How the rest of a half-done run is given to the legacy loop. `restart`: it starts over with the caller's arguments,
-   * and its tools, wrapped by `wrapLegacyTool` with the same `scope`, answer the calls already made. Default: none; a
-   * run that fails after a committed turn then ends in its error.
+   * and its tools, wrapped by `wrapLegacyTool` with the same `scope`, answer the calls already made; what was shown is
+   * withdrawn. Default: none; a run that fails after a committed turn then ends in its error.
    */
   readonly handover?: Handover<This, Own, NoInfer<R>> | 'restart'
   /** Decides who streams. Default: none, and nobody does but who asks for it. */
@@ -36,7 +36,10 @@ export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends u
   readonly useStreaming?: (this: This, ...args: Own) => boolean | undefined
   /** An `AsyncLocalStorage`, for `handover: 'restart'`. */
   readonly scope?: AsyncScope
-  /** Whether the legacy loop itself calls the callbacks among its arguments; ours are then silent for its text. Default: false. */
+  /**
+   * Whether the legacy loop itself calls the callbacks among its arguments. While it runs, ours are then silent, but for
+   * `onEvent`, and text is withdrawn before it begins. Default: false.
+   */
   readonly legacyReports?: boolean
   /** Called with every event of every run, in whichever mode. A throw is reported and ignored. */
   readonly onEvent?: (event: AgentEvent) => void
