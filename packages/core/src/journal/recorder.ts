@@ -1,6 +1,6 @@
 import { isMillraceError, MillraceError } from '../errors.ts'
 import type { AgentEvent, RunOutcome } from '../events.ts'
-import type { RunLease, RunStore } from '../ports/run-store.ts'
+import type { AppendResult, RunLease, RunStore } from '../ports/run-store.ts'
 import type { CancelTimer, Clock } from '../runtime.ts'
 
 /** Milliseconds that a delta may be behind in the store. */
@@ -84,14 +84,15 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     if (appendingSince !== undefined && askedAt >= appendingSince + leaseTime)
       return lose(storeUnavailable(new Error('an append was not answered')))
     cancelRenewal = clock.setTimer(renew, leaseTime / 3)
-    store.renew(runId, fence, leaseTime).then(
-      (result) => {
-        if (result.status !== 'renewed') return lose(leaseLost())
-        heldUntil = askedAt + leaseTime
-        noteCancel(result.cancelled)
-      },
-      () => {},
-    )
+    // One that fails is followed by the next, for as long as the lease holds.
+    prolong(askedAt).catch(() => {})
+  }
+
+  async function prolong(askedAt: number): Promise<void> {
+    const result = await store.renew(runId, fence, leaseTime)
+    if (result.status !== 'renewed') return lose(lossOf(result.status))
+    heldUntil = askedAt + leaseTime
+    noteCancel(result.cancelled)
   }
 
   function noteCancel(reason: string | undefined): void {
@@ -106,20 +107,22 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     if (events.length === 0) return
     queue = []
     appendingSince = clock.now()
+    let result: AppendResult
     try {
-      const result = await store.append(runId, fence, events, ...(close === undefined ? [] : [close]))
-      if (result.status === 'appended') {
-        delay = commitDelay
-        return noteCancel(result.cancelled)
-      }
-      lose(leaseLost())
+      result = await store.append(runId, fence, events, ...(close === undefined ? [] : [close]))
     } catch (cause) {
       queue = [...events, ...queue]
       throw storeUnavailable(cause)
     } finally {
       appendingSince = undefined
     }
-    throw leaseLost()
+    if (result.status === 'appended') {
+      delay = commitDelay
+      return noteCancel(result.cancelled)
+    }
+    const loss = lossOf(result.status)
+    lose(loss)
+    throw loss
   }
 
   function flush(close?: { readonly outcome: RunOutcome }): Promise<void> {
@@ -176,8 +179,11 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   }
 }
 
-function leaseLost(): MillraceError {
-  return new MillraceError('lease_lost', 'Another process has taken this run over')
+/** Why a run is lost whose store says so: another process has it, or the store has lost the run or some of it. */
+function lossOf(status: 'fenced' | 'closed' | 'gap' | 'not_found'): MillraceError {
+  if (status === 'fenced' || status === 'closed')
+    return new MillraceError('lease_lost', 'Another process has taken this run over')
+  return storeUnavailable(new Error(`the store answered "${status}"`))
 }
 
 export function storeUnavailable(cause: unknown): MillraceError {

@@ -2,7 +2,7 @@ import type { RunHandle } from '../create-run.ts'
 import { MillraceError } from '../errors.ts'
 import { defined } from '../defined.ts'
 import type { Journal, NewRun, RunJournal, TakeOverResult } from '../ports/journal.ts'
-import type { RunLease, RunStore } from '../ports/run-store.ts'
+import type { CreateResult, RunLease, RunRecord, RunStore } from '../ports/run-store.ts'
 import type { Clock } from '../runtime.ts'
 import { readStored, rebuild } from './rebuild.ts'
 import { createRecorder, leaseTime, storeUnavailable } from './recorder.ts'
@@ -20,13 +20,19 @@ async function openNew(store: RunStore, handle: RunHandle, { clock, input, messa
   const { runId } = handle
   const kept = defined({ sessionId, owner, request, metadata, retraction })
   const record = { runId, messages, createdAt: clock.now(), ...kept }
-  const created = await store.create(record, leaseTime).catch((cause: unknown) => {
-    throw storeUnavailable(cause)
-  })
+  const created = await create(store, record)
   if (created.status === 'exists') {
     throw new MillraceError('invalid_input', 'runId is the id of a run that exists already', { path: 'runId' })
   }
   return write(handle, store, clock, created)
+}
+
+async function create(store: RunStore, record: RunRecord): Promise<CreateResult> {
+  try {
+    return await store.create(record, leaseTime)
+  } catch (cause) {
+    throw storeUnavailable(cause)
+  }
 }
 
 async function takeOver(store: RunStore, runId: string, clock: Clock, continuePrompt: string): Promise<TakeOverResult> {

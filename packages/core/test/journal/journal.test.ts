@@ -351,6 +351,12 @@ describe('a lease', () => {
   it.each([
     ['rejects', () => Promise.reject(new Error('away'))],
     ['does not answer', () => new Promise<never>(() => {})],
+    [
+      'throws at once',
+      () => {
+        throw new Error('closed')
+      },
+    ],
   ])('that cannot be renewed ends the run when it runs out: the store %s', async (_how, fail) => {
     const { clock, store } = setup()
     const model = manualModel()
@@ -412,6 +418,37 @@ describe('a lease', () => {
     expect(ended).toBe(true)
     expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' }, text: 'One' })
     expect(clock.pending()).toBe(0)
+  })
+})
+
+describe('a store that has lost a run', () => {
+  it.each([
+    ['some of it', 'append', { status: 'gap', tail: 0 }],
+    ['all of it', 'append', { status: 'not_found' }],
+    ['all of it, says the renewal', 'renew', { status: 'not_found' }],
+  ] as const)('%s, is what the run fails with: no other process has it', async (_what, method, answer) => {
+    const { clock, store } = setup()
+    const model = manualModel()
+    const lossy: RunStore = { ...store, [method]: () => Promise.resolve(answer) }
+    const run = createAgent({ client: model.client, ...options(lossy, clock) }).run(input)
+    const { begin } = await model.exchange(0)
+    begin('One')
+    await settled()
+    clock.advance(method === 'append' ? 25 : 10_000)
+    expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' } })
+    expect(clock.pending()).toBe(0)
+  })
+
+  it('or cannot hold one, and throws instead of rejecting, is what the run fails with', async () => {
+    const { clock, store } = setup()
+    const broken: RunStore = {
+      ...store,
+      create() {
+        throw new Error('closed')
+      },
+    }
+    const run = createAgent({ client: manualModel().client, ...options(broken, clock) }).run(input)
+    expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' } })
   })
 })
 
