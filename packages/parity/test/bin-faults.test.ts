@@ -345,7 +345,7 @@ describe('arguments that are not right', () => {
     expect(err).toContain(message)
     // What was wrong, and where to look: no more than that.
     expect(err.split('\n')).toHaveLength(3)
-    expect(err).toContain('"millrace-parity --help" tells what there is')
+    expect(err).toContain('\nsee millrace-parity --help\n')
     expect(code).toBe(2)
   })
 
@@ -382,7 +382,7 @@ describe('arguments that are not right', () => {
     expect(figures.code).toBe(2)
     const cassettes = await record(['Hello'])
     const unwritten = await runBin(['baseline', cassettes.folder, '--out', join(folder, 'none/figures.json')])
-    expect(unwritten.err).toContain('none/figures.json could not be written: it does not exist')
+    expect(unwritten.err).toContain('none/figures.json could not be written: its folder does not exist')
     expect(unwritten.code).toBe(2)
   })
 

@@ -1,7 +1,6 @@
 // run
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import Anthropic from '@anthropic-ai/sdk'
 import { startClaude, text } from '@millrace/testing'
 
@@ -14,6 +13,7 @@ const flags = { getBooleanDetails: (key: string) => ({ value: key === 'use_strea
 const executeAgentLoop = async (question: string): Promise<string> => `You asked: ${question}`
 
 // #region watch
+import { createServer } from 'node:http'
 import { adaptLoop, createAgent } from '@millrace/core'
 import { telemetry } from '@millrace/telemetry'
 import { createPrometheus } from '@millrace/telemetry/prometheus'

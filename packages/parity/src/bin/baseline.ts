@@ -45,6 +45,8 @@ async function write(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text)
   } catch (cause) {
-    throw new ParityError('write_failed', `${path} could not be written: it ${reasonOf(cause)}`, { path, cause })
+    const reason = reasonOf(cause)
+    const why = reason === 'does not exist' ? 'its folder does not exist' : `it ${reason}`
+    throw new ParityError('write_failed', `${path} could not be written: ${why}`, { path, cause })
   }
 }

@@ -59,8 +59,7 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   } catch (error) {
     if (error instanceof UsageError) {
       // Not the whole usage: what was wrong would scroll away.
-      host.err(error.message)
-      host.err('"millrace-parity --help" tells what there is')
+      host.err(`${error.message}\nsee millrace-parity --help`)
       return 2
     }
     if (isParityError(error)) {
