@@ -8,7 +8,7 @@ import type { RunScope } from './middleware.ts'
 import { runOnion } from './onion.ts'
 import { type AgentOptions, type AgentSettings, readAgentOptions } from './options/agent-options.ts'
 import { refuse } from './options/check.ts'
-import { flagContext, readRetraction, readRunInput } from './options/run-input.ts'
+import { checkResumeInput, flagContext, readRetraction, readRunInput } from './options/run-input.ts'
 import type { RunDecision } from './ports/flag-client.ts'
 import { type Journal, noJournal } from './ports/journal.ts'
 import type { RebuiltRun } from './rebuilt-run.ts'
@@ -23,7 +23,8 @@ export interface LocalAgent extends Agent {
    * Takes over a stored run whose lease has expired, and drives it to its end. Settled calls are reused; a call that had
    * started is reconciled, runs again if its tool may, or is reported as unknown. Needs the option `journal`.
    *
-   * @throws MillraceError `invalid_option` without a journal; rejects where its store fails
+   * Rejects with `invalid_option` or `unknown_option` for an input that is wrong or without a journal, before the run is
+   * taken, and where the store fails.
    */
   resume(runId: string, input?: ResumeInput): Promise<ResumeResult>
 }
@@ -50,6 +51,7 @@ export function createAgent(options: AgentOptions): LocalAgent {
     toolNames: () => [...settings.tools().keys()],
     async resume(runId, given = {}) {
       if (journal === undefined) refuse('journal', 'must be a journal for runs to be resumed')
+      checkResumeInput(given)
       const taken = await journal.takeOver(runId, clock, recovery.continuePrompt)
       if (taken.status !== 'taken') return taken
       const { input, rebuilt, open } = taken

@@ -1,7 +1,7 @@
 import { lacksRetract } from '../callbacks.ts'
 import { isRecord, type Message } from '../messages.ts'
 import type { FlagContext } from '../ports/flag-client.ts'
-import type { Retraction, RunInput } from '../run.ts'
+import type { ResumeInput, Retraction, RunInput } from '../run.ts'
 import {
   aFunction,
   anId,
@@ -29,27 +29,37 @@ const callbackRules = {
   onEvent: aFunction,
 }
 
-const rules = {
-  messages: anything,
+/** What a run that is taken over may be given anew. */
+const resumeRules = {
   signal: aSignal,
   user: rule((user) => typeof user === 'string' || isRecord(user), 'must be a string or a flag context'),
-  mode: oneOf('auto', 'stream', 'buffered'),
-  request: checkRequest,
   callbacks: anObject(callbackRules),
   retraction: aRetraction,
+  flags: withMethods('getBooleanDetails'),
+  ledger: withMethods('record', 'take'),
+}
+
+const rules = {
+  messages: anything,
+  ...resumeRules,
+  mode: oneOf('auto', 'stream', 'buffered'),
+  request: checkRequest,
   runId: anId,
   sessionId: anId,
   owner: anId,
   metadata: rule(isRecord, 'must be an object of plain JSON'),
   decision: checkDecision,
-  flags: withMethods('getBooleanDetails'),
-  ledger: withMethods('record', 'take'),
 }
 
 /** @throws MillraceError with the path of what is wrong and what is expected there */
 export function readRunInput(input: RunInput): readonly Message[] {
   checkOptions(input, '', rules, 'input')
   return readMessages(input.messages)
+}
+
+/** @throws MillraceError likewise */
+export function checkResumeInput(input: ResumeInput): void {
+  checkOptions(input, '', resumeRules, 'input')
 }
 
 function checkRequest(request: unknown, path: string): void {

@@ -77,6 +77,23 @@ const stored = (store: RunStore): Promise<AgentEvent[]> => storedEvents(store, r
 
 const unknown = /failed while the call ran: it is unknown whether it took effect/
 
+describe('a resume with a wrong input', () => {
+  it.each<[string, object, object]>([
+    ['an unknown option', { calbacks: {} }, { code: 'unknown_option', path: 'calbacks' }],
+    ['an option that is stored', { messages: question }, { code: 'unknown_option', path: 'messages' }],
+    ['a wrong value', { signal: 5 }, { code: 'invalid_option', path: 'signal' }],
+    ['no object', [], { code: 'invalid_option', path: 'input' }],
+  ])('(%s) rejects, and leaves the run to whoever asks rightly', async (_what, input, error) => {
+    const { store, next } = await crashInCall({})
+    const agent = await next([act({})])
+    const before = await store.snapshot(runId)
+    await expect(agent.resume(runId, input)).rejects.toMatchObject(error)
+    expect(await store.abandoned(1)).toEqual([runId])
+    expect(await store.snapshot(runId)).toEqual(before)
+    expect((await takenOver(agent)).outcome).toBe('completed')
+  })
+})
+
 describe('a call that had started when its process died', () => {
   const cases: readonly (readonly [
     string,
