@@ -1,11 +1,12 @@
 import { defined } from './defined.ts'
 import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
-import { noUsage, type AccumulatedBlock } from './accumulator.ts'
+import { addUsage, noUsage, type AccumulatedBlock } from './accumulator.ts'
 import type { RetractionReason } from './events.ts'
 import { isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
-import { countUsage, type LoopEnd, type RunContext } from './run-context.ts'
+import type { LoopEnd, RunContext } from './run-context.ts'
 import type { PendingTurn, RecoveredCalls } from './rebuilt-run.ts'
 import { mayAskAgain } from './recovery/server-tools.ts'
+import { notRun } from './tools/executor.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from './tools/tool-runner.ts'
 import { takeTurn, type TurnResult } from './turn.ts'
 
@@ -130,7 +131,7 @@ async function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | 
   if (salvaged) return runCalls(run, attempt, blocks, tools)
   if (stopReason !== null && stopReason !== 'refusal') return leadOn(run, stopReason, blocks, attempt, tools)
   // Its process died between the turn that ended the run, and the end.
-  addResults(run, tools.refuse(callsOf(blocks), 'The call was not run: the run was interrupted'))
+  addResults(run, tools.refuse(callsOf(blocks), notRun))
   return { outcome: stopReason === null ? 'interrupted' : 'refused' }
 }
 
@@ -163,7 +164,7 @@ async function addTurn(
   state.stopReason = stopReason
   state.container = containerOf(message) ?? state.container
   const usage = message?.usage ?? noUsage
-  countUsage(state, usage)
+  state.usage = addUsage(state.usage, usage)
   handle.emit({
     type: 'turn.finished',
     turn,

@@ -1,5 +1,5 @@
 import type { RequestBody } from './model-client.ts'
-import { conversation, type RunContext } from './run-context.ts'
+import type { RunContext } from './run-context.ts'
 import type { Tool } from './tools/define-tool.ts'
 
 /** The body of the next request: the agent's parameters, the run's over them, the conversation, the tools. */
@@ -11,7 +11,7 @@ export function buildRequest({ settings, input, state }: RunContext, tools: Read
     ...(state.container !== undefined && { container: state.container }),
     ...input.request,
     ...(definitions.length > 0 && { tools: definitions }),
-    messages: conversation(state),
+    messages: [...state.given, ...state.added],
   }
 }
 

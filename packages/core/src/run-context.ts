@@ -1,10 +1,8 @@
 import { defined } from './defined.ts'
-import { addUsage } from './accumulator.ts'
 import type { RunHandle } from './create-run.ts'
 import type { MillraceError } from './errors.ts'
 import type { Journal } from './ports/journal.ts'
 import { answerText, closeHistory } from './history.ts'
-import type { Message, Usage } from './messages.ts'
 import type { RunScope } from './middleware.ts'
 import type { AgentSettings } from './options/agent-options.ts'
 import type { FlagClient, FlagContext } from './ports/flag-client.ts'
@@ -38,10 +36,6 @@ export interface LoopEnd {
   readonly broken?: { readonly committed: number; readonly repeatable?: false }
 }
 
-export function conversation({ given, added }: RunState): Message[] {
-  return [...given, ...added]
-}
-
 /** The result of a run that ended in this state. */
 export function toResult(runId: string, state: RunState, end: LoopEnd): RunResult {
   const newMessages = closeHistory(state.added, 'The call was not run: the run ended')
@@ -57,10 +51,6 @@ export function toResult(runId: string, state: RunState, end: LoopEnd): RunResul
     ...defined({ error: end.error }),
     ...(end.broken !== undefined && { unfinished: { turn: state.turn, ...end.broken } }),
   }
-}
-
-export function countUsage(state: RunState, usage: Usage): void {
-  state.usage = addUsage(state.usage, usage)
 }
 
 /** Undefined where readers and the store keep up, else what to wait for before more is read from the model. */
