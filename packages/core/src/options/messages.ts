@@ -34,7 +34,7 @@ function readMessage(message: unknown, path: string): ReadMessage {
   }
   if (typeof content === 'string') {
     if (isBlank(content)) fail(`${path}.content`, 'must not be blank')
-    return { role, blocks: [] }
+    return { role, blocks: [{ type: 'text', text: content }] }
   }
   if (!Array.isArray(content)) fail(`${path}.content`, 'must be a string or an array of content blocks')
   if (content.length === 0) fail(`${path}.content`, 'must not be empty')
@@ -51,20 +51,20 @@ function checkCalls(messages: readonly ReadMessage[], path: string): void {
   let open = new Set<unknown>()
   for (const [index, { role, blocks }] of messages.entries()) {
     const at = `${path}[${index}]`
-    if (role === 'assistant') {
-      if (open.size > 0) fail(at, `must answer the tool_use ${list(open)} of the message before it`)
-      open = new Set(blocks.filter((block) => block.type === 'tool_use').map((block) => block['id']))
-      continue
+    const expectAnswered = (): void => {
+      if (open.size > 0) fail(at, `must first answer the tool_use ${list(open)} of the message before it`)
     }
-    if (role === 'system') continue
+    if (role === 'assistant') {
+      expectAnswered()
+      open = new Set(blocks.filter((block) => block.type === 'tool_use').map((block) => block['id']))
+    }
+    if (role !== 'user') continue
     for (const [position, block] of blocks.entries()) {
-      if (block.type !== 'tool_result') continue
-      const answered = open.delete(block['tool_use_id'])
-      if (!answered)
+      if (block.type !== 'tool_result') expectAnswered()
+      else if (!open.delete(block['tool_use_id']))
         fail(`${at}.content[${position}].tool_use_id`, 'must name a tool_use of the assistant message before it')
     }
-    const goesOn = messages[index + 1]?.role === 'user'
-    if (open.size > 0 && !goesOn) fail(at, `must answer the tool_use ${list(open)} of the message before it`)
+    if (messages[index + 1]?.role !== 'user') expectAnswered()
   }
   if (open.size > 0) fail(`${path}[${messages.length - 1}]`, `ends with the unanswered tool_use ${list(open)}`)
 }
