@@ -16,9 +16,9 @@ export function runJournal(store: RunStore): RunJournal {
 }
 
 async function openNew(store: RunStore, handle: RunHandle, { clock, input, messages }: NewRun): Promise<Journal> {
-  const { sessionId, owner, request, metadata, retraction } = input
+  const { sessionId, owner, request, metadata, mode, retraction } = input
   const { runId } = handle
-  const kept = defined({ sessionId, owner, request, metadata, retraction })
+  const kept = defined({ sessionId, owner, request, metadata, mode, retraction })
   const record = { runId, messages, createdAt: clock.now(), ...kept }
   const created = await create(store, record)
   if (created.status === 'exists') {
@@ -42,10 +42,10 @@ async function takeOver(store: RunStore, runId: string, clock: Clock, continuePr
   if (snapshot === undefined) return { status: 'not_found' }
   const { record } = snapshot
   const rebuilt = rebuild(record, await readStored(store, runId, lease.tail), continuePrompt)
-  const { messages, sessionId, owner, request, metadata, retraction } = record
+  const { messages, sessionId, owner, request, metadata, mode, retraction } = record
   return {
     status: 'taken',
-    input: { messages, ...defined({ sessionId, owner, request, metadata, retraction }) },
+    input: { messages, ...defined({ sessionId, owner, request, metadata, mode, retraction }) },
     rebuilt,
     open(handle) {
       const journal = write(handle, store, clock, lease)

@@ -14,6 +14,8 @@ export interface RunRecord {
   readonly createdAt: number
   /** Plain JSON of the caller's own, such as the tenant or the model. */
   readonly metadata?: Readonly<Record<string, unknown>>
+  /** How its caller wished it to run; it counts for who takes it over before its decision was stored. */
+  readonly mode?: 'auto' | 'stream' | 'buffered'
   /** What may happen to shown text, whichever process drives the run. */
   readonly retraction?: Retraction
 }

@@ -82,6 +82,7 @@ describe('what is recorded', () => {
         sessionId: 's-1',
         metadata: { tenant: 7 },
         request: { top_k: 1 },
+        mode: 'stream',
         messages: question,
         createdAt: clock.now(),
       },

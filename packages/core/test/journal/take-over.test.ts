@@ -343,6 +343,25 @@ describe('a run', () => {
     ])
   })
 
+  it.each([
+    ['buffered', 'explicit'],
+    ['stream', 'explicit'],
+    ['auto', 'no_flags'],
+  ] as const)('that died before its decision was stored has the mode it was asked for (%s)', async (mode, reason) => {
+    const clock = manualClock()
+    const store = memoryRunStore({ clock })
+    const claude = await claudeFor([{ content: [text('Done.')] }])
+    const agentOn = (kept: RunStore): LocalAgent =>
+      createAgent({ client: clientOf(claude), request, runtime: { clock }, journal: runJournal(kept) })
+    const dying = dyingStore(store, 0)
+    void agentOn(dying).run({ messages: question, runId, mode })
+    await dying.died
+    clock.advance(30_000)
+    await takenOver(agentOn(store))
+    const expected = mode === 'buffered' ? 'buffered' : 'stream'
+    expect(only(await stored(store), 'run.started')).toMatchObject([{ decision: { mode: expected, reason } }])
+  })
+
   it('that died before its first event was stored is not one that was taken over: it begins', async () => {
     const clock = manualClock()
     const store = memoryRunStore({ clock })
