@@ -21,7 +21,7 @@ export interface Answer {
 
 export type Loop = AdaptedLoop<unknown, [question: string], Answer>
 
-export const script: readonly Turn[] = [
+const script: readonly Turn[] = [
   { content: [text('I charge you. '), toolUse('charge', { cents: 5 }, { id: 'toolu_1' })] },
   { content: [text('All of it is done now.')] },
 ]
