@@ -135,7 +135,7 @@ export interface TurnFinished {
   readonly mode: TurnMode
   readonly stopReason: string | null
   readonly usage: Usage
-  /** The turn was committed from a stream that broke; its usage is what was known by then. */
+  /** Not the whole answer: what is kept of one that broke or was interrupted. Its usage is what was known by then. */
   readonly salvaged?: true
   /** The container that server tools work in, which the next request names again. It stays on the server likewise. */
   readonly container?: string

@@ -2,7 +2,7 @@ import { defined } from './defined.ts'
 import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from './history.ts'
 import { addUsage, noUsage, type AccumulatedBlock } from './accumulator.ts'
 import type { RetractionReason } from './events.ts'
-import { isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
+import { isPause, isRecord, isToolUse, type ToolUseBlock } from './messages.ts'
 import type { LoopEnd, RunContext } from './run-context.ts'
 import type { PendingTurn, RecoveredCalls } from './rebuilt-run.ts'
 import { mayAskAgain } from './recovery/server-tools.ts'
@@ -133,10 +133,6 @@ async function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | 
   // Its process died between the turn that ended the run, and the end.
   addResults(run, tools.refuse(callsOf(blocks), notRun))
   return { outcome: stopReason === null ? 'interrupted' : 'refused' }
-}
-
-function isPause(stopReason: string | null): boolean {
-  return stopReason === 'pause_turn' || stopReason === 'compaction'
 }
 
 /** The refused turn is left out of history: with it there, the model would refuse again. */

@@ -75,3 +75,8 @@ export function textOf(block: ContentBlock): string {
 export function isBlank(text: string): boolean {
   return text.trim() === ''
 }
+
+/** Whether the model has stopped only to be asked to go on. */
+export function isPause(stopReason: string | null): boolean {
+  return stopReason === 'pause_turn' || stopReason === 'compaction'
+}

@@ -15,7 +15,7 @@ export interface RunScope {
   readonly signal: AbortSignal
   /** The model that requests are sent to. */
   readonly model: string
-  /** Calls `observe` with each event of the run, in order, until the run ends. A throw is reported and ignored. */
+  /** Calls `observe` with each later event, in order; `run.started` has gone by. A throw is reported and ignored. */
   readonly observe: (observe: (event: AgentEvent) => void) => void
 }
 
@@ -57,7 +57,8 @@ export interface ToolCallEnd {
 
 /**
  * One layer of the onion around a run, each request of it, and each tool call. The first in `use` is outermost. A
- * middleware calls `next` exactly once and gives its result, changed or not. One that throws is reported
+ * middleware calls `next` exactly once and gives its result; that of a run or a call it may change, that of a request
+ * changes nothing. One that throws is reported
  * (`middleware_failed`) and left out: where it had not called `next`, `next` is called in its place; where it had, that
  * result is used. It never fails a run.
  */

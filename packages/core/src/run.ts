@@ -34,7 +34,7 @@ export interface RunInput {
   readonly owner?: string
   /** Plain JSON of the caller's own, kept with the run in its store. */
   readonly metadata?: Readonly<Record<string, unknown>>
-  /** A decision that was taken already; `mode` and flags are then not asked, the kill switch still is. */
+  /** A decision that was taken already: `mode` and flags are not asked. The kill switch is, from the second turn on. */
   readonly decision?: RunDecision
   /** The flag source of this run, instead of the agent's. */
   readonly flags?: FlagClient
@@ -47,12 +47,12 @@ export interface RunResult {
   readonly runId: string
   readonly outcome: RunOutcome
   readonly stopReason: string | null
-  /** The whole conversation: the input's messages and the new ones. */
+  /** The whole conversation: the input's messages and the new ones. Empty where the existing loop did it all. */
   readonly messages: readonly Message[]
   readonly newMessages: readonly Message[]
   /** The text of the answer: of all assistant messages after the last tool result. */
   readonly text: string
-  /** Sums over the turns that history holds. */
+  /** Sums over the turns, a refused and an unfinished one included; not over attempts that were asked again. */
   readonly usage: Usage
   readonly turns: number
   readonly error?: MillraceError

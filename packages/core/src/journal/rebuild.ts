@@ -1,7 +1,7 @@
 import { type AccumulatedBlock, addUsage } from '../accumulator.ts'
 import type { AgentEvent, Fallback, ToolFinished, ToolStarted, TurnFinished } from '../events.ts'
 import { assistantMessage, toolResult, userMessage } from '../history.ts'
-import { type ContentBlock, isToolUse } from '../messages.ts'
+import { type ContentBlock, isPause, isToolUse } from '../messages.ts'
 import type { RunDecision } from '../ports/flag-client.ts'
 import type { RunRecord, RunStore } from '../ports/run-store.ts'
 import type { PendingTurn, RebuiltRun } from '../rebuilt-run.ts'
@@ -51,7 +51,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   let inputs = new Map<string, string>()
 
   /** The last turn is followed by another one: its calls are answered. */
-  function leadOn(): void {
+  function answerTurn(): void {
     if (last === undefined) return
     const results = last.content
       .filter(isToolUse)
@@ -67,7 +67,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
         decision = event.decision
         break
       case 'turn.started':
-        if (event.turn !== openTurn) leadOn()
+        if (event.turn !== openTurn) answerTurn()
         if (event.turn !== openTurn) shown = []
         rung = undefined
         openTurn = event.turn
@@ -107,7 +107,7 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   if (openTurn > state.turn) state.reopened = { attempt, shown, blocks: blocksOfShown(shown) }
   const tail = events.at(-1)?.seq ?? 0
   // A continued turn has said all there is; any other may still have calls to answer.
-  if (rung === 'continue') leadOn()
+  if (rung === 'continue') answerTurn()
   const calls = (last?.content ?? []).filter(isToolUse)
   const { turn } = state
   const unansweredFrom = last === undefined ? turn + 1 : turn
@@ -124,10 +124,6 @@ function pick({ stopReason, attempt, content }: TurnFinished): Pick<PendingTurn,
 /** Whether a request had failed: the rung was not left out, by the kill switch or the breaker. */
 function isFailure({ reason }: Fallback): boolean {
   return reason !== 'killed' && reason !== 'circuit_open'
-}
-
-function isPause(stopReason: string | null): boolean {
-  return stopReason === 'pause_turn' || stopReason === 'compaction'
 }
 
 function resultOf(

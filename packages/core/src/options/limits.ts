@@ -1,7 +1,6 @@
-import type { ToolLimits } from '../tools/executor.ts'
 import { aCount, aDelay, checkOptions, withDefaults } from './check.ts'
 
-export interface Limits extends ToolLimits {
+export interface Limits {
   /** How often the model may be asked, retries not counted. Default: 50. */
   readonly turns: number
   /** How often in a row the model may pause (`pause_turn`, `compaction`) and be asked to go on. Default: 10. */

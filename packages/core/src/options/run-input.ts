@@ -43,7 +43,7 @@ const rules = {
   messages: anything,
   ...resumeRules,
   mode: oneOf('auto', 'stream', 'buffered'),
-  request: checkRequest,
+  request: checkRunRequest,
   runId: anId,
   sessionId: anId,
   owner: anId,
@@ -62,7 +62,7 @@ export function checkResumeInput(input: ResumeInput): void {
   checkOptions(input, '', resumeRules, 'input')
 }
 
-function checkRequest(request: unknown, path: string): void {
+function checkRunRequest(request: unknown, path: string): void {
   if (!isRecord(request)) refuse(path, 'must be an object of Messages API parameters')
   for (const name of ['messages', 'stream', 'tools']) {
     if (name in request) refuse(`${path}.${name}`, 'cannot be changed for one run')

@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts'
 import type { AgentEvent } from '../events.ts'
-import { type MemoryRunStoreOptions, type MemoryRunTable, memoryRunTable, type StoredRun } from './memory-run-table.ts'
+import { type MemoryRunStoreOptions, type MemoryRunTable, memoryRunTable, type MemoryRun } from './memory-run-table.ts'
 import type { RunLease, RunRecord, RunSnapshot, RunStore } from './run-store.ts'
 
 export type { MemoryRunStoreOptions }
@@ -21,7 +21,7 @@ export function memoryRunStore(options: MemoryRunStoreOptions = {}): RunStore {
 function leaseMethods(table: MemoryRunTable): Pick<RunStore, 'create' | 'acquire' | 'renew' | 'abandoned'> {
   const { clock } = table
 
-  function grant(run: StoredRun, leaseMs: number): { readonly status: 'acquired' } & RunLease {
+  function grant(run: MemoryRun, leaseMs: number): { readonly status: 'acquired' } & RunLease {
     run.fence++
     run.leaseEnds = clock.now() + leaseMs
     return { status: 'acquired', fence: run.fence, tail: run.tail, ...wish(run) }
@@ -113,7 +113,7 @@ async function* readEvents(
   }
 }
 
-function wish(run: StoredRun): { readonly cancelled?: string } {
+function wish(run: MemoryRun): { readonly cancelled?: string } {
   return run.cancelled === undefined ? {} : { cancelled: run.cancelled }
 }
 

@@ -23,7 +23,7 @@ export interface MemoryRunStoreOptions {
   }
 }
 
-export interface StoredRun {
+export interface MemoryRun {
   readonly recordJson: string
   /** Event `seq` is at index `seq - 1`; empty once they have expired. */
   events: AgentEvent[]
@@ -42,21 +42,21 @@ export interface StoredRun {
  */
 export interface MemoryRunTable {
   readonly clock: Clock
-  find(runId: string): StoredRun | undefined
+  find(runId: string): MemoryRun | undefined
   /** @throws MillraceError `store_unavailable` */
-  add(record: RunRecord): StoredRun
+  add(record: RunRecord): MemoryRun
   /** Adds `events` at the run's tail. @throws MillraceError `store_unavailable` */
-  append(run: StoredRun, events: readonly AgentEvent[]): void
-  close(runId: string, run: StoredRun, outcome: RunOutcome): void
+  append(run: MemoryRun, events: readonly AgentEvent[]): void
+  close(runId: string, run: MemoryRun, outcome: RunOutcome): void
   /** Open runs whose lease has expired. */
-  abandoned(): [runId: string, run: StoredRun][]
+  abandoned(): [runId: string, run: MemoryRun][]
 }
 
 export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
   const { clock = systemClock } = options
   const { eventsMs = 3_600_000, recordMs = 86_400_000 } = options.retention ?? {}
   const { runChars = 33_554_432 } = options.limits ?? {}
-  const hasExpired = (run: StoredRun): boolean => !run.closed && run.leaseEnds + recordMs <= clock.now()
+  const hasExpired = (run: MemoryRun): boolean => !run.closed && run.leaseEnds + recordMs <= clock.now()
   const rows = memoryRunRows(options.limits ?? {}, hasExpired)
 
   function expire(): void {
@@ -108,28 +108,28 @@ export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
 }
 
 interface MemoryRunRows {
-  readonly open: Map<string, StoredRun>
+  readonly open: Map<string, MemoryRun>
   /** In the order of closing: the first one expires first. */
-  readonly closed: Map<string, StoredRun>
+  readonly closed: Map<string, MemoryRun>
   /** The closed runs whose events are still there, in the same order. */
-  readonly readable: Map<string, StoredRun>
-  dropEvents(runId: string, run: StoredRun): void
-  drop(runId: string, run: StoredRun): void
+  readonly readable: Map<string, MemoryRun>
+  dropEvents(runId: string, run: MemoryRun): void
+  drop(runId: string, run: MemoryRun): void
   /** Counts what is about to be stored, and forgets closed and expired runs for it. @throws MillraceError `store_unavailable` */
   reserve(runs: number, chars: number): void
 }
 
 function memoryRunRows(
   limits: NonNullable<MemoryRunStoreOptions['limits']>,
-  hasExpired: (run: StoredRun) => boolean,
+  hasExpired: (run: MemoryRun) => boolean,
 ): MemoryRunRows {
   const { runs: maxRuns = 10_000, chars: maxChars = 268_435_456 } = limits
-  const open = new Map<string, StoredRun>()
-  const closed = new Map<string, StoredRun>()
-  const readable = new Map<string, StoredRun>()
+  const open = new Map<string, MemoryRun>()
+  const closed = new Map<string, MemoryRun>()
+  const readable = new Map<string, MemoryRun>()
   let stored = 0
 
-  function dropEvents(runId: string, run: StoredRun): void {
+  function dropEvents(runId: string, run: MemoryRun): void {
     readable.delete(runId)
     stored -= run.eventChars
     run.eventChars = 0
@@ -137,7 +137,7 @@ function memoryRunRows(
     run.changed.notify()
   }
 
-  function drop(runId: string, run: StoredRun): void {
+  function drop(runId: string, run: MemoryRun): void {
     dropEvents(runId, run)
     stored -= run.recordJson.length
     open.delete(runId)
@@ -167,7 +167,7 @@ function memoryRunRows(
   return { open, closed, readable, dropEvents, drop, reserve }
 }
 
-function emptyRun(recordJson: string): StoredRun {
+function emptyRun(recordJson: string): MemoryRun {
   return {
     recordJson,
     events: [],

@@ -45,7 +45,10 @@ export interface ToolOptions<Schema extends ToolSchema> {
   readonly idempotent?: boolean
   /** Milliseconds that a call may take. Default: the agent's `limits.toolTimeout`. */
   readonly timeout?: number
-  /** Asked whether a call of unknown outcome happened. */
+  /**
+   * Asked whether a call of unknown outcome happened. It has the agent's `limits.toolAbortGrace` to answer; after a crash
+   * as long as a call may take.
+   */
   readonly reconcile?: (
     input: InputOf<Schema>,
     context: { readonly idempotencyKey: string; readonly toolUseId: string; readonly signal: AbortSignal },

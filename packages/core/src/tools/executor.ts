@@ -4,23 +4,16 @@ import type { EventBody } from '../events.ts'
 import { isRecord, type ToolUseBlock } from '../messages.ts'
 import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../middleware.ts'
 import { runOnion } from '../onion.ts'
+import type { Limits } from '../options/limits.ts'
 import type { Clock } from '../runtime.ts'
 import { askTool, callTool, describeOutput } from './call-tool.ts'
 import type { Tool, ToolProgress } from './define-tool.ts'
 import type { ToolLedger } from './ledger.ts'
 import { acceptable } from './tool-output.ts'
 
-export interface ToolLimits {
-  readonly parallelTools: number
-  readonly toolTimeout: number
-  readonly toolAbortGrace: number
-  readonly interruptGrace: number
-  readonly middlewareGrace: number
-}
-
 export interface ExecutorOptions {
   readonly clock: Clock
-  readonly limits: ToolLimits
+  readonly limits: Limits
   readonly scope: RunScope
   readonly middleware: readonly Middleware[]
   readonly ledger: ToolLedger | undefined
@@ -46,7 +39,7 @@ export interface Execution {
 
 /** Executes single calls, with all that stands around them: events, barriers, middleware, the ledger. */
 export interface Executor {
-  /** Starts, runs and settles a call. Never rejects: look at `storeError`. */
+  /** Starts, runs and settles a call. Never rejects for what a tool, a middleware or the store does: look at `storeError`. */
   perform(execution: Execution): Promise<ToolCallEnd>
   /**
    * How a call ended that had started when its process died; undefined where it took no effect, or where its tool may run
