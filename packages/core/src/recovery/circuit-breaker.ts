@@ -1,7 +1,8 @@
-import type { Clock } from '../runtime.ts'
+import { type Clock, systemClock } from '../runtime.ts'
 
 export interface CircuitBreakerOptions {
-  readonly clock: Clock
+  /** Default: the platform's. */
+  readonly clock?: Clock
   /** Opens when this share of the attempts in the window failed. Default: 0.5. */
   readonly failureRatio?: number
   /** … once there were this many. Default: 10. */
@@ -34,8 +35,8 @@ export interface CircuitBreaker {
   onChange(listener: (state: CircuitState) => void): () => void
 }
 
-export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { clock, failureRatio = 0.5, minimumAttempts = 10, window = 30_000, cooldown = 30_000 } = options
+export function createCircuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
+  const { clock = systemClock, failureRatio = 0.5, minimumAttempts = 10, window = 30_000, cooldown = 30_000 } = options
   const listeners = new Set<(state: CircuitState) => void>()
   let state: CircuitState = 'closed'
   let openedAt = 0

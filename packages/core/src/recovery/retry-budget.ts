@@ -1,10 +1,11 @@
-import type { Clock } from '../runtime.ts'
+import { type Clock, systemClock } from '../runtime.ts'
 
 const span = 60_000
 const slots = 12
 
 export interface RetryBudgetOptions {
-  readonly clock: Clock
+  /** Default: the platform's. */
+  readonly clock?: Clock
   /** Extra requests as a share of all requests of the last minute. Default: 0.1. */
   readonly ratio?: number
   /** Extra requests a minute that are always allowed. Default: 10. */
@@ -25,7 +26,8 @@ export interface RetryBudget {
 }
 
 /** A retry budget over a sliding minute: by default 10 % of requests, and never fewer than 10 a minute. */
-export function createRetryBudget({ clock, ratio = 0.1, minimum = 10 }: RetryBudgetOptions): RetryBudget {
+export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget {
+  const { clock = systemClock, ratio = 0.1, minimum = 10 } = options
   const requests = slidingCount(clock)
   const extras = slidingCount(clock)
   const left = (): number => Math.floor(Math.max(minimum, requests.total() * ratio)) - extras.total()

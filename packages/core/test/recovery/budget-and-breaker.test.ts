@@ -299,3 +299,11 @@ describe('a breaker', () => {
     expect(breaker.permit()).toBeDefined()
   })
 })
+
+it('a budget and a breaker need no options', () => {
+  const budget = createRetryBudget()
+  expect(budget.left).toBe(10)
+  const breaker = createCircuitBreaker()
+  for (let attempt = 0; attempt < 10; attempt++) breaker.permit()?.failed()
+  expect(breaker.state).toBe('open')
+})
