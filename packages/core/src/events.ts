@@ -137,7 +137,11 @@ export interface TurnFinished {
   readonly usage: Usage
   /** Not the whole answer: what is kept of one that broke or was interrupted. Its usage is what was known by then. */
   readonly salvaged?: true
-  /** The container that server tools work in, which the next request names again. It stays on the server likewise. */
+  /** The one of the request's stop sequences that ended the turn. */
+  readonly stopSequence?: string
+  /** What the API says of a refusal, such as its category. */
+  readonly stopDetails?: unknown
+  /** The container that server tools work in, which the next request names again. It stays on the server unless an option sends it. */
   readonly container?: string
   /** The assistant message's content as history holds it. It stays on the server unless an option sends it. */
   readonly content: readonly ContentBlock[]

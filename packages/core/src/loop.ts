@@ -169,7 +169,11 @@ async function addTurn(
     stopReason,
     usage,
     ...(status !== 'whole' && { salvaged: true }),
-    ...defined({ container: state.container }),
+    ...defined({
+      stopSequence: message?.stop_sequence ?? undefined,
+      stopDetails: message?.['stop_details'] ?? undefined,
+      container: state.container,
+    }),
     content,
   })
   await run.journal.barrier()

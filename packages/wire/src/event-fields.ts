@@ -102,6 +102,8 @@ export const eventFields: EventFields = {
     stopReason: 'nullableText',
     usage: 'usage',
     salvaged: 'yes?',
+    stopSequence: 'text?',
+    stopDetails: 'json?',
     container: 'text?',
     content: 'blocks',
   },

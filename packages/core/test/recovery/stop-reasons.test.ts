@@ -1,6 +1,13 @@
 import { text, toolUse, type Turn, validateMessages } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
-import { type AgentEvent, type AgentOptions, defineTool, type FlagClient, type RunResult } from '../../src/index.ts'
+import {
+  type AgentEvent,
+  type AgentOptions,
+  defineTool,
+  type FlagClient,
+  type RunInput,
+  type RunResult,
+} from '../../src/index.ts'
 import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 
 const inputSchema = { jsonSchema: { type: 'object' } }
@@ -17,6 +24,7 @@ async function runScript(
   script: Parameters<typeof claudeFor>[0],
   options: Partial<AgentOptions> & { readonly definition?: Readonly<Record<string, unknown>> } = {},
   faults: Parameters<typeof claudeFor>[1] = {},
+  mode: RunInput['mode'] = 'auto',
 ): Promise<Ran> {
   const { definition = {}, ...rest } = options
   const claude = await claudeFor(script, faults)
@@ -28,7 +36,7 @@ async function runScript(
     definition,
     run: (input) => (ran.push(input), 'acted'),
   })
-  const run = agentOn(claude, { tools: [act], ...rest }).run({ messages: question, user: 'ada' })
+  const run = agentOn(claude, { tools: [act], ...rest }).run({ messages: question, user: 'ada', mode })
   const events = await eventsOf(run)
   const result = await run.result
   expect(validateMessages([...result.messages, { role: 'user', content: 'Next' }])).toBeUndefined()
@@ -50,9 +58,29 @@ describe('a turn that ends', () => {
     },
   )
 
-  it('with a stop sequence has completed', async () => {
-    const { result } = await runScript([{ content: [text('One')], stopReason: 'stop_sequence', stopSequence: 'Two' }])
-    expect(result).toMatchObject({ outcome: 'completed', stopReason: 'stop_sequence', text: 'One' })
+  it.each(['stream', 'buffered'] as const)(
+    'with a stop sequence has completed, and says with which (%s)',
+    async (mode) => {
+      const turn = { content: [text('One')], stopReason: 'stop_sequence', stopSequence: 'Two' }
+      const { result, events } = await runScript([turn], {}, {}, mode)
+      expect(result).toMatchObject({ outcome: 'completed', stopReason: 'stop_sequence', text: 'One' })
+      expect(only(events, 'turn.finished')).toMatchObject([{ stopSequence: 'Two' }])
+    },
+  )
+
+  it.each(['stream', 'buffered'] as const)('with a refusal says what the API says of it (%s)', async (mode) => {
+    const stopDetails = { type: 'refusal', category: 'cyber' }
+    const turn = { content: [text('No')], stopReason: 'refusal', stopDetails }
+    const { result, events } = await runScript([turn], {}, {}, mode)
+    expect(result.outcome).toBe('refused')
+    expect(only(events, 'turn.finished')).toMatchObject([{ stopReason: 'refusal', stopDetails }])
+  })
+
+  it('with nothing more to say has no details', async () => {
+    const { events } = await runScript([{ content: [text('One')] }])
+    const [finished] = only(events, 'turn.finished')
+    expect(finished).not.toHaveProperty('stopSequence')
+    expect(finished).not.toHaveProperty('stopDetails')
   })
 
   it('with a reason of tomorrow has completed', async () => {
