@@ -71,12 +71,13 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
   }
   const why = isTimeout(signal) ? `took longer than ${timeout} ms` : signal.aborted ? 'was cancelled' : 'failed'
   const outcome = isTimeout(signal) ? 'timeout' : signal.aborted ? 'cancelled' : 'error'
+  const withoutEffect: ToolCallEnd = { outcome, result: `The call ${why}, and it took no effect` }
+  if (started === undefined) return withoutEffect
   const end = settled.status === 'deaf' ? deafEnd(why) : describeThrow(settled.error, outcome, why)
   if (end.outcome !== 'unknown') return end
-  const found =
-    started === undefined ? ({ happened: false } as const) : await askTool(tool, call, started.input, clock, abortGrace)
+  const found = await askTool(tool, call, started.input, clock, abortGrace)
   if (found === undefined) return end
-  return found.happened ? describeOutput(found.result) : { outcome, result: `The call ${why}, and it took no effect` }
+  return found.happened ? describeOutput(found.result) : withoutEffect
 }
 
 async function validate(tool: Tool, input: unknown): Promise<Awaited<ReturnType<Tool['validate']>>> {
