@@ -16,7 +16,7 @@ const { values } = parseArgs({
     match: { type: 'string', default: '' },
     /** Only each n-th case. */
     every: { type: 'string', default: '1' },
-    /** Each fault of the transport at each byte, instead of one in turn: four times as many cases, the better part of an hour. */
+    /** Each fault of the transport at each byte, instead of one in turn: about 360,000 cases instead of 200,000. */
     'each-byte': { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '48' },
   },

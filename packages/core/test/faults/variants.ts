@@ -30,7 +30,7 @@ const byteKinds = ['destroy', 'end', 'gzip-cut', 'stall']
 
 export interface SweepOptions {
   readonly seed?: number
-  /** Whether each byte meets each fault of the transport, which makes four times as many cases. Default: one, in turn. */
+  /** Whether each byte meets each fault of the transport. Default: one, in turn. */
   readonly eachByte?: boolean
 }
 
