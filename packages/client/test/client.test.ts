@@ -1,15 +1,8 @@
 import { type AgentEvent, checksum, type EventBody, type Runtime } from '@millrace/core'
-import { manualClock } from '@millrace/core/conformance'
+import { collect, macrotask, manualClock } from '@millrace/testing/async'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  type ClientEvent,
-  type ClientOptions,
-  createClient,
-  emptyView,
-  reduceEvents,
-  type RunStream,
-} from '../src/index.ts'
+import { type ClientOptions, createClient, emptyView, reduceEvents } from '../src/index.ts'
 import { arbitraryRun } from './arbitrary-run.ts'
 import { type Answer, scriptedFetch } from './scripted-fetch.ts'
 
@@ -62,18 +55,12 @@ function connect(events: readonly AgentEvent[], script: readonly Answer[] = [], 
   return { server, client, waits }
 }
 
-async function readAll(stream: RunStream): Promise<ClientEvent[]> {
-  const events: ClientEvent[] = []
-  for await (const event of stream) events.push(event)
-  return events
-}
-
 describe('start', () => {
   it('sends the body with a run id of its own, and gives every event', async () => {
     const { server, client } = connect(talk, [], { headers: () => Promise.resolve({ authorization: 'Bearer x' }) })
     const stream = client.start({ input: 'hi', sessionId: 's' })
     expect([stream.runId, server.requests.length]).toEqual(['run', 0])
-    expect((await readAll(stream)).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
+    expect((await collect(stream)).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
     expect(stream.view).toEqual(reduceEvents(emptyView, talk))
     const [request] = server.requests
     expect(request?.url.href).toBe('http://millrace.test/agent/runs')
@@ -84,7 +71,7 @@ describe('start', () => {
 
   it('sends the same start again where its answer was lost, and never another', async () => {
     const { server, client } = connect(talk, [{ refused: true }, { status: 503 }, { cut: 0, breaks: true }])
-    await readAll(client.start({ input: 'hi' }))
+    await collect(client.start({ input: 'hi' }))
     expect(server.requests.map(({ method, url }) => `${method} ${url.pathname}${url.search}`)).toEqual([
       'POST /agent/runs',
       'POST /agent/runs',
@@ -100,7 +87,7 @@ describe('start', () => {
 
   it('asks for raw content where it is wanted', async () => {
     const { server, client } = connect(talk, [{ cut: 200 }], { rawContent: true })
-    await readAll(client.start({ input: 'hi' }))
+    await collect(client.start({ input: 'hi' }))
     expect(server.requests.map(({ url }) => url.search)).toEqual([
       '?content=raw',
       expect.stringMatching(/^\?content=raw&after=\d+$/),
@@ -114,7 +101,7 @@ describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
     for (let cut = 0; cut < size; cut++) {
       const { client, server } = connect(talk, [{ cut, breaks: cut % 2 === 0 }], { format })
       const stream = client.follow('run')
-      const events = await readAll(stream)
+      const events = await collect(stream)
       expect(events.map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
       expect(stream.view).toEqual(reduceEvents(emptyView, talk))
       expect(server.openBodies()).toBe(0)
@@ -125,10 +112,10 @@ describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
     for (let index = 0; index <= talk.length; index++) {
       const { client } = connect(talk, [], { format })
       const stream = client.follow('run', { view: reduceEvents(emptyView, talk.slice(0, index)) })
-      expect((await readAll(stream)).length).toBe(talk.length - index)
+      expect((await collect(stream)).length).toBe(talk.length - index)
       expect(stream.view).toEqual(reduceEvents(emptyView, talk))
       const plain = connect(talk, [], { format }).client.follow('run', { after: Math.min(index, 8) })
-      expect((await readAll(plain)).map(({ seq }) => seq)).toEqual(talk.slice(Math.min(index, 8)).map(({ seq }) => seq))
+      expect((await collect(plain)).map(({ seq }) => seq)).toEqual(talk.slice(Math.min(index, 8)).map(({ seq }) => seq))
     }
   })
 
@@ -141,7 +128,7 @@ describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
           { format },
         )
         const stream = client.follow('run')
-        await readAll(stream)
+        await collect(stream)
         expect(stream.view).toEqual(reduceEvents(emptyView, events))
       }),
       { numRuns: 50 },
@@ -164,10 +151,10 @@ describe('reconnecting', () => {
         reconnect: { minDelayMs: 100, maxDelayMs: 1000, attempts: 6 },
       },
     )
-    await expect(readAll(client.follow('run'))).rejects.toMatchObject({ code: 'connection_failed', retryable: true })
+    await expect(collect(client.follow('run'))).rejects.toMatchObject({ code: 'connection_failed', retryable: true })
     expect(waits).toEqual([100, 200, 400, 800, 1000, 1000])
     const hinted = connect(talk, [{ cut: 40 }, { refused: true }])
-    await readAll(hinted.client.follow('run'))
+    await collect(hinted.client.follow('run'))
     expect(hinted.waits).toEqual([100, 200])
   })
 
@@ -175,14 +162,14 @@ describe('reconnecting', () => {
     const date = new Date(1_780_000_000_000 + 7000).toUTCString()
     const busy = (retryAfter: string): Answer => ({ status: 429, headers: { 'retry-after': retryAfter } })
     const { client, waits } = connect(talk, [busy('3'), busy(date), busy('600'), busy('soon')])
-    await readAll(client.follow('run'))
+    await collect(client.follow('run'))
     expect(waits).toEqual([3000, 7000, 30_000, 4000])
   })
 
   it('counts failures anew after each event', async () => {
     const script = talk.map((_event, index) => ({ events: talk.slice(0, index + 1) }))
     const { client, server } = connect(talk, script, { reconnect: { attempts: 1 } })
-    expect(await readAll(client.follow('run'))).toHaveLength(talk.length)
+    expect(await collect(client.follow('run'))).toHaveLength(talk.length)
     expect(server.requests.length).toBe(talk.length)
   })
 
@@ -196,7 +183,7 @@ describe('reconnecting', () => {
     [413, 'request_too_large'],
   ])('does not repeat what %i refuses', async (status, code) => {
     const { client, server } = connect(talk, [{ status, problem: { detail: 'why', path: 'input' } }])
-    await expect(readAll(client.start({ input: 'x' }))).rejects.toMatchObject({
+    await expect(collect(client.start({ input: 'x' }))).rejects.toMatchObject({
       code,
       status,
       message: 'why',
@@ -207,24 +194,24 @@ describe('reconnecting', () => {
 
   it('tells the status where the answer is no problem', async () => {
     const { client } = connect(talk, [{ status: 404 }])
-    await expect(readAll(client.follow('run'))).rejects.toThrow('the server answered with status 404')
+    await expect(collect(client.follow('run'))).rejects.toThrow('the server answered with status 404')
   })
 
   it('refuses an answer that is no stream', async () => {
     const { client, server } = connect(talk, [{ headers: { 'content-type': 'text/html' } }])
-    await expect(readAll(client.follow('run'))).rejects.toMatchObject({ code: 'not_a_stream' })
+    await expect(collect(client.follow('run'))).rejects.toMatchObject({ code: 'not_a_stream' })
     expect(server.openBodies()).toBe(0)
   })
 
   it('ends where the run is closed and nothing follows', async () => {
     const { client, server } = connect(talk, [{ status: 204 }])
-    expect(await readAll(client.follow('run', { after: 99 }))).toEqual([])
+    expect(await collect(client.follow('run', { after: 99 }))).toEqual([])
     expect(server.requests.length).toBe(1)
   })
 
   it('asks again for events that were left out', async () => {
     const { client, server } = connect(talk, [{ events: talk.toSpliced(4, 1) }])
-    expect((await readAll(client.follow('run'))).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
+    expect((await collect(client.follow('run'))).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
     expect(server.requests[1]?.url.search).toBe('?after=4')
   })
 
@@ -243,19 +230,17 @@ describe('reconnecting', () => {
     clock.advance(idleTimeoutMs * 3)
     await iterator.next()
     expect(server.requests.length).toBe(1)
-    const rest = readAll({ ...stream, [Symbol.asyncIterator]: () => iterator })
-    await settle()
+    const rest = collect({ ...stream, [Symbol.asyncIterator]: () => iterator })
+    await macrotask()
     clock.advance(idleTimeoutMs)
-    await settle()
+    await macrotask()
     expect(server.requests.length).toBe(1)
     clock.advance(1000)
     await rest
     expect(stream.view).toEqual(reduceEvents(emptyView, talk))
-    expect([server.requests.length, clock.timers, server.openBodies()]).toEqual([2, 0, 0])
+    expect([server.requests.length, clock.pending, server.openBodies()]).toEqual([2, 0, 0])
   })
 })
-
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('damage', () => {
   const doubled = talk.map((event): AgentEvent =>
@@ -265,7 +250,7 @@ describe('damage', () => {
   it('reads again from the first event where a text is not what was sent', async () => {
     const { client, server } = connect(talk, [{ events: doubled }])
     const stream = client.follow('run')
-    const events = await readAll(stream)
+    const events = await collect(stream)
     const reset = events.findIndex(({ type }) => type === 'reset')
     expect(events[reset]).toEqual({ type: 'reset', seq: 0, reason: 'mismatch' })
     expect(events.slice(reset + 1).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
@@ -275,28 +260,28 @@ describe('damage', () => {
 
   it('gives up where it is so again', async () => {
     const { client } = connect(doubled)
-    await expect(readAll(client.follow('run'))).rejects.toMatchObject({ code: 'protocol_error', retryable: false })
+    await expect(collect(client.follow('run'))).rejects.toMatchObject({ code: 'protocol_error', retryable: false })
   })
 
   it('cannot tell for a text that began before the cursor', async () => {
     const { client } = connect(talk)
-    expect(await readAll(client.follow('run', { after: 5 }))).toHaveLength(4)
+    expect(await collect(client.follow('run', { after: 5 }))).toHaveLength(4)
   })
 
   it('reads again from the first event where the cursor is gone, and gives up where that is gone too', async () => {
     const gone = { status: 410, problem: { detail: 'gone' } }
     const { client } = connect(talk, [{ cut: 500 }, gone])
-    const events = await readAll(client.follow('run'))
+    const events = await collect(client.follow('run'))
     expect(events.filter(({ type }) => type === 'reset')).toEqual([{ type: 'reset', seq: 0, reason: 'gone' }])
     expect(events.at(-1)?.type).toBe('run.finished')
     const lost = connect(talk, [{ cut: 500 }, gone, gone])
-    await expect(readAll(lost.client.follow('run'))).rejects.toMatchObject({ code: 'events_missed', message: 'gone' })
-    await expect(readAll(connect(talk, [gone]).client.follow('run'))).rejects.toMatchObject({ code: 'events_missed' })
+    await expect(collect(lost.client.follow('run'))).rejects.toMatchObject({ code: 'events_missed', message: 'gone' })
+    await expect(collect(connect(talk, [gone]).client.follow('run'))).rejects.toMatchObject({ code: 'events_missed' })
   })
 
   it('passes on events of types that it does not know', async () => {
     const later: AgentEvent[] = JSON.parse(JSON.stringify(talk).replace('"turn.started"', '"weather.changed"'))
-    const events = await readAll(connect(later).client.follow('run'))
+    const events = await collect(connect(later).client.follow('run'))
     expect(events[1]).toMatchObject({ type: 'unknown', seq: 2, name: 'weather.changed' })
     expect(events).toHaveLength(talk.length)
   })
@@ -308,7 +293,7 @@ describe('leaving', () => {
     const stream = client.follow('run')
     for await (const { seq } of stream) if (seq === 4) break
     expect(server.openBodies()).toBe(0)
-    const [next] = await readAll(stream)
+    const [next] = await collect(stream)
     expect(next?.seq).toBeGreaterThan(4)
     expect(stream.view).toEqual(reduceEvents(emptyView, talk))
   })
@@ -317,12 +302,12 @@ describe('leaving', () => {
     const leaving = new AbortController()
     const { client, server } = connect(talk, [{ cut: 300, stalls: true }])
     const stream = client.follow('run', { signal: leaving.signal })
-    const events = readAll(stream)
-    await settle()
+    const events = collect(stream)
+    await macrotask()
     leaving.abort()
     expect((await events).length).toBeGreaterThan(0)
     expect(server.openBodies()).toBe(0)
-    expect(await readAll(client.follow('run', { signal: AbortSignal.abort() }))).toEqual([])
+    expect(await collect(client.follow('run', { signal: AbortSignal.abort() }))).toEqual([])
     expect(server.requests.length).toBe(1)
   })
 
@@ -331,10 +316,10 @@ describe('leaving', () => {
     const leaving = new AbortController()
     const server = scriptedFetch(talk, [{ refused: true }])
     const client = createClient({ url: '/a', fetch: server.fetch, runtime: { clock } })
-    const events = readAll(client.follow('run', { signal: leaving.signal }))
-    await settle()
+    const events = collect(client.follow('run', { signal: leaving.signal }))
+    await macrotask()
     leaving.abort()
-    expect([await events, clock.timers]).toEqual([[], 0])
+    expect([await events, clock.pending]).toEqual([[], 0])
   })
 
   it('refuses a second reader at the same time', async () => {
@@ -342,9 +327,9 @@ describe('leaving', () => {
     const stream = client.follow('run')
     const first = stream[Symbol.asyncIterator]()
     await first.next()
-    await expect(readAll(stream)).rejects.toMatchObject({ code: 'invalid_input' })
+    await expect(collect(stream)).rejects.toMatchObject({ code: 'invalid_input' })
     await first.return?.()
-    expect((await readAll(stream)).at(-1)?.type).toBe('run.finished')
+    expect((await collect(stream)).at(-1)?.type).toBe('run.finished')
   })
 })
 

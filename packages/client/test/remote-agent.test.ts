@@ -20,6 +20,7 @@ import {
   type Turn,
   validateMessages,
 } from '@millrace/testing'
+import { collect } from '@millrace/testing/async'
 import { afterEach, describe, expect, it } from 'vitest'
 import { remoteAgent, type RemoteAgentOptions } from '../src/index.ts'
 import { type Answer, scriptedFetch, type ScriptedServer } from './scripted-fetch.ts'
@@ -61,9 +62,7 @@ async function serve(
     ],
   })
   const run = agent.run(given)
-  const events: AgentEvent[] = []
-  for await (const event of run) events.push(event)
-  return { events, result: await run.result }
+  return { events: await collect(run), result: await run.result }
 }
 
 function remote(server: ScriptedServer, options: Partial<RemoteAgentOptions> = {}): Agent {
@@ -79,9 +78,7 @@ function remote(server: ScriptedServer, options: Partial<RemoteAgentOptions> = {
 
 async function finish(agent: Agent, given: RunInput = input): Promise<{ events: AgentEvent[]; result: RunResult }> {
   const run = agent.run(given)
-  const events: AgentEvent[] = []
-  for await (const event of run) events.push(event)
-  return { events, result: await run.result }
+  return { events: await collect(run), result: await run.result }
 }
 
 const twoTurns: readonly Turn[] = [

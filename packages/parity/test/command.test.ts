@@ -1,6 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from '@millrace/testing'
+import { deferred } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { formatCassette } from '../src/index.ts'
 import { runCommand } from '../src/bin/command.ts'
@@ -89,12 +90,9 @@ describe('Ctrl-C while recording', () => {
     [{ sharesKeyboard: true }, 0],
     [{ sharesKeyboard: false }, 130],
   ] as const)('reaches the loop once: %j', async (keyboard, expected) => {
-    let open = (): void => {}
-    const opened = new Promise<void>((resolve) => {
-      open = resolve
-    })
+    const answer = deferred()
     const claude = await claudeFor(async () => {
-      await opened
+      await answer.promise
       return { content: [text('Hello')] }
     })
     const folder = await makeFolder()
@@ -107,7 +105,7 @@ describe('Ctrl-C while recording', () => {
     )
     await arrived
     host.signal('SIGINT')
-    if (keyboard.sharesKeyboard) open()
+    if (keyboard.sharesKeyboard) answer.resolve()
     expect(await ended).toBe(expected)
     expect(await readdir(folder)).toHaveLength(1)
   })

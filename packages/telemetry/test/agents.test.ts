@@ -3,11 +3,11 @@ import { type AgentEvent, type Clock, createAgent, defineTool, type Middleware, 
 import { runJournal } from '@millrace/core/journal'
 import { memoryRunStore } from '@millrace/core/memory'
 import { startClaude, text, toolUse } from '@millrace/testing'
+import { manualClock } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
 import { telemetry } from '../src/index.ts'
 import { createPrometheus } from '../src/prometheus/index.ts'
 import { createRequestTimer } from '../src/request-timer.ts'
-import { handClock } from './told.ts'
 
 const question = [{ role: 'user' as const, content: 'Where is order A-17?' }]
 const request = { model: 'claude-opus-5-5', max_tokens: 1000 }
@@ -113,17 +113,17 @@ test('the model is the one that was asked: of the run, or what a middleware made
 })
 
 test('the first chunk is the first, of the attempt that was asked for', () => {
-  const clock = handClock()
+  const clock = manualClock()
   const timer = createRequestTimer(clock)
   const scope = { turn: 2, attempt: 2, mode: 'stream' } as const
   const head = { seq: 1, runId: 'run', at: 0, block: 0 }
   timer.start(scope)
-  clock.time += 100
+  clock.advance(100)
   timer.see({ ...head, type: 'text.delta', turn: 2, attempt: 1, text: 'late words of the attempt before' })
   timer.see({ ...head, type: 'turn.started', turn: 2, attempt: 2, mode: 'stream' })
-  clock.time += 100
+  clock.advance(100)
   timer.see({ ...head, type: 'block.started', turn: 2, attempt: 2, kind: 'text' })
-  clock.time += 100
+  clock.advance(100)
   timer.see({ ...head, type: 'text.delta', turn: 2, attempt: 2, text: 'Hello' })
   expect(timer.times()).toEqual({ ms: 300, firstChunkMs: 200 })
   timer.start({ ...scope, mode: 'buffered' })

@@ -6,27 +6,17 @@ import {
   type ToolOutcome,
 } from '@millrace/core'
 import { metrics as globalMetrics } from '@opentelemetry/api'
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, test } from 'vitest'
 import { metricList, type MeterPort, telemetry, type TelemetryOptions } from '../src/index.ts'
 import { createPrometheus } from '../src/prometheus/index.ts'
 import { startOtelSdk } from './otel.ts'
-import {
-  fellBack,
-  finished,
-  handClock,
-  retracted,
-  said,
-  started,
-  teller,
-  toolFinished,
-  toolStarted,
-  turnStarted,
-} from './told.ts'
+import { fellBack, finished, retracted, said, started, teller, toolFinished, toolStarted, turnStarted } from './told.ts'
 
 /** Telemetry that is told of runs by hand, and the samples that Prometheus would scrape of it. */
 function watched(options: TelemetryOptions = {}) {
   const prometheus = createPrometheus()
-  const clock = handClock()
+  const clock = manualClock()
   const watch = telemetry({ meter: prometheus.meter, clock, ...options })
   let runs = 0
   return {
@@ -101,9 +91,9 @@ test('times: to the first text and to the end, each run once', () => {
   const { watch, clock, samples } = watched()
   const tell = teller(watch.onEvent, clock, 'run')
   tell(started())
-  clock.time += 400
+  clock.advance(400)
   tell(said('The'))
-  clock.time += 1200
+  clock.advance(1200)
   tell(said(' order'), finished())
   const [group] = watch.window.snapshot().groups
   expect(group?.firstText).toMatchObject({ count: 1, sum: 400 })
@@ -261,14 +251,14 @@ describe('the circuit breaker', () => {
     states.filter((state) => samples.includes(`millrace_circuit_breaker_state{state="${state}"} 1`))
 
   test('its state is 1, the others 0, from the start to the close', () => {
-    const clock = handClock()
+    const clock = manualClock()
     const breaker = createCircuitBreaker({ clock, minimumAttempts: 1, cooldown: 10 })
     const { watch, samples } = watched({ breaker })
     const now = () => stateOf(samples('millrace_circuit_breaker_state'))
     expect(now()).toEqual(['closed'])
     breaker.permit()?.failed()
     expect(now()).toEqual(['open'])
-    clock.time += 10
+    clock.advance(10)
     const probe = breaker.permit()
     expect(now()).toEqual(['half_open'])
     probe?.succeeded()
@@ -281,7 +271,7 @@ describe('the circuit breaker', () => {
 
   test('a provider that is registered later learns the state that it is in then', async () => {
     globalMetrics.disable()
-    const breaker = createCircuitBreaker({ clock: handClock(), minimumAttempts: 1 })
+    const breaker = createCircuitBreaker({ clock: manualClock(), minimumAttempts: 1 })
     telemetry({ breaker })
     await using sdk = startOtelSdk()
     breaker.permit()?.failed()

@@ -1,29 +1,19 @@
 import { createCircuitBreaker } from '@millrace/core'
 import { pino } from 'pino'
+import { manualClock } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
 import { telemetry } from '../src/index.ts'
-import {
-  fellBack,
-  finished,
-  handClock,
-  retracted,
-  said,
-  started,
-  teller,
-  toolFinished,
-  toolStarted,
-  turnStarted,
-} from './told.ts'
+import { fellBack, finished, retracted, said, started, teller, toolFinished, toolStarted, turnStarted } from './told.ts'
 
 test('pino is a logger as it is: ids and numbers, levels by what they mean, and nothing that was said', () => {
   const lines: string[] = []
   const logger = pino({ level: 'info', base: null, timestamp: false }, { write: (line) => void lines.push(line) })
-  const clock = handClock()
+  const clock = manualClock()
   const breaker = createCircuitBreaker({ clock, minimumAttempts: 1 })
   const watch = telemetry({ logger, clock, breaker, meter: false })
   const tell = teller(watch.onEvent, clock, 'run-1')
   tell(started(), turnStarted('stream'), said('a secret word'))
-  clock.time += 250
+  clock.advance(250)
   tell(retracted, fellBack({ stage: 'after_output' }), turnStarted('buffered'))
   tell(toolStarted('look_up'), toolFinished('look_up'), toolFinished('look_up', { outcome: 'timeout', durationMs: 30 }))
   tell(finished())
@@ -95,7 +85,7 @@ test('pino is a logger as it is: ids and numbers, levels by what they mean, and 
 test('a line has no field that says nothing: a tool of the control group is of no run, and what is not known is left out', () => {
   const seen: unknown[] = []
   const log = (fields: unknown): void => void seen.push(fields)
-  const clock = handClock()
+  const clock = manualClock()
   const watch = telemetry({
     logger: { info: log, warn: log, error: log },
     clock,

@@ -6,21 +6,6 @@ function decision(given: Partial<RunDecision> = {}): RunDecision {
   return { mode: 'stream', arm: 'streaming', reason: 'flag', tools: {}, ...given }
 }
 
-/** A clock that a test moves. */
-export interface HandClock extends Clock {
-  time: number
-}
-
-export function handClock(time = 1_780_000_000_000): HandClock {
-  return {
-    time,
-    now() {
-      return this.time
-    },
-    setTimer: () => () => {},
-  }
-}
-
 /** Tells the events of one run, dated by the clock. */
 export function teller(
   onEvent: (event: AgentEvent) => void,

@@ -1,5 +1,6 @@
 import type { EventBody } from '@millrace/core'
 import * as fc from 'fast-check'
+import { type ManualClock, manualClock } from '@millrace/testing/async'
 import { describe, expect, test } from 'vitest'
 import {
   countAbove,
@@ -10,18 +11,7 @@ import {
   telemetry,
   type TelemetrySnapshot,
 } from '../src/index.ts'
-import {
-  fellBack,
-  finished,
-  type HandClock,
-  handClock,
-  retracted,
-  said,
-  started,
-  teller,
-  toolFinished,
-  toolStarted,
-} from './told.ts'
+import { fellBack, finished, retracted, said, started, teller, toolFinished, toolStarted } from './told.ts'
 
 const quarter = 900_000
 
@@ -45,23 +35,23 @@ const anyRun: fc.Arbitrary<ToldRun> = fc.record({
   falls: fc.boolean(),
 })
 
-function watchOf(clock: HandClock) {
+function watchOf(clock: ManualClock) {
   return telemetry({ clock, meter: false, tracer: false, limits: { tools: 10 } })
 }
 
 let ids = 0
 
 /** Tells of a run that takes its time on the clock. */
-function tellRun(watch: ReturnType<typeof watchOf>, clock: HandClock, given: ToldRun): void {
+function tellRun(watch: ReturnType<typeof watchOf>, clock: ManualClock, given: ToldRun): void {
   const { arm, outcome, firstMs, restMs, tool, toolFails, falls } = given
   const tell = teller(watch.onEvent, clock, `run-${++ids}`)
   const mode = arm === 'control' ? 'legacy' : 'stream'
   const error = { code: 'overloaded', message: '', retryable: true } as const
   const events: EventBody[] = falls ? [fellBack(), retracted] : []
   tell(started({ arm, mode }), ...events)
-  clock.time += firstMs
+  clock.advance(firstMs)
   tell(said('Hello'), toolStarted(tool), toolFinished(tool, { outcome: toolFails ? 'error' : 'ok' }))
-  clock.time += restMs
+  clock.advance(restMs)
   tell(finished({ outcome, ...(outcome === 'failed' && { error }) }))
 }
 
@@ -81,12 +71,12 @@ function comparable(snapshot: TelemetrySnapshot): unknown {
 test('snapshots of several instances merge to what one would have counted', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(anyRun, fc.nat(2)), { maxLength: 30 }), (runs) => {
-      const clocks = [handClock(), handClock(), handClock()] as const
+      const clocks = [manualClock(), manualClock(), manualClock()] as const
       const all = watchOf(clocks[0])
       const parts = clocks.map(watchOf)
       for (const [run, index] of runs) {
-        tellRun(all, handClock(), run)
-        tellRun(parts[index] ?? all, handClock(), run)
+        tellRun(all, manualClock(), run)
+        tellRun(parts[index] ?? all, manualClock(), run)
       }
       // Through JSON, as it would travel.
       const travelled: TelemetrySnapshot[] = parts.map((part) => JSON.parse(JSON.stringify(part.window.totals())))
@@ -99,12 +89,12 @@ test('snapshots of several instances merge to what one would have counted', () =
 test('what is between two readings, added to the first, is the second', () => {
   fc.assert(
     fc.property(fc.array(anyRun, { maxLength: 15 }), fc.array(anyRun, { maxLength: 15 }), (before, after) => {
-      const [clock, only] = [handClock(), watchOf(handClock())]
+      const [clock, only] = [manualClock(), watchOf(manualClock())]
       const watch = watchOf(clock)
       for (const run of before) tellRun(watch, clock, run)
       const earlier = watch.window.totals()
       for (const run of after) tellRun(watch, clock, run)
-      for (const run of after) tellRun(only, handClock(), run)
+      for (const run of after) tellRun(only, manualClock(), run)
       const later = watch.window.totals()
       const between = subtractSnapshots(later, JSON.parse(JSON.stringify(earlier)))
       expect(between).toMatchObject({ from: earlier.to, to: later.to, active: 0 })
@@ -137,57 +127,57 @@ describe('the window', () => {
   const judged = (snapshot: TelemetrySnapshot) => snapshot.groups.reduce((sum, group) => sum + group.judged, 0)
 
   test('forgets what is older than its length, in steps; the totals forget nothing', () => {
-    const clock = handClock(quarter * 1000)
+    const clock = manualClock(quarter * 1000)
     const watch = watchOf(clock)
     const perMinute: number[] = []
     for (let minute = 0; minute < 45; minute++) {
       tellRun(watch, clock, quick)
       perMinute.push(judged(watch.window.snapshot()))
-      clock.time += 60_000
+      clock.advance(60_000)
     }
     expect(perMinute).toEqual(Array.from({ length: 45 }, (_, minute) => Math.min(minute + 1, 15)))
     expect(judged(watch.window.totals())).toBe(45)
-    clock.time += quarter
+    clock.advance(quarter)
     expect(judged(watch.window.snapshot())).toBe(0)
     expect(watch.window.snapshot().groups).toEqual([])
-    expect(watch.window.totals()).toMatchObject({ version: 1, from: quarter * 1000, to: clock.time, active: 0 })
+    expect(watch.window.totals()).toMatchObject({ version: 1, from: quarter * 1000, to: clock.now(), active: 0 })
   })
 
   test('says what it covers, and no more than it has seen', () => {
-    const clock = handClock(quarter * 1000)
+    const clock = manualClock(quarter * 1000)
     const watch = watchOf(clock)
-    expect(watch.window.snapshot()).toMatchObject({ from: clock.time, to: clock.time })
-    clock.time += 2 * quarter
-    expect(watch.window.snapshot()).toMatchObject({ from: clock.time - quarter + 15_000, to: clock.time })
+    expect(watch.window.snapshot()).toMatchObject({ from: clock.now(), to: clock.now() })
+    clock.advance(2 * quarter)
+    expect(watch.window.snapshot()).toMatchObject({ from: clock.now() - quarter + 15_000, to: clock.now() })
   })
 
   test('a clock that is set back a little loses nothing, one that is set back far begins anew', () => {
-    const clock = handClock(quarter * 1000)
+    const clock = manualClock(quarter * 1000)
     const watch = watchOf(clock)
     tellRun(watch, clock, quick)
-    clock.time -= 60_000
+    clock.advance(-60_000)
     tellRun(watch, clock, quick)
     expect(judged(watch.window.snapshot())).toBe(2)
-    clock.time -= 10 * quarter
+    clock.advance(-10 * quarter)
     tellRun(watch, clock, quick)
     expect(judged(watch.window.snapshot())).toBe(1)
     expect(judged(watch.window.totals())).toBe(3)
   })
 
   test('its length and steps are options', () => {
-    const clock = handClock(0)
+    const clock = manualClock(0)
     const watch = telemetry({ clock, meter: false, window: { length: 1000, steps: 10 } })
     tellRun(watch, clock, quick)
-    clock.time += 900
+    clock.advance(900)
     expect(judged(watch.window.snapshot())).toBe(1)
-    clock.time += 100
+    clock.advance(100)
     expect(judged(watch.window.snapshot())).toBe(0)
   })
 })
 
 describe('latencies', () => {
   function histogramOf(values: readonly number[]) {
-    const clock = handClock()
+    const clock = manualClock()
     const watch = watchOf(clock)
     for (const ms of values) {
       tellRun(watch, clock, {
@@ -250,7 +240,7 @@ describe('latencies', () => {
   test('of nothing, there are none', () => {
     expect(histogramQuantile({ counts: [], count: 0, sum: 0 }, 0.5)).toBeUndefined()
     const watch = telemetry({ meter: false })
-    const tell = teller(watch.onEvent, handClock(), 'run')
+    const tell = teller(watch.onEvent, manualClock(), 'run')
     tell(started(), finished({ outcome: 'interrupted' }))
     expect(watch.window.totals().groups[0]?.total.quantiles).toEqual({ p50: null, p90: null, p95: null, p99: null })
   })

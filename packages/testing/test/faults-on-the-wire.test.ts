@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { gunzipSync, constants } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { macrotask, type ManualClock, manualClock } from '../src/async.ts'
 import {
   type Fault,
   faultKinds,
@@ -12,7 +13,6 @@ import {
   toolUse,
 } from '../src/index.ts'
 import { isObject } from '../src/json.ts'
-import { type ManualClock, manualClock } from './manual-clock.ts'
 import { rawPost, type RawAnswer } from './raw-client.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 
@@ -56,7 +56,7 @@ beforeAll(async () => {
 afterAll(async () => await claude.close())
 beforeEach(async () => {
   claude.setFaults([])
-  while (claude.stats.openRequests > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (claude.stats.openRequests > 0) await macrotask()
 })
 
 async function ask(fault: Fault | undefined, stream = true, until?: (raw: Buffer) => boolean): Promise<RawAnswer> {
@@ -128,7 +128,7 @@ describe('silence', () => {
     const before = offsets[4] ?? 0
     const answer = await ask({ kind: 'stall', at: { event: 4 } }, true, (raw) => raw.length >= before)
     expect(sameIds(answer.body)).toBe(sameIds(whole.subarray(0, before)))
-    expect([answer.ending, clock.pending()]).toEqual(['open', 0])
+    expect([answer.ending, clock.pending]).toEqual(['open', 0])
     const record = await claude.waitFor((it) => it.index === claude.requests.length - 1 && it.endedAt !== undefined)
     expect(record.closedBy).toBe('client')
   })
@@ -140,9 +140,9 @@ describe('silence', () => {
       return pings === 3
     })
     for (let sent = 0; sent < 3; sent++) {
-      while (clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve))
+      await clock.timer()
       clock.advance(14_999)
-      expect(clock.pending()).toBe(1)
+      expect(clock.pending).toBe(1)
       clock.advance(1)
     }
     expect(parseFrames((await answer).body.toString()).slice(2)).toEqual([
@@ -154,7 +154,7 @@ describe('silence', () => {
 
   test('slow headers come when their time is over', async () => {
     const answer = ask({ kind: 'slow-headers', ms: 5000 })
-    while (clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve))
+    await clock.timer()
     const record = claude.requests.at(-1)
     expect(record?.status).toBeUndefined()
     clock.advance(5000)
@@ -172,7 +172,7 @@ describe('silence', () => {
       signal: leave.signal,
     })
     const record = await claude.waitFor((it) => it.faults[0] === 'no-headers')
-    for (let round = 0; round < 100; round++) await new Promise((resolve) => setImmediate(resolve))
+    for (let round = 0; round < 100; round++) await macrotask()
     expect([record.status, record.bytesSent, record.endedAt]).toEqual([undefined, 0, undefined])
     leave.abort()
     await expect(response).rejects.toThrow(/abort/)

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { macrotask } from '../src/async.ts'
 import { createQuietTime, type QuietTime } from '../src/quiet-time.ts'
 
 let time: QuietTime | undefined
@@ -32,7 +33,7 @@ test('time stands still while something moves', async () => {
     }, 1)
   })
   // Many looks happen in between; each sees that a byte came.
-  while (traffic.bytes < 20) await new Promise((resolve) => setImmediate(resolve))
+  while (traffic.bytes < 20) await macrotask()
   expect(isOver).toBe(false)
   traffic.isBusy = false
   await over

@@ -26,6 +26,7 @@ test.each([
     0,
     /^true tool_use\n\{ turn: 1, attempt: 1, status: 200, faults: \[ 'destroy@event:7' \] \}\n/,
   ],
+  ['manual-clock.ts', 0, /^$/],
   ['grade-a-loop.ts', 1, /\nmine +60 +[\d.]+ /],
 ])('example %s runs', async (name, code, output) => {
   const child = spawn(process.execPath, ['--conditions=millrace-source', join(root, 'examples', name)])

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { macrotask, manualClock } from '../src/async.ts'
 import {
   type ClaudeOptions,
   largeText,
@@ -9,7 +10,6 @@ import {
   thinking,
   toolUse,
 } from '../src/index.ts'
-import { manualClock } from './manual-clock.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 
 let claude: ScriptedClaude | undefined
@@ -217,11 +217,11 @@ describe('time and load', () => {
       const state = { done: false, ms: 0 }
       void response.finally(() => (state.done = true))
       while (!state.done) {
-        if (clock.pending() > 0) {
+        if (clock.pending > 0) {
           clock.advance(100)
           state.ms += 100
         }
-        await new Promise((resolve) => setImmediate(resolve))
+        await macrotask()
       }
       // message_start, ping, block start, three words, block stop, message_delta, message_stop
       expect(state.ms).toBe(900)
@@ -237,9 +237,9 @@ describe('time and load', () => {
       clock,
     })
     const response = ask(url, [user('go')], { stream: true }).then((it) => it.text())
-    while (clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve))
+    await clock.timer()
     clock.advance(9_999)
-    expect(clock.pending()).toBe(1)
+    expect(clock.pending).toBe(1)
     clock.advance(1)
     expect(accumulate(parseFrames(await response))).toMatchObject({ content: [{ text: 'x'.repeat(400) }] })
   })
@@ -256,7 +256,7 @@ describe('time and load', () => {
     let bytesSent = -1
     while (bytesSent !== server.stats.bytesSent || server.stats.blocked === 0) {
       bytesSent = server.stats.bytesSent
-      for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+      for (let turn = 0; turn < 200; turn++) await macrotask()
     }
     expect(bytesSent).toBeGreaterThan(0)
     expect(bytesSent).toBeLessThan(bytes / 4)
@@ -266,7 +266,7 @@ describe('time and load', () => {
     expect(server.stats.bytesSent).toBeGreaterThan(bytes)
     expect(server.stats.blocked).toBe(0)
     expect(server.requests[0]?.closedBy).toBe('server')
-    while (received < server.stats.bytesSent) await new Promise((resolve) => setImmediate(resolve))
+    while (received < server.stats.bytesSent) await macrotask()
     socket.destroy()
   })
 

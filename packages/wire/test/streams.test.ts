@@ -1,5 +1,5 @@
 import type { AgentEvent } from '@millrace/core'
-import { manualClock } from '@millrace/core/conformance'
+import { collect, macrotask, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { batchEvents, encodeStream, sseEncoder } from '../src/index.ts'
 import { withHeartbeat } from '../src/with-heartbeat.ts'
@@ -54,23 +54,14 @@ function handFed<Item>() {
   }
 }
 
-/** Until everything that needs no timer has happened. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-async function collect<Item>(source: AsyncIterable<Item>): Promise<Item[]> {
-  const items: Item[] = []
-  for await (const item of source) items.push(item)
-  return items
-}
-
 describe('batchEvents', () => {
   it('makes one batch of what arrives together', async () => {
     const fed = handFed<number>()
     const batches = collect(batchEvents(fed.source))
     fed.push(1, 2, 3)
-    await settle()
+    await macrotask()
     fed.push(4)
-    await settle()
+    await macrotask()
     fed.push(5, 6)
     fed.end()
     expect(await batches).toEqual([[1, 2, 3], [4], [5, 6]])
@@ -88,7 +79,7 @@ describe('batchEvents', () => {
     fed.push(...Array.from({ length: 1000 }, (_, index) => index))
     const iterator = batchEvents(fed.source, 10)[Symbol.asyncIterator]()
     expect((await iterator.next()).value).toHaveLength(10)
-    await settle()
+    await macrotask()
     expect(fed.seen.pulls).toBe(11)
   })
 
@@ -134,21 +125,21 @@ describe('withHeartbeat', () => {
     const beats = collect(withHeartbeat(fed.source, { clock: counting, everyMs: 100, signal: undefined }))
     for (let value = 1; value <= 50; value++) {
       fed.push(value)
-      await settle()
+      await macrotask()
       clock.advance(1)
     }
     clock.advance(99)
-    await settle()
+    await macrotask()
     clock.advance(1)
-    await settle()
+    await macrotask()
     clock.advance(100)
-    await settle()
+    await macrotask()
     fed.push(51)
     fed.end()
     const quiet = (await beats).map((beat, index) => (beat.quiet ? index : -1)).filter((index) => index >= 0)
     expect(quiet).toEqual([50, 51])
     expect(timers).toBeLessThanOrEqual(5)
-    expect(clock.timers).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('ends at once when its signal aborts, and leaves no timer, even where the source is stuck', async () => {
@@ -156,10 +147,10 @@ describe('withHeartbeat', () => {
     const fed = handFed<number>()
     const leaving = new AbortController()
     const beats = collect(withHeartbeat(fed.source, { clock, everyMs: 100, signal: leaving.signal }))
-    await settle()
+    await macrotask()
     leaving.abort()
     expect(await beats).toEqual([])
-    expect([fed.seen.returned, clock.timers]).toEqual([1, 0])
+    expect([fed.seen.returned, clock.pending]).toEqual([1, 0])
   })
 
   it('leaves no timer when the reader leaves, or the source fails', async () => {
@@ -175,7 +166,7 @@ describe('withHeartbeat', () => {
     await expect(collect(withHeartbeat(broken.source, { clock, everyMs: 100, signal: undefined }))).rejects.toThrow(
       'cut',
     )
-    expect([fed.seen.returned, clock.timers]).toEqual([1, 0])
+    expect([fed.seen.returned, clock.pending]).toEqual([1, 0])
   })
 })
 
@@ -194,7 +185,7 @@ describe('encodeStream', () => {
     const chunks = collect(encodeStream(sseEncoder(), batchEvents(fed.source)))
     for (let read = 0; read < 10; read++) {
       fed.push(...deltas(5))
-      await settle()
+      await macrotask()
     }
     fed.end()
     expect(await chunks).toHaveLength(1 + 10)
@@ -206,7 +197,7 @@ describe('encodeStream', () => {
     const iterator = encodeStream(sseEncoder(), fed.source)[Symbol.asyncIterator]()
     await iterator.next()
     await iterator.next()
-    await settle()
+    await macrotask()
     expect(fed.seen.pulls).toBe(1)
   })
 
@@ -217,9 +208,9 @@ describe('encodeStream', () => {
     const options = { clock, heartbeatMs: 100, signal: leaving.signal }
     const encoder = { ...sseEncoder(), close: () => 'the end' }
     const chunks = collect(encodeStream(encoder, fed.source, options))
-    await settle()
+    await macrotask()
     clock.advance(100)
-    await settle()
+    await macrotask()
     leaving.abort()
     const texts = (await chunks).map((chunk) => new TextDecoder().decode(chunk))
     expect(texts).toEqual(['retry: 1000\n\n', ':\n\n'])
