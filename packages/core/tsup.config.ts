@@ -2,9 +2,10 @@ import { definePackage } from '@millrace/config/tsup'
 
 export default definePackage({
   index: 'src/index.ts',
+  conformance: 'src/stores/conformance/index.ts',
   journal: 'src/journal/index.ts',
-  'legacy-tool': 'src/legacy-tool.ts',
-  memory: 'src/memory.ts',
-  presets: 'src/presets.ts',
-  conformance: 'src/conformance/index.ts',
+  kit: 'src/kit/index.ts',
+  'legacy-tool': 'src/adapt/legacy-tool.ts',
+  memory: 'src/stores/memory.ts',
+  presets: 'src/adapt/chat-preset.ts',
 })

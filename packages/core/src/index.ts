@@ -3,7 +3,7 @@ export type { AdaptedInput, AdaptLoopOptions } from './adapt/adapt-options.ts'
 export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
 export type { HandedOver, Handover } from './adapt/legacy-run.ts'
 export { createAgent, type LocalAgent } from './agent.ts'
-export type { AgentCallbacks, CallbackMeta } from './callbacks.ts'
+export type { AgentCallbacks, CallbackMeta } from './run/callbacks.ts'
 export {
   type ClientError,
   clientError,
@@ -14,7 +14,7 @@ export {
   MillraceError,
   type MillraceErrorOptions,
   type RunErrorCode,
-} from './errors.ts'
+} from './kit/errors.ts'
 export {
   type AgentEvent,
   type AgentEventType,
@@ -43,27 +43,13 @@ export {
   type TurnMode,
   type TurnRetracted,
   type TurnStarted,
-} from './events.ts'
-export { answerText, closeHistory } from './history.ts'
-export {
-  type AssistantMessage,
-  type ContentBlock,
-  type InputMessage,
-  type Message,
-  type ToolUseBlock,
-  type Usage,
-} from './messages.ts'
-export type { KnownContentBlockType, KnownDeltaType, KnownStopReason } from './known-types.ts'
-export type { Middleware, RunScope, ToolCall, ToolCallEnd, TurnEnd, TurnScope } from './middleware.ts'
-export {
-  type DecisionReason,
-  type FlagClient,
-  type FlagContext,
-  type FlagDetails,
-  flagKeys,
-  type FlagValue,
-  type RunDecision,
-} from './ports/flag-client.ts'
+} from './protocol/events.ts'
+export { answerText, closeHistory } from './reduce/history.ts'
+export type { AssistantMessage, ContentBlock, InputMessage, Message, ToolUseBlock, Usage } from './protocol/messages.ts'
+export type { KnownContentBlockType, KnownDeltaType, KnownStopReason } from './protocol/known-types.ts'
+export type { Middleware, RunScope, ToolCall, ToolCallEnd, TurnEnd, TurnScope } from './run/middleware.ts'
+export type { DecisionReason, RunDecision } from './protocol/run-decision.ts'
+export { type FlagClient, type FlagContext, type FlagDetails, flagKeys, type FlagValue } from './run/flag-client.ts'
 export type {
   AcquireResult,
   AppendResult,
@@ -73,12 +59,13 @@ export type {
   RunRecord,
   RunSnapshot,
   RunStore,
-} from './ports/run-store.ts'
-export type { ClaimResult, CommitResult, Session, SessionStore } from './ports/session-store.ts'
-export type { SetResult, StateEntry, StateStore } from './ports/state-store.ts'
-export type { ModelClient, RequestBody, RequestOptions } from './model-client.ts'
-export type { AgentOptions, RequestParams } from './options/agent-options.ts'
-export type { Limits } from './options/limits.ts'
+} from './stores/run-store.ts'
+export type { ClaimResult, CommitResult, Session, SessionStore } from './stores/session-store.ts'
+export type { SetResult, StateEntry, StateStore } from './stores/state-store.ts'
+export type { ModelClient, RequestBody, RequestOptions } from './model/model-client.ts'
+export type { AgentOptions } from './loop/agent-options.ts'
+export type { RequestParams } from './model/request-params.ts'
+export type { Limits } from './run/limits.ts'
 export {
   type CircuitBreaker,
   type CircuitBreakerOptions,
@@ -89,9 +76,10 @@ export {
 export type { RecoveryOptions } from './recovery/policy.ts'
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './recovery/retry-budget.ts'
 export type { RetryAfterServerTools } from './recovery/server-tools.ts'
-export { createRun, type RunDriver, type RunHandle } from './create-run.ts'
-export type { Agent, AgentRun, ResumeInput, ResumeResult, Retraction, RunInput, RunResult } from './run.ts'
-export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './runtime.ts'
+export { createRun, type RunDriver, type RunHandle } from './run/create-run.ts'
+export type { Agent, AgentRun, ResumeInput, ResumeResult, RunInput, RunResult } from './run/run.ts'
+export type { Retraction } from './protocol/retraction.ts'
+export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './kit/clock.ts'
 export {
   defineTool,
   type Reconciliation,
@@ -100,9 +88,10 @@ export {
   ToolError,
   type ToolOptions,
   type ToolOutput,
-  type ToolProgress,
 } from './tools/define-tool.ts'
-export { createToolLedger, type LedgerEntry, type ToolLedger } from './tools/ledger.ts'
+export type { ToolProgress } from './protocol/events.ts'
+export { createToolLedger } from './tools/ledger.ts'
+export type { LedgerEntry, ToolLedger } from './run/tool-ledger.ts'
 export type {
   InputIssue,
   InputOf,

@@ -10,6 +10,8 @@ const placeSchema = z.strictObject({
   runtime: z.enum(['neutral', 'node']),
   /** Subpaths of a neutral package that are for Node: `node` stands for `src/node.ts` and `src/node/`. */
   nodeEntries: z.array(z.string()).optional(),
+  /** The folders of its `src`, lowest floor first: each imports only those before it. */
+  rooms: z.array(z.string()).optional(),
 })
 
 /** Where one package stands in the house. */

@@ -3,7 +3,7 @@ import type { Layers, Place } from './layers.ts'
 
 /** Every rule that dependency-cruiser applies, made from the table of layers. */
 export function boundaryRules(layers: Layers): IForbiddenRuleType[] {
-  return [...layerRules(layers), ...runtimeRules(layers), ...packageRules, ...moduleRules]
+  return [...layerRules(layers), ...roomRules(layers), ...runtimeRules(layers), ...packageRules, ...moduleRules]
 }
 
 /** A package imports packages of lower layers only. */
@@ -34,6 +34,22 @@ function layerRules(layers: Layers): IForbiddenRuleType[] {
     }
     return rules
   })
+}
+
+/** Inside a package with rooms, imports go down only: to rooms before one's own, never to the files above all rooms. */
+function roomRules(layers: Layers): IForbiddenRuleType[] {
+  return Object.entries(layers).flatMap(([folder, { rooms = [] }]) =>
+    rooms.map((room, floor): IForbiddenRuleType => {
+      const above = rooms.slice(floor + 1).map((higher) => `${higher}/`)
+      return {
+        name: 'rooms-import-down',
+        comment: 'a room imports only rooms below it (`rooms` in tooling/boundaries/layers.json)',
+        severity: 'error',
+        from: { path: `^packages/${folder}/src/${room}/` },
+        to: { path: `^packages/${folder}/src/(${[...above, '[^/]+$'].join('|')})` },
+      }
+    }),
+  )
 }
 
 /** Neutral code runs everywhere: neither Node's built-ins nor code for Node reaches it. */

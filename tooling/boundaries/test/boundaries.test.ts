@@ -20,6 +20,14 @@ const violations: Record<string, Tree[]> = {
     { 'packages/client/test/a.test.ts': "import '@millrace/server'" },
   ],
   'layer-3-no-sibling': [{ 'packages/node/src/a.ts': "import '@millrace/hono'" }],
+  'rooms-import-down': [
+    { 'packages/core/src/kit/a.ts': "import '../protocol/b.ts'", 'packages/core/src/protocol/b.ts': 'export {}' },
+    {
+      'packages/core/src/loop/a.ts': "import type { B } from '../adapt/deep/b.ts'\nexport type A = B",
+      'packages/core/src/adapt/deep/b.ts': 'export type B = string',
+    },
+    { 'packages/core/src/tools/a.ts': "import '../agent.ts'", 'packages/core/src/agent.ts': 'export {}' },
+  ],
   'neutral-no-node-builtins': [
     { 'packages/core/src/a.ts': "import { readFileSync } from 'node:fs'\nreadFileSync('a')" },
     { 'packages/core/src/a.ts': "import { EventEmitter } from 'events'\nnew EventEmitter()" },

@@ -1,4 +1,4 @@
-import type { LedgerEntry, ToolLedger } from '../tools/ledger.ts'
+import type { LedgerEntry, ToolLedger } from '../run/tool-ledger.ts'
 
 /** What a legacy loop that starts over is surrounded by. */
 export interface LegacyScope {

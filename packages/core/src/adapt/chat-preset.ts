@@ -1,8 +1,8 @@
-import { defined } from '../defined.ts'
-import type { AgentCallbacks } from '../callbacks.ts'
-import type { InputMessage } from '../messages.ts'
-import type { FlagContext } from '../ports/flag-client.ts'
-import type { RunResult } from '../run.ts'
+import { defined } from '../kit/defined.ts'
+import type { AgentCallbacks } from '../run/callbacks.ts'
+import type { InputMessage } from '../protocol/messages.ts'
+import type { FlagContext } from '../run/flag-client.ts'
+import type { RunResult } from '../run/run.ts'
 import type { AdaptedInput, AdaptLoopOptions } from './adapt-options.ts'
 
 /** The common shape of a chat loop's arguments. */

@@ -1,13 +1,13 @@
-import { isBlank, isRecord } from '../messages.ts'
-import { noUsage } from '../accumulator.ts'
-import type { RunHandle } from '../create-run.ts'
-import { MillraceError } from '../errors.ts'
-import { checksum, type TurnMode } from '../events.ts'
-import type { InputMessage, Message } from '../messages.ts'
-import { refuse } from '../options/check.ts'
-import { readMessages } from '../options/messages.ts'
-import type { RunInput, RunResult } from '../run.ts'
-import type { ToolLedger } from '../tools/ledger.ts'
+import { isBlank, type InputMessage, type Message } from '../protocol/messages.ts'
+import { isRecord } from '../kit/guards.ts'
+import { noUsage } from '../protocol/usage.ts'
+import type { RunHandle } from '../run/create-run.ts'
+import { MillraceError } from '../kit/errors.ts'
+import { checksum, type TurnMode } from '../protocol/events.ts'
+import { refuse } from '../kit/checks.ts'
+import { readMessages } from '../protocol/read-messages.ts'
+import type { RunInput, RunResult } from '../run/run.ts'
+import type { ToolLedger } from '../run/tool-ledger.ts'
 
 /** A half-done run, as the legacy loop is given it. */
 export interface HandedOver {

@@ -1,6 +1,6 @@
-import { MillraceError } from '../errors.ts'
-import type { ToolResultContent } from '../events.ts'
-import type { LedgerEntry } from '../tools/ledger.ts'
+import { MillraceError } from '../kit/errors.ts'
+import type { ToolResultContent } from '../protocol/events.ts'
+import type { LedgerEntry } from '../run/tool-ledger.ts'
 import type { AsyncScope } from './async-scope.ts'
 
 export interface LegacyToolOptions<Args extends unknown[], R> {

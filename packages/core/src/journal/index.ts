@@ -1,2 +1,3 @@
-export type { Journal, NewRun, RunJournal, TakenOver, TakeOverResult } from '../ports/journal.ts'
+export type { Journal } from '../run/journal.ts'
+export type { NewRun, RunJournal, TakenOver, TakeOverResult } from '../loop/run-journal.ts'
 export { runJournal } from './run-journal.ts'

@@ -1,5 +1,6 @@
-import type { ToolFinished, ToolStarted } from '../events.ts'
-import { isRecord, type ToolUseBlock } from '../messages.ts'
+import type { ToolFinished, ToolStarted } from '../protocol/events.ts'
+import { isRecord } from '../kit/guards.ts'
+import type { ToolUseBlock } from '../protocol/messages.ts'
 import { notJson } from '../tools/tool-runner.ts'
 
 /** A call's end, before the run has numbered and dated it. */

@@ -1,7 +1,7 @@
-import { isMillraceError, MillraceError } from '../errors.ts'
-import type { AgentEvent, RunOutcome } from '../events.ts'
-import type { AppendResult, RunLease, RunStore } from '../ports/run-store.ts'
-import type { CancelTimer, Clock } from '../runtime.ts'
+import { isMillraceError, MillraceError } from '../kit/errors.ts'
+import type { AgentEvent, RunOutcome } from '../protocol/events.ts'
+import type { AppendResult, RunLease, RunStore } from '../stores/run-store.ts'
+import type { CancelTimer, Clock } from '../kit/clock.ts'
 
 /** Milliseconds that a delta may be behind in the store. */
 const commitDelay = 25

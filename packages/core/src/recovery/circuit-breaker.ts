@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../runtime.ts'
+import { type Clock, systemClock } from '../kit/clock.ts'
 
 export interface CircuitBreakerOptions {
   /** Default: the platform's. */

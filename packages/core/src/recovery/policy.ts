@@ -1,5 +1,5 @@
-import type { Retraction } from '../run.ts'
-import type { WatchdogLimits } from '../source/watchdog.ts'
+import type { Retraction } from '../protocol/retraction.ts'
+import type { WatchdogLimits } from '../model/watchdog.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { RetryAfterServerTools } from './server-tools.ts'

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../runtime.ts'
+import { type Clock, systemClock } from '../kit/clock.ts'
 
 const span = 60_000
 const slots = 12

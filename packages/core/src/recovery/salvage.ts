@@ -1,6 +1,7 @@
-import type { AccumulatedBlock } from '../accumulator.ts'
-import { isUnsignedThinking, pendingServerCalls, withoutRefused } from '../history.ts'
-import { type ContentBlock, isRecord, isToolUse } from '../messages.ts'
+import type { AccumulatedBlock } from '../protocol/blocks.ts'
+import { isUnsignedThinking, pendingServerCalls, withoutRefused } from '../reduce/history.ts'
+import { type ContentBlock, isToolUse } from '../protocol/messages.ts'
+import { isRecord } from '../kit/guards.ts'
 
 export interface SalvageOptions {
   /** Whether the unfinished text after the last call stays, because nothing can withdraw it. */

@@ -1,5 +1,4 @@
-import type { ContentBlock } from '../messages.ts'
-import { isServerToolUse } from '../messages.ts'
+import { type ContentBlock, isServerToolUse } from '../protocol/messages.ts'
 
 /**
  * Whether a turn in which Anthropic executed tools may be asked again. `reads`: after searches and fetches, never after

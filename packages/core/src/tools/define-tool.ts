@@ -1,16 +1,7 @@
-import type { ToolResultContent } from '../events.ts'
-import { isRecord } from '../messages.ts'
-import { aBoolean, aDelay, aFunction, anything, checkOptions, rule } from '../options/check.ts'
+import type { ToolProgress, ToolResultContent } from '../protocol/events.ts'
+import { isRecord } from '../kit/guards.ts'
+import { aBoolean, aDelay, aFunction, anything, checkOptions, rule } from '../kit/checks.ts'
 import { type CompiledSchema, compileSchema, type InputOf, type ToolSchema } from './schema.ts'
-
-/** How far a tool is. Everything is optional; `progress` and `total` share one unit of the tool's choosing. */
-export interface ToolProgress {
-  readonly progress?: number
-  readonly total?: number
-  readonly message?: string
-  /** JSON; copied when it is reported, and left out where it is none. */
-  readonly data?: unknown
-}
 
 /** What a tool's `run` is given beside its input. */
 export interface ToolContext {

@@ -1,7 +1,6 @@
-import { MillraceError } from '../errors.ts'
-import { isRecord } from '../messages.ts'
-import { hasMethod, isObject } from '../objects.ts'
-import { refuse } from '../options/check.ts'
+import { MillraceError } from '../kit/errors.ts'
+import { isRecord, hasMethod, isObject } from '../kit/guards.ts'
+import { refuse } from '../kit/checks.ts'
 
 /** One thing that is wrong with an input, and where. */
 export interface InputIssue {

@@ -1,4 +1,4 @@
-import type { ToolUseBlock } from '../messages.ts'
+import type { ToolUseBlock } from '../protocol/messages.ts'
 
 /** A call, and where it stands in its turn. */
 export interface PlacedCall {

@@ -1,5 +1,6 @@
-import type { ToolResultContent } from '../events.ts'
-import { type ContentBlock, isBlank, isContentBlock, isRecord, textOf } from '../messages.ts'
+import type { ToolResultContent } from '../protocol/events.ts'
+import { type ContentBlock, isBlank, isContentBlock, textOf } from '../protocol/messages.ts'
+import { isRecord } from '../kit/guards.ts'
 import { ToolError } from './define-tool.ts'
 
 /** What the model is told of a failure without words. */

@@ -3,10 +3,10 @@ import * as fc from 'fast-check'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createAccumulator } from '../../src/accumulator.ts'
+import { createAccumulator } from '../../src/model/accumulator.ts'
 import { type AssistantMessage, createAgent, type Message } from '../../src/index.ts'
-import { isRecord } from '../../src/messages.ts'
-import { createSseParser } from '../../src/source/sse-parser.ts'
+import { isRecord } from '../../src/kit/guards.ts'
+import { createSseParser } from '../../src/model/sse-parser.ts'
 import { question, request } from '../support/scripted.ts'
 
 type Json = Readonly<Record<string, unknown>>

@@ -17,7 +17,7 @@ import {
   type ToolOutcome,
   type ToolResultContent,
 } from '../../src/index.ts'
-import { chatLoopPreset } from '../../src/presets.ts'
+import { chatLoopPreset } from '../../src/adapt/chat-preset.ts'
 import type { adaptAssistant, adaptOptionsLoop, adaptPositionalLoop } from './loops/adapted.ts'
 import type { Assistant } from './loops/class-method.ts'
 import type { LoopAnswer, LoopOptions, OptionsLoop } from './loops/options-object.ts'

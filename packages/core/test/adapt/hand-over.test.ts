@@ -11,7 +11,7 @@ import {
   type RunInput,
   type RunResult,
 } from '../../src/index.ts'
-import { wrapLegacyTool } from '../../src/legacy-tool.ts'
+import { wrapLegacyTool } from '../../src/adapt/legacy-tool.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, deferred, eventsOf, only } from '../support/scripted.ts'
 import { legacyAnswer, noRetry, on, secondTurnBreaks, setUp, type SetupOptions, shown } from './set-up.ts'

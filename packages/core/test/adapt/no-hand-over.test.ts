@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { adaptLoop, createAgent } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
-import { memoryRunStore } from '../../src/memory.ts'
+import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { request } from '../support/scripted.ts'

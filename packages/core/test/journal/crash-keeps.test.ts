@@ -1,7 +1,7 @@
 import { type ContentBlock, text, toolUse, type Turn } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 import { type AgentEvent, type AgentOptions, defineTool, type Retraction, type RunResult } from '../../src/index.ts'
-import { blocksOf } from '../../src/history.ts'
+import { blocksOf } from '../../src/reduce/history.ts'
 import { screenOf } from '../recovery/screen.ts'
 import { claudeFor, only } from '../support/scripted.ts'
 import { reworded, type Scenario } from './crash-scenarios.ts'

@@ -10,7 +10,7 @@ import {
   type Tool,
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
-import { memoryRunStore } from '../../src/memory.ts'
+import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { claudeFor, clientOf, deferred, eventsOf, only, question, request } from '../support/scripted.ts'

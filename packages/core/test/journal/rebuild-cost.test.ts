@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { AgentEvent, EventBody, RunRecord } from '../../src/index.ts'
 import { readStored, rebuild } from '../../src/journal/rebuild.ts'
-import { memoryRunStore } from '../../src/memory.ts'
+import { memoryRunStore } from '../../src/stores/memory.ts'
 import { countWork } from '../support/work-counter.ts'
 
 const runId = 'run-1'

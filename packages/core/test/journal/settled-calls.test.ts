@@ -9,7 +9,7 @@ import {
   type ToolOutcome,
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
-import { memoryRunStore } from '../../src/memory.ts'
+import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { only, request } from '../support/scripted.ts'
 import { storedEvents } from './stored-events.ts'

@@ -12,7 +12,7 @@ import {
   type ToolOptions,
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
-import { memoryRunStore } from '../../src/memory.ts'
+import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
 import { historyText, screenOf } from '../recovery/screen.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'

@@ -13,7 +13,13 @@ const ofAgent: readonly Offence[] = [
   ['no options', undefined, 'invalid_option', 'options', /must be an object/],
   ['no object', 'agent', 'invalid_option', 'options', /must be an object/],
   ['a list', [], 'invalid_option', 'options', /must be an object/],
-  ['an unknown option', { ...valid, tool: [] }, 'unknown_option', 'tool', /is no option; known here are client/],
+  [
+    'an unknown option',
+    { ...valid, tool: [] },
+    'unknown_option',
+    'tool',
+    /^unknown option "tool"; did you mean "tools"\?$/,
+  ],
   ['no client', { request }, 'invalid_option', 'client', /model client, with messages\.create/],
   ['a client without messages', { client: {}, request }, 'invalid_option', 'client', /messages\.create/],
   ['a client without create', { client: { messages: {} }, request }, 'invalid_option', 'client', /messages\.create/],
@@ -137,7 +143,13 @@ const ofAgent: readonly Offence[] = [
     /must be a function/,
   ]),
   ['limits that are no object', { ...valid, limits: 5 }, 'invalid_option', 'limits', /must be an object/],
-  ['an unknown limit', { ...valid, limits: { turn: 1 } }, 'unknown_option', 'limits.turn', /known here are turns/],
+  [
+    'an unknown limit',
+    { ...valid, limits: { turn: 1 } },
+    'unknown_option',
+    'limits.turn',
+    /^unknown option "limits.turn"; did you mean "turns"\?$/,
+  ],
   ['no turn at all', { ...valid, limits: { turns: 0 } }, 'invalid_option', 'limits.turns', count],
   ['a fraction of pauses', { ...valid, limits: { pauses: 1.5 } }, 'invalid_option', 'limits.pauses', count],
   ['no tool at a time', { ...valid, limits: { parallelTools: 0 } }, 'invalid_option', 'limits.parallelTools', count],
@@ -167,7 +179,7 @@ const ofAgent: readonly Offence[] = [
     { ...valid, recovery: { retries: 1 } },
     'unknown_option',
     'recovery.retries',
-    /known here are/,
+    /^unknown option ".+"; (did you mean|expected one of)/,
   ],
   ...['connectTimeout', 'idleTimeout', 'idleTimeoutWithoutPings', 'contentTimeout', 'bufferedTimeout'].map(
     (name): Offence => [
@@ -197,14 +209,14 @@ const ofAgent: readonly Offence[] = [
     { ...valid, recovery: { retraction: 'undo' } },
     'invalid_option',
     'recovery.retraction',
-    /one of auto, retract, continue, hold, fail/,
+    /one of "auto", "retract", "continue", "hold", "fail"$/,
   ],
   [
     'an unknown policy for server tools',
     { ...valid, recovery: { retryAfterServerTools: 'sometimes' } },
     'invalid_option',
     'recovery.retryAfterServerTools',
-    /one of always, never, reads/,
+    /one of "always", "never", "reads"$/,
   ],
   [
     'a blank prompt to go on',
@@ -309,7 +321,13 @@ const badMessages = 'invalid_messages'
 
 const ofRun: readonly Offence[] = [
   ['no input', undefined, 'invalid_option', 'input', /must be an object/],
-  ['an unknown option', { messages, message: user }, 'unknown_option', 'message', /known here are messages/],
+  [
+    'an unknown option',
+    { messages, message: user },
+    'unknown_option',
+    'message',
+    /^unknown option "message"; did you mean "messages"\?$/,
+  ],
   ['no messages', {}, badMessages, 'messages', /array of at least one message/],
   ['an empty list of messages', { messages: [] }, badMessages, 'messages', /at least one/],
   ['a message that is none', { messages: ['Hello'] }, badMessages, 'messages[0]', /role and content/],
@@ -412,8 +430,8 @@ const ofRun: readonly Offence[] = [
     /must name a tool_use/,
   ],
   ['a signal that is none', { messages, signal: {} }, 'invalid_option', 'signal', /AbortSignal/],
-  ['an unknown mode', { messages, mode: 'legacy' }, 'invalid_option', 'mode', /one of auto, stream, buffered/],
-  ['an unknown retraction', { messages, retraction: 'never' }, 'invalid_option', 'retraction', /one of auto/],
+  ['an unknown mode', { messages, mode: 'legacy' }, 'invalid_option', 'mode', /one of "auto", "stream", "buffered"$/],
+  ['an unknown retraction', { messages, retraction: 'never' }, 'invalid_option', 'retraction', /one of "auto"/],
   ['flags that are none', { messages, flags: {} }, 'invalid_option', 'flags', /getBooleanDetails\(\)/],
   ['a ledger that is none', { messages, ledger: [] }, 'invalid_option', 'ledger', /record\(\), take\(\)/],
   ...['runId', 'sessionId', 'owner'].flatMap((name): Offence[] => [
@@ -449,7 +467,7 @@ const ofRun: readonly Offence[] = [
     { messages, decision: { mode: 'fast', tools: {} } },
     'invalid_option',
     'decision.mode',
-    /one of stream, buffered/,
+    /one of "stream", "buffered"/,
   ],
   [
     'a decision without its tools',
@@ -465,7 +483,7 @@ const ofRun: readonly Offence[] = [
     { messages, callbacks: { onToken() {} } },
     'unknown_option',
     'callbacks.onToken',
-    /known here are onText/,
+    /^unknown option ".+"; (did you mean|expected one of)/,
   ],
   ...['onError', 'onEvent', 'onRetract', 'onText', 'onThinking', 'onToolProgress', 'onToolResult', 'onToolUse'].map(
     (name): Offence => [

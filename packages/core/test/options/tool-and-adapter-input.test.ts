@@ -9,7 +9,7 @@ import {
   type LegacyScope,
   MillraceError,
 } from '../../src/index.ts'
-import { chatLoopPreset } from '../../src/presets.ts'
+import { chatLoopPreset } from '../../src/adapt/chat-preset.ts'
 import { call, delay, errorOf, expectError, type Offence } from './offences.ts'
 
 const client = { messages: { create: () => Promise.resolve({}) } }
@@ -25,7 +25,7 @@ const ofTool: readonly Offence[] = [
     { ...plain, readonly: true },
     'unknown_option',
     'readonly',
-    /is no option; known here are name/,
+    /^unknown option ".+"; (did you mean ".+"\?|expected one of name)/,
   ],
   ['no name', { ...plain, name: undefined }, 'invalid_option', 'name', /1 to 128 letters/],
   ['a name with a space', { ...plain, name: 'look up' }, 'invalid_option', 'name', /1 to 128 letters/],
@@ -106,7 +106,13 @@ const loop = {
 
 const ofAdapter: readonly Offence[] = [
   ['no options', undefined, 'invalid_option', 'options', /must be an object/],
-  ['an unknown option', { ...loop, flag: true }, 'unknown_option', 'flag', /known here are legacy/],
+  [
+    'an unknown option',
+    { ...loop, flag: true },
+    'unknown_option',
+    'flag',
+    /^unknown option "flag"; did you mean "flags"\?$/,
+  ],
   ...['legacy', 'toInput', 'fromResult'].flatMap((name): Offence[] => [
     [`no ${name}`, { ...loop, [name]: undefined }, 'invalid_option', name, /must be a function/],
     [`a ${name} that is no function`, { ...loop, [name]: {} }, 'invalid_option', name, /must be a function/],
@@ -156,7 +162,7 @@ const ofAdapter: readonly Offence[] = [
     { ...loop, handover: { toArgs() {}, fromLegacy() {}, fromResult() {} } },
     'unknown_option',
     'handover.fromResult',
-    /known here are toArgs, fromLegacy/,
+    /^unknown option "handover.fromResult"; expected one of toArgs, fromLegacy$/,
   ],
   ['a runtime that is no object', { ...loop, runtime: 1 }, 'invalid_option', 'runtime', /must be an object/],
   [

@@ -5,9 +5,9 @@ import {
   runStoreConformance,
   sessionStoreConformance,
   stateStoreConformance,
-} from '../../src/conformance/index.ts'
-import { memoryRunStore } from '../../src/ports/memory-run-store.ts'
-import { memoryStateStore } from '../../src/ports/memory-state-store.ts'
+} from '../../src/stores/conformance/index.ts'
+import { memoryRunStore } from '../../src/stores/memory-run-store.ts'
+import { memoryStateStore } from '../../src/stores/memory-state-store.ts'
 import { type Mutant, runStoreMutants } from './mutant-run-stores.ts'
 import { sessionStoreMutants, stateStoreMutants } from './mutant-small-stores.ts'
 

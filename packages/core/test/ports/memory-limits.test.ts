@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { manualClock } from '../../src/conformance/index.ts'
-import { deltas, recordOf } from '../../src/conformance/run-events.ts'
-import { memoryRunStore } from '../../src/ports/memory-run-store.ts'
-import { memorySessionStore } from '../../src/ports/memory-session-store.ts'
-import { memoryStateStore } from '../../src/ports/memory-state-store.ts'
-import type { RunStore } from '../../src/ports/run-store.ts'
+import { manualClock } from '../../src/stores/conformance/index.ts'
+import { deltas, recordOf } from '../../src/stores/conformance/run-events.ts'
+import { memoryRunStore } from '../../src/stores/memory-run-store.ts'
+import { memorySessionStore } from '../../src/stores/memory-session-store.ts'
+import { memoryStateStore } from '../../src/stores/memory-state-store.ts'
+import type { RunStore } from '../../src/stores/run-store.ts'
 
 const leaseMs = 1000
 const completed = { outcome: 'completed' } as const

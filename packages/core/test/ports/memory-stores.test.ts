@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { runStoreConformance, sessionStoreConformance, stateStoreConformance } from '../../src/conformance/index.ts'
-import { memoryRunStore } from '../../src/ports/memory-run-store.ts'
-import { memorySessionStore } from '../../src/ports/memory-session-store.ts'
-import { memoryStateStore } from '../../src/ports/memory-state-store.ts'
+import {
+  runStoreConformance,
+  sessionStoreConformance,
+  stateStoreConformance,
+} from '../../src/stores/conformance/index.ts'
+import { memoryRunStore } from '../../src/stores/memory-run-store.ts'
+import { memorySessionStore } from '../../src/stores/memory-session-store.ts'
+import { memoryStateStore } from '../../src/stores/memory-state-store.ts'
 
 const eventsMs = 60_000
 

@@ -1,7 +1,7 @@
-import type { ManualClock } from '../../src/conformance/index.ts'
-import type { AgentEvent } from '../../src/events.ts'
-import { memoryRunStore } from '../../src/ports/memory-run-store.ts'
-import type { RunStore } from '../../src/ports/run-store.ts'
+import type { ManualClock } from '../../src/stores/conformance/index.ts'
+import type { AgentEvent } from '../../src/protocol/events.ts'
+import { memoryRunStore } from '../../src/stores/memory-run-store.ts'
+import type { RunStore } from '../../src/stores/run-store.ts'
 
 export interface Mutant<Store> {
   /** The rule that it breaks. */

@@ -1,8 +1,8 @@
-import type { ManualClock } from '../../src/conformance/index.ts'
-import { memorySessionStore } from '../../src/ports/memory-session-store.ts'
-import { memoryStateStore } from '../../src/ports/memory-state-store.ts'
-import type { SessionStore } from '../../src/ports/session-store.ts'
-import type { StateStore } from '../../src/ports/state-store.ts'
+import type { ManualClock } from '../../src/stores/conformance/index.ts'
+import { memorySessionStore } from '../../src/stores/memory-session-store.ts'
+import { memoryStateStore } from '../../src/stores/memory-state-store.ts'
+import type { SessionStore } from '../../src/stores/session-store.ts'
+import type { StateStore } from '../../src/stores/state-store.ts'
 import type { Mutant } from './mutant-run-stores.ts'
 
 function sessionMutant(

@@ -9,7 +9,7 @@ import {
   type RecoveryOptions,
   type RunResult,
 } from '../../src/index.ts'
-import { isRecord } from '../../src/messages.ts'
+import { isRecord } from '../../src/kit/guards.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { eventsOf, only, question, request } from '../support/scripted.ts'
 

@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk'
 import type { ScriptedClaude } from '@millrace/testing'
-import { isRecord } from '../../src/messages.ts'
+import { isRecord } from '../../src/kit/guards.ts'
 
 /** An event of the stream, as it was sent. */
 export type SentEvent = Readonly<Record<string, unknown>>

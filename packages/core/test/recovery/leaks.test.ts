@@ -11,7 +11,7 @@ import {
   type RunInput,
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
-import { memoryRunStore } from '../../src/memory.ts'
+import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { claudeFor, clientOf, question, request } from '../support/scripted.ts'
 import { quietClock } from './quiet-clock.ts'

@@ -1,5 +1,5 @@
 import type { ModelClient, RequestBody } from '../../src/index.ts'
-import { isRecord } from '../../src/messages.ts'
+import { isRecord } from '../../src/kit/guards.ts'
 import { deferred } from '../support/scripted.ts'
 
 /** One request to a model whose answer is written by hand. */

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type AgentRun, createAgent, defineTool, type ModelClient, type RunResult, ToolError } from '../../src/index.ts'
-import { contentBlockTypes } from '../../src/known-types.ts'
+import { contentBlockTypes } from '../../src/protocol/known-types.ts'
 import { anyConversation, type Conversation, kindsOf } from '../support/arbitrary-conversations.ts'
 import { clientOf, eventsOf, only, question, request } from '../support/scripted.ts'
 

@@ -1,6 +1,6 @@
 import { largeText, text, toolUse } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
-import { createEventChannel } from '../../src/event-channel.ts'
+import { createEventChannel } from '../../src/run/event-channel.ts'
 import { type AgentEvent, defineTool } from '../../src/index.ts'
 import { agentOn, claudeFor, deferred, eventsOf, question } from '../support/scripted.ts'
 

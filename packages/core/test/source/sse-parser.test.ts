@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSseParser } from '../../src/source/sse-parser.ts'
+import { createSseParser } from '../../src/model/sse-parser.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,7 +1,7 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { type KnownContentBlockType, type KnownDeltaType, type KnownStopReason } from '../../src/index.ts'
-import { contentBlockTypes, deltaTypes, stopReasons } from '../../src/known-types.ts'
+import type { KnownContentBlockType, KnownDeltaType, KnownStopReason } from '../../src/index.ts'
+import { contentBlockTypes, deltaTypes, stopReasons } from '../../src/protocol/known-types.ts'
 
 /** What the SDK says an answer may hold, on both of its surfaces. */
 type SdkBlock = Anthropic.ContentBlock | Anthropic.Beta.BetaContentBlock

@@ -15,8 +15,8 @@ import {
   type MillraceError,
   type RecoveryOptions,
 } from '../../../src/index.ts'
-import { wrapLegacyTool } from '../../../src/legacy-tool.ts'
-import { chatLoopPreset } from '../../../src/presets.ts'
+import { wrapLegacyTool } from '../../../src/adapt/legacy-tool.ts'
+import { chatLoopPreset } from '../../../src/adapt/chat-preset.ts'
 import { claudeFor, clientOf, request } from '../../support/scripted.ts'
 import { Assistant } from './class-method.ts'
 import {

@@ -1,1 +1,0 @@
-export { type LegacyToolOptions, wrapLegacyTool } from './adapt/legacy-tool.ts'

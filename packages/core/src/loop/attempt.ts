@@ -1,0 +1,110 @@
+import type { AccumulatedBlock } from '../protocol/blocks.ts'
+import { createAccumulator } from '../model/accumulator.ts'
+import { isMillraceError, type MillraceError } from '../kit/errors.ts'
+import { type AssistantMessage, isToolUse, type ToolUseBlock } from '../protocol/messages.ts'
+import type { RequestBody } from '../model/model-client.ts'
+import { fault } from '../protocol/faults.ts'
+import { linkedController } from '../kit/signals.ts'
+import type { StreamEvent, TurnSource } from '../model/turn-source.ts'
+import type { TurnView } from './turn-view.ts'
+
+export interface AttemptOptions {
+  readonly source: TurnSource
+  readonly request: RequestBody
+  /** Aborts when the run is interrupted. */
+  readonly signal: AbortSignal
+  readonly ready: () => Promise<void> | undefined
+  readonly onDrain: (drained: Promise<void>) => void
+  readonly view: TurnView
+  /** Told of each call as soon as its block is whole. */
+  readonly onCall: (call: ToolUseBlock) => void
+  /** Whether a call's input may be no JSON: the model is then told so, instead of being asked again. */
+  readonly acceptsInvalidInput: (call: AccumulatedBlock) => boolean
+}
+
+/** What came of asking the model once. `blocks` is everything that arrived, whole or not. */
+export type AttemptEnd =
+  | { readonly status: 'whole'; readonly message: AssistantMessage; readonly blocks: readonly AccumulatedBlock[] }
+  | {
+      readonly status: 'broken'
+      readonly error: MillraceError
+      readonly message: AssistantMessage | undefined
+      readonly blocks: readonly AccumulatedBlock[]
+    }
+  | {
+      readonly status: 'interrupted'
+      readonly message: AssistantMessage | undefined
+      readonly blocks: readonly AccumulatedBlock[]
+    }
+
+/** Asks the model once, through either source, and shows what arrives. Never rejects. */
+export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
+  const { source, request, signal, ready, onDrain, view, onCall, acceptsInvalidInput } = options
+  const accumulator = createAccumulator()
+  const link = linkedController(signal)
+
+  /** Takes one batch; gives an error instead of throwing it, after having shown what came before. */
+  function take(batch: readonly StreamEvent[]): MillraceError | undefined {
+    try {
+      for (const event of batch) {
+        const addition = accumulator.add(event)
+        if (addition === undefined) continue
+        view.add(addition)
+        if (addition.type !== 'finished') continue
+        const finished = accumulator.block(addition.index)
+        if (finished?.validInput === true && isToolUse(finished.block)) onCall(finished.block)
+      }
+      return undefined
+    } catch (error) {
+      return asFault(error)
+    } finally {
+      view.flush()
+    }
+  }
+
+  try {
+    for await (const batch of source.open(request, { signal: link.signal, ready, onDrain })) {
+      const error = take(batch)
+      if (error !== undefined) {
+        // Leaving a stream that is whole lets its connection live on; this one must be closed.
+        link.abort(error)
+        throw error
+      }
+      if (accumulator.whole || signal.aborted) break
+    }
+  } catch (error) {
+    const { blocks } = accumulator
+    if (signal.aborted) return { status: 'interrupted', message: accumulator.message(), blocks }
+    const broken = asFault(error)
+    if (!accumulator.whole) return { status: 'broken', error: broken, message: accumulator.message(), blocks }
+  } finally {
+    link.dispose()
+  }
+
+  const { blocks } = accumulator
+  const message = accumulator.message()
+  if (signal.aborted && !accumulator.whole) return { status: 'interrupted', message, blocks }
+  if (!accumulator.whole || message === undefined)
+    return { status: 'broken', error: fault('truncated'), message, blocks }
+  const wrong = judge(message, blocks, acceptsInvalidInput)
+  return wrong === undefined
+    ? { status: 'whole', message, blocks }
+    : { status: 'broken', error: wrong, message, blocks }
+}
+
+function asFault(error: unknown): MillraceError {
+  return isMillraceError(error) ? error : fault('internal', { cause: error })
+}
+
+/** What is wrong with an answer that has arrived whole, if anything is. */
+function judge(
+  message: AssistantMessage,
+  blocks: readonly AccumulatedBlock[],
+  acceptsInvalidInput: (call: AccumulatedBlock) => boolean,
+): MillraceError | undefined {
+  if (message.stop_reason !== 'tool_use') return undefined
+  const calls = blocks.filter(({ kind }) => kind === 'tool_use')
+  if (calls.length === 0) return fault('protocol_error')
+  const invalid = calls.some((call) => !call.validInput && !acceptsInvalidInput(call))
+  return invalid ? fault('invalid_tool_input') : undefined
+}

@@ -1,1 +1,0 @@
-export { type ChatLoopArgs, chatLoopPreset, type ChatLoopPresetOptions } from './adapt/chat-preset.ts'

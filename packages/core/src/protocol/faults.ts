@@ -1,0 +1,160 @@
+import { defined } from '../kit/defined.ts'
+import { type ErrorCode, type FaultCode, isMillraceError, MillraceError } from '../kit/errors.ts'
+import { isRecord } from '../kit/guards.ts'
+import { readRetryAfter } from './retry-after.ts'
+
+/** What a client is told of each fault, after "The model API ". */
+const messages: Readonly<Record<FaultCode, string>> = {
+  authentication: 'refused the credentials',
+  bad_request: 'refused the request',
+  billing: 'refused the request for billing reasons',
+  buffer_overflow: 'sent more at once than can be held',
+  conflict: 'reported a conflict',
+  connect_timeout: 'did not answer in time',
+  connection_failed: 'could not be reached',
+  connection_lost: 'was lost in the middle of its answer',
+  content_timeout: 'sent no content in time',
+  garbage: 'sent something that cannot be read',
+  idle_timeout: 'fell silent in the middle of its answer',
+  internal: 'could not be asked, for a reason inside this service',
+  invalid_tool_input: 'gave a tool an input that is no JSON object',
+  not_a_stream: 'answered with something that is no event stream',
+  not_found: 'does not know this model or resource',
+  overloaded: 'is overloaded',
+  permission: 'refused permission',
+  protocol_error: 'sent events that do not fit together',
+  rate_limited: 'limits the rate of requests',
+  request_timeout: 'timed out',
+  request_too_large: 'refused the request as too large',
+  server_error: 'failed',
+  stream_error: 'ended its answer with an error',
+  truncated: 'ended its answer before it was whole',
+}
+
+/** Asking the same again would fail the same. */
+const final = new Set<ErrorCode>([
+  'authentication',
+  'bad_request',
+  'billing',
+  'buffer_overflow',
+  'not_found',
+  'permission',
+  'request_too_large',
+])
+
+/** A fault with the message that a client may see; the original error stays in `cause`. */
+export function fault(
+  code: FaultCode,
+  details: { cause?: unknown; status?: number; requestId?: string; retryAfterMs?: number } = {},
+): MillraceError {
+  return new MillraceError(code, `The model API ${messages[code]}`, { ...details, retryable: !final.has(code) })
+}
+
+export function isFaultCode(code: ErrorCode): code is FaultCode {
+  return Object.hasOwn(messages, code)
+}
+
+/** Faults that say nothing about streaming: the model's load, the request, or what the model wrote. */
+const notOfTheStream = new Set<ErrorCode>(['conflict', 'invalid_tool_input', 'overloaded', 'rate_limited'])
+
+/** Whether a failed attempt counts against the stream path. */
+export function isStreamFault(error: MillraceError): boolean {
+  return error.retryable && !notOfTheStream.has(error.code)
+}
+
+const faultOfStatus: Readonly<Record<number, FaultCode>> = {
+  401: 'authentication',
+  402: 'billing',
+  403: 'permission',
+  404: 'not_found',
+  408: 'request_timeout',
+  409: 'conflict',
+  413: 'request_too_large',
+  429: 'rate_limited',
+  529: 'overloaded',
+}
+
+/** By an API error's `type`; Bedrock's exceptions come in camel case. */
+const faultOfType: Readonly<Record<string, FaultCode>> = {
+  invalid_request_error: 'bad_request',
+  validationException: 'bad_request',
+  authentication_error: 'authentication',
+  billing_error: 'billing',
+  permission_error: 'permission',
+  not_found_error: 'not_found',
+  request_too_large: 'request_too_large',
+  rate_limit_error: 'rate_limited',
+  throttlingException: 'rate_limited',
+  overloaded_error: 'overloaded',
+  serviceUnavailableException: 'overloaded',
+  timeout_error: 'request_timeout',
+  modelTimeoutException: 'request_timeout',
+  api_error: 'server_error',
+  internalServerException: 'server_error',
+}
+
+function readType(type: string): FaultCode {
+  return (Object.hasOwn(faultOfType, type) ? faultOfType[type] : undefined) ?? 'stream_error'
+}
+
+function readStatus(status: number): FaultCode {
+  return faultOfStatus[status] ?? (status >= 500 ? 'server_error' : 'bad_request')
+}
+
+/** The fault that an `error` event of the stream stands for. */
+export function faultOfErrorEvent(body: unknown, requestId: string | undefined): MillraceError {
+  const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {}
+  const type = typeof error['type'] === 'string' ? error['type'] : ''
+  return fault(readType(type), { cause: body, ...defined({ requestId }) })
+}
+
+/** The error and its causes, outermost first; at most eight, since a cause may be a circle. */
+function* causes(error: unknown): Generator<Readonly<Record<string, unknown>>> {
+  let current: unknown = error
+  for (let depth = 0; depth < 8 && isRecord(current); depth++) {
+    yield current
+    current = current['cause']
+  }
+}
+
+/** Codes of errors of the network: those of the system, of undici, and of Bun. */
+const networkCode = /^E(?!RR_)[A-Z_]+$|^UND_ERR_SOCKET$|^Connection/
+
+/** Whether `error` says that the HTTP client's own limit on waiting was hit (300 s for Node's fetch). */
+export function isClientLimit(error: unknown): boolean {
+  for (const { code, name } of causes(error)) {
+    if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return true
+    // The SDK keeps no cause of it. Our own deadlines are errors of ours.
+    if (name === 'APIConnectionTimeoutError') return true
+  }
+  return false
+}
+
+/**
+ * What a thrown error means, recognised by its fields and never by its class. `open`: whether the answer's headers
+ * had arrived.
+ */
+export function toFault(error: unknown, open: boolean, now: number): MillraceError {
+  if (isMillraceError(error)) return error
+  for (const { name, code, status, type, headers, requestID } of causes(error)) {
+    const requestId = typeof requestID === 'string' ? requestID : undefined
+    const details = { cause: error, ...defined({ requestId }) }
+    if (typeof status === 'number' && status >= 400) {
+      const retryAfterMs = readRetryAfter(headers, now)
+      return fault(readStatus(status), { ...details, status, ...defined({ retryAfterMs }) })
+    }
+    if (typeof type === 'string' && type !== '' && type !== 'system') return fault(readType(type), details)
+    if (name === 'SyntaxError') return fault('garbage', details)
+    if (isClientLimit(error)) return fault(open ? 'idle_timeout' : 'connect_timeout', details)
+    if (typeof code === 'string' && networkCode.test(code)) {
+      return fault(open ? 'connection_lost' : 'connection_failed', details)
+    }
+  }
+  const { name, message } = [...causes(error)][0] ?? {}
+  if (!open && name === 'APIConnectionError') return fault('connection_failed', { cause: error })
+  // The SDK has found no key to send.
+  if (/authentication method/.test(String(message))) return fault('authentication', { cause: error })
+  // A body that breaks off is a bare TypeError ("terminated") of fetch, on every runtime another one.
+  if (open) return fault('connection_lost', { cause: error })
+  return fault('internal', { cause: error })
+}

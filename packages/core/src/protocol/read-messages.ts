@@ -1,0 +1,75 @@
+import { type ContentBlock, isContentBlock, type Message, textOf, isBlank } from './messages.ts'
+import { isRecord } from '../kit/guards.ts'
+import { refuse } from '../kit/checks.ts'
+
+/**
+ * Checks what the API would refuse a message list for.
+ *
+ * @throws MillraceError `invalid_messages`, with the path of the first offence
+ */
+export function readMessages(given: unknown, path?: string): readonly Message[]
+export function readMessages(given: unknown, path = 'messages'): unknown {
+  if (!Array.isArray(given) || given.length === 0) fail(path, 'must be an array of at least one message')
+  const messages = given.map((message: unknown, index) => readMessage(message, `${path}[${index}]`))
+  const first = messages.findIndex(({ role }) => role !== 'system')
+  if (messages[first]?.role !== 'user')
+    fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
+  checkCalls(messages, path)
+  return given
+}
+
+function fail(path: string, expected: string): never {
+  refuse(path, expected, 'invalid_messages')
+}
+
+interface ReadMessage {
+  readonly role: string
+  readonly blocks: readonly ContentBlock[]
+}
+
+function readMessage(message: unknown, path: string): ReadMessage {
+  if (!isRecord(message)) fail(path, 'must be an object with role and content')
+  const { role, content } = message
+  if (role !== 'user' && role !== 'assistant' && role !== 'system') {
+    fail(`${path}.role`, 'must be "user", "assistant" or "system"')
+  }
+  if (typeof content === 'string') {
+    if (isBlank(content)) fail(`${path}.content`, 'must not be blank')
+    return { role, blocks: [{ type: 'text', text: content }] }
+  }
+  if (!Array.isArray(content)) fail(`${path}.content`, 'must be a string or an array of content blocks')
+  if (content.length === 0) fail(`${path}.content`, 'must not be empty')
+  const blocks = content.map((block: unknown, index) => {
+    if (!isContentBlock(block)) fail(`${path}.content[${index}]`, 'must be a content block, an object with a type')
+    if (block.type === 'text' && isBlank(textOf(block))) fail(`${path}.content[${index}].text`, 'must not be blank')
+    return block
+  })
+  return { role, blocks }
+}
+
+/** Every tool_use is answered in the next user message, before anything else, and nothing else is answered. */
+function checkCalls(messages: readonly ReadMessage[], path: string): void {
+  let open = new Set<unknown>()
+  for (const [index, { role, blocks }] of messages.entries()) {
+    const at = `${path}[${index}]`
+    const expectAnswered = (): void => {
+      if (open.size > 0) fail(at, `must first answer the tool_use ${list(open)} of the message before it`)
+    }
+    if (role === 'assistant') {
+      expectAnswered()
+      open = new Set(blocks.filter((block) => block.type === 'tool_use').map((block) => block['id']))
+    }
+    if (role !== 'user') continue
+    for (const [position, block] of blocks.entries()) {
+      if (block.type !== 'tool_result') expectAnswered()
+      else if (!open.delete(block['tool_use_id']))
+        fail(`${at}.content[${position}].tool_use_id`, 'must name a tool_use of the assistant message before it')
+    }
+    if (messages[index + 1]?.role !== 'user') expectAnswered()
+  }
+  if (open.size > 0) fail(`${path}[${messages.length - 1}]`, `ends with the unanswered tool_use ${list(open)}`)
+}
+
+function list(ids: ReadonlySet<unknown>): string {
+  return [...ids].map((id) => JSON.stringify(id)).join(', ')
+}

@@ -1,0 +1,98 @@
+import type { Retraction } from '../protocol/retraction.ts'
+import type { AgentCallbacks } from './callbacks.ts'
+import type { MillraceError } from '../kit/errors.ts'
+import type { AgentEvent, RunOutcome } from '../protocol/events.ts'
+import type { InputMessage, Message, Usage } from '../protocol/messages.ts'
+import type { FlagClient, FlagContext } from './flag-client.ts'
+import type { RunDecision } from '../protocol/run-decision.ts'
+import type { ToolLedger } from './tool-ledger.ts'
+
+/** What a run is asked to do. */
+export interface RunInput {
+  /** The conversation, as the API takes it. */
+  readonly messages: readonly InputMessage[]
+  /** Interrupts the run when it aborts. */
+  readonly signal?: AbortSignal
+  /** Who asks: a targeting key, or the whole context that flags are evaluated with. */
+  readonly user?: string | FlagContext
+  /** `auto` (default) asks the agent's flags; without flags it streams. The kill switch wins over all three. */
+  readonly mode?: 'auto' | 'stream' | 'buffered'
+  /** Request parameters of this run, over the agent's. */
+  readonly request?: Readonly<Record<string, unknown>>
+  readonly callbacks?: AgentCallbacks
+  readonly retraction?: Retraction
+  /** Default: a fresh UUID. */
+  readonly runId?: string
+  readonly sessionId?: string
+  /** Whose run it is, as its store keeps it. */
+  readonly owner?: string
+  /** Plain JSON of the caller's own, kept with the run in its store. */
+  readonly metadata?: Readonly<Record<string, unknown>>
+  /** A decision that was taken already: `mode` and flags are not asked. The kill switch is, from the second turn on. */
+  readonly decision?: RunDecision
+  /** The flag source of this run, instead of the agent's. */
+  readonly flags?: FlagClient
+  /** Where executed calls are written down, so that a loop that takes over does not repeat them. */
+  readonly ledger?: ToolLedger
+}
+
+/** How a run ended. It is given whatever happened; `messages` are always accepted as the start of a next request. */
+export interface RunResult {
+  readonly runId: string
+  readonly outcome: RunOutcome
+  readonly stopReason: string | null
+  /** The whole conversation: the input's messages and the new ones. Empty where the existing loop did it all. */
+  readonly messages: readonly Message[]
+  readonly newMessages: readonly Message[]
+  /** The text of the answer: of all assistant messages after the last tool result. */
+  readonly text: string
+  /** Sums over the turns, a refused and an unfinished one included; not over attempts that were asked again. */
+  readonly usage: Usage
+  readonly turns: number
+  readonly error?: MillraceError
+  /**
+   * Where the run ended inside a turn: how many of `newMessages` were committed before that turn, and its number. What
+   * follows them is what was kept of the broken turn.
+   */
+  readonly unfinished?: {
+    readonly turn: number
+    readonly committed: number
+    /** False where the broken turn had used server tools whose effects asking again could repeat. */
+    readonly repeatable?: false
+  }
+}
+
+/**
+ * A run under way. Iterate it for its events, await `result`, or both. Iteration starts with the first event wherever
+ * it begins in time, as long as no other has read before its iterator was made and at most 10,000 events have passed;
+ * beyond that it throws `events_missed`. Leaving
+ * an iteration stops nothing: the run goes on to its end, at its own pace. An iterator that is open and not read slows
+ * the run down, as far as the socket of the model API.
+ */
+export interface AgentRun extends AsyncIterable<AgentEvent> {
+  readonly runId: string
+  /** Never rejects. */
+  readonly result: Promise<RunResult>
+  /** Stops the run and keeps what was said. The first call counts. */
+  interrupt(reason?: string): void
+}
+
+/** What a run that is taken over may be given anew; the rest is stored. */
+export type ResumeInput = Pick<RunInput, 'callbacks' | 'flags' | 'ledger' | 'retraction' | 'signal' | 'user'>
+
+/** `held`: another process drives it, until `expiresAt` (ms since the epoch) at least. */
+export type ResumeResult =
+  | { readonly status: 'resumed'; readonly run: AgentRun }
+  | { readonly status: 'held'; readonly expiresAt: number }
+  | { readonly status: 'closed' }
+  | { readonly status: 'not_found' }
+
+/** Anything that runs: `createAgent`'s, or a remote one. */
+export interface Agent {
+  /** @throws MillraceError `invalid_input`, `invalid_messages`, `unknown_option`, at once */
+  run(input: RunInput): AgentRun
+  /** What its runs do with shown text where their input does not say. Default: `auto`. */
+  readonly retraction?: Retraction
+  /** The client tools it has now, so that a decision can be taken for each. */
+  toolNames?(): readonly string[]
+}
