@@ -85,7 +85,7 @@ const violations: Record<string, Tree[]> = {
   ],
   'source-is-self-contained': [
     { 'packages/core/src/a.ts': "import '../test/double.ts'", 'packages/core/test/double.ts': 'export {}' },
-    { 'apps/cli/src/a.ts': "import '../tsup.config.ts'", 'apps/cli/tsup.config.ts': 'export {}' },
+    { 'apps/cli/src/a.ts': "import '../vitest.config.ts'", 'apps/cli/vitest.config.ts': 'export {}' },
   ],
 }
 
@@ -130,7 +130,7 @@ describe('what the design allows is allowed', () => {
       'packages/tool-progress/src/node/subprocess.ts': "import 'node:child_process'",
     },
     'Node built-ins in the tests of a neutral package': { 'packages/core/test/a.test.ts': "import 'node:http'" },
-    'the shared build configuration': { 'packages/core/tsup.config.ts': "import 'config'" },
+    'the shared test configuration': { 'packages/core/vitest.config.ts': "import 'config'" },
     'a peer that is a devDependency too': {
       ...installed('packages/core', 'library'),
       'packages/core/package.json': JSON.stringify({

@@ -20,7 +20,7 @@ export function packageFiles(name: string, place: Place): Record<string, string>
       access: 'public',
       exports: { '.': target, './package.json': './package.json' },
     },
-    scripts: { build: 'tsup', prepublishOnly: 'tsup', test: 'vitest run', types: 'tsc' },
+    scripts: { build: 'build-package', prepublishOnly: 'build-package', test: 'vitest run', types: 'tsc' },
     devDependencies: { '@millrace/config': 'workspace:*' },
   }
   const compiler = {
@@ -31,7 +31,6 @@ export function packageFiles(name: string, place: Place): Record<string, string>
   return {
     'package.json': `${JSON.stringify(manifest, undefined, 2)}\n`,
     'tsconfig.json': `${JSON.stringify(compiler, undefined, 2)}\n`,
-    'tsup.config.ts': "import { definePackage } from '@millrace/config/tsup'\n\nexport default definePackage()\n",
     'vitest.config.ts': "import { defineTests } from '@millrace/config/vitest'\n\nexport default defineTests()\n",
     'README.md': `# @millrace/${name}\n`,
     'src/index.ts': '',

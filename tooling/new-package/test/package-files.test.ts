@@ -6,11 +6,8 @@ import { packageFiles } from '../src/package-files.ts'
 
 it('writes what the packages that exist have', () => {
   const files = packageFiles('core', { layer: 0, runtime: 'neutral' })
-  for (const name of ['tsup.config.ts', 'vitest.config.ts']) {
-    expect(files[name]?.split('\n')[0]).toBe(
-      readFileSync(join(repositoryRoot, 'packages/core', name), 'utf8').split('\n')[0],
-    )
-  }
+  const [firstLine] = readFileSync(join(repositoryRoot, 'packages/core/vitest.config.ts'), 'utf8').split('\n')
+  expect(files['vitest.config.ts']?.split('\n')[0]).toBe(firstLine)
   const {
     name,
     license,

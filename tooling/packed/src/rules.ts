@@ -2,6 +2,7 @@ import { repositoryRoot } from '@millrace/config/workspace'
 import { existsSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join, relative } from 'node:path'
+import ts from 'typescript'
 import { z } from 'zod'
 import { bundleEntry } from './bundle.ts'
 import { entriesOf, type PackedPackage } from './package.ts'
@@ -87,6 +88,9 @@ export const packedRules: Record<string, PackedRule> = {
       .map((name) => `${name} is imported and not declared`)
   },
 
+  declarations: ({ dir, files }) =>
+    files.filter((file) => file.endsWith('.d.ts')).flatMap((file) => checkDeclarations(dir, file)),
+
   'source-maps': ({ dir, files }) =>
     files.filter((file) => file.endsWith('.map')).flatMap((file) => checkSourceMap(dir, file)),
 
@@ -108,9 +112,22 @@ export const packedRules: Record<string, PackedRule> = {
 
   'built-when-published': ({ declared }) =>
     problemIf(
-      declared.scripts?.['prepublishOnly'] !== 'tsup',
-      '"scripts.prepublishOnly" is not "tsup": a version without its build could be published',
+      declared.scripts?.['prepublishOnly'] !== 'build-package',
+      '"scripts.prepublishOnly" is not "build-package": a version without its build could be published',
     ),
+}
+
+/** What declarations import from their own package must be packed, under the name of the module. */
+function checkDeclarations(dir: string, file: string): string[] {
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(dir, file), 'utf8'))
+  return importedFiles
+    .map(({ fileName }) => fileName)
+    .filter((specifier) => specifier.startsWith('.'))
+    .filter(
+      (specifier) =>
+        !specifier.endsWith('.js') || !existsSync(join(dir, dirname(file), specifier.replace(/\.js$/, '.d.ts'))),
+    )
+    .map((specifier) => `${file} imports ${specifier}, which is no packed module`)
 }
 
 const sourceMapSchema = z.object({

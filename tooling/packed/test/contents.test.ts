@@ -28,7 +28,7 @@ const violations: Record<string, [change: Change, says: string][]> = {
   contents: [
     [{ files: { 'src/index.ts': '' } }, 'src/index.ts does not belong into the package'],
     [{ files: { 'test/a.test.ts': '' } }, 'test/a.test.ts does not belong into the package'],
-    [{ files: { 'tsup.config.ts': '' } }, 'tsup.config.ts does not belong into the package'],
+    [{ files: { 'vitest.config.ts': '' } }, 'vitest.config.ts does not belong into the package'],
     [
       { files: { 'dist/index.js': undefined, 'dist/index.js.map': undefined, 'dist/index.d.ts': undefined } },
       'dist is empty: the package was not built',
@@ -90,6 +90,21 @@ const violations: Record<string, [change: Change, says: string][]> = {
       '@scope/axle is imported and not declared',
     ],
   ],
+  declarations: [
+    [
+      {
+        files: {
+          'dist/index.d.ts': "export type { Hub } from './hub.ts'\n",
+          'dist/hub.d.ts': 'export interface Hub {}\n',
+        },
+      },
+      'dist/index.d.ts imports ./hub.ts, which is no packed module',
+    ],
+    [
+      { files: { 'dist/index.d.ts': "export declare const turns: import('./gone.js').Hub\n" } },
+      'dist/index.d.ts imports ./gone.js, which is no packed module',
+    ],
+  ],
   'source-maps': [
     [
       { files: { 'dist/index.js.map': '{"sources":["../../../core/src/a.ts"],"sourcesContent":[""]}' } },
@@ -121,7 +136,10 @@ const violations: Record<string, [change: Change, says: string][]> = {
     ],
   ],
   'built-when-published': [
-    [{ scripts: {} }, '"scripts.prepublishOnly" is not "tsup": a version without its build could be published'],
+    [
+      { scripts: {} },
+      '"scripts.prepublishOnly" is not "build-package": a version without its build could be published',
+    ],
   ],
 }
 

@@ -58,6 +58,6 @@ export function packedPackage({ folder = 'wheel', manifest, files, scripts }: Ch
   }
   const tarball = join(root, `${folder}.tgz`)
   execFileSync('tar', ['-czf', tarball, '-C', root, 'package'])
-  const declared = { name: packed.name, scripts: scripts ?? { prepublishOnly: 'tsup' } }
+  const declared = { name: packed.name, scripts: scripts ?? { prepublishOnly: 'build-package' } }
   return readUnpacked({ folder, tarball, dir, declared })
 }

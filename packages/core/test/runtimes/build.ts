@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { buildPackage } from '@millrace/config/build'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 
-const here = dirname(fileURLToPath(import.meta.url))
-const packageFolder = dirname(dirname(here))
+const here = import.meta.dirname
 
 /**
  * Builds the package as it is published, and a program that uses it with the SDK: `cli.mjs`, which takes the model's
@@ -15,10 +11,7 @@ const packageFolder = dirname(dirname(here))
  */
 export async function buildPrograms(folder: string): Promise<{ readonly cli: string; readonly worker: string }> {
   const dist = join(folder, 'dist')
-  await mkdir(folder, { recursive: true })
-  const fromConfig = createRequire(createRequire(import.meta.url).resolve('@millrace/config/tsup'))
-  const tsup = join(dirname(fromConfig.resolve('tsup/package.json')), 'dist', 'cli-default.js')
-  await promisify(execFile)(process.execPath, [tsup, '--out-dir', dist, '--no-dts'], { cwd: packageFolder })
+  await buildPackage(join(here, '../..'), dist)
   const sources = {
     cli: `import { runOnce } from './program.ts'\nconst args = typeof Deno === 'undefined' ? process.argv.slice(2) : Deno.args\nconsole.log(await runOnce(args[0]))\n`,
     worker: `import { runOnce } from './program.ts'\nexport default { fetch: async (request) => new Response(await runOnce(decodeURIComponent(new URL(request.url).pathname.slice(1)))) }\n`,

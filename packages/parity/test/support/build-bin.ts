@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process'
+import { buildPackage } from '@millrace/config/build'
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -11,9 +10,8 @@ export const builtBin: string = join(root, 'node_modules/.built/dist/bin.js')
 /** Builds the bin as it is published, once for all tests: what users run is not the source. */
 export async function setup(): Promise<void> {
   const place = join(root, 'node_modules/.built')
-  const out = join(place, 'dist')
   await mkdir(place, { recursive: true })
-  // Of it the bin reads its version.
+  // The bin reads its version from this file.
   await copyFile(join(root, 'package.json'), join(place, 'package.json'))
-  await promisify(execFile)('tsup', ['--out-dir', out, '--no-dts', '--silent'], { cwd: root })
+  await buildPackage(root, join(place, 'dist'))
 }

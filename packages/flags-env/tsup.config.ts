@@ -1,3 +1,0 @@
-import { definePackage } from '@millrace/config/tsup'
-
-export default definePackage({ index: 'src/index.ts', openfeature: 'src/openfeature.ts' })

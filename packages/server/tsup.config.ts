@@ -1,3 +1,0 @@
-import { definePackage } from '@millrace/config/tsup'
-
-export default definePackage()
