@@ -16,33 +16,50 @@ import {
 import { streamEvents } from './stream-events.ts'
 import type { Pace } from './turn.ts'
 
-/** The answer itself, where the fault is one of the model and not of its transport. */
-export function faultedAnswer(answer: Answer, fault: Fault | undefined): Answer {
-  switch (fault?.kind) {
+/** The answer itself, with those of the faults that are the model's and not of its transport. */
+export function faultedAnswer(answer: Answer, faults: readonly Fault[]): Answer {
+  return faults.reduce(applyToAnswer, answer)
+}
+
+function applyToAnswer(answer: Answer, fault: Fault): Answer {
+  switch (fault.kind) {
     case 'stop-reason':
       return { ...answer, stopReason: fault.stopReason }
     case 'tool-use-without-tool':
       return { ...answer, stopReason: 'tool_use', content: answer.content.filter((block) => block.type !== 'tool_use') }
     case 'unknown-block':
       return { ...answer, content: [{ type: 'hologram', beam: 'blue' }, ...answer.content] }
+    case 'empty-answer':
+      return { ...answer, stopReason: 'end_turn', content: [], usage: { ...answer.usage, output_tokens: 0 } }
+    case 'repeated-tool-id': {
+      const id = answer.content.find((block) => block.type === 'tool_use')?.id
+      const content = answer.content.map((block) => (block.type === 'tool_use' ? { ...block, id } : block))
+      return { ...answer, content }
+    }
     default:
       return answer
   }
 }
 
-/** The response to a request, with the fault in it. */
+/** The response to a request, with the faults in it, the first one innermost. */
 export function faultedPlan(
   answer: Answer,
-  fault: Fault | undefined,
+  faults: readonly Fault[],
   request: { stream: boolean; pace: Pace; requestId: string },
 ): ResponsePlan {
   const { pace, requestId } = request
-  const isStream = request.stream && fault?.kind !== 'json'
+  const isStream = request.stream && !faults.some(({ kind }) => kind === 'json')
   const plan = isStream ? streamPlan(streamEvents(answer), pace, requestId) : jsonPlan(answer, pace, requestId)
-  return fault === undefined ? plan : applyFault(plan, fault, { isStream, requestId })
+  return faults.reduce((faulted, fault) => applyFault(faulted, fault, { answer, isStream, requestId }), plan)
 }
 
-function applyFault(plan: ResponsePlan, fault: Fault, request: { isStream: boolean; requestId: string }): ResponsePlan {
+interface FaultedRequest {
+  readonly answer: Answer
+  readonly isStream: boolean
+  readonly requestId: string
+}
+
+function applyFault(plan: ResponsePlan, fault: Fault, request: FaultedRequest): ResponsePlan {
   switch (fault.kind) {
     case 'destroy':
     case 'reset':
@@ -78,14 +95,17 @@ function applyFault(plan: ResponsePlan, fault: Fault, request: { isStream: boole
         steps: [bytesStep(`<!doctype html><title>Welcome</title><p>${leakCanary}</p>\n`)],
       }
     case 'error-event':
-      if (request.isStream) return { ...plan, steps: faultedSteps(plan.steps, fault, request.requestId) }
+      if (request.isStream) return { ...plan, steps: faultedSteps(plan.steps, fault, request) }
       return errorPlan(statusOfError(fault.errorType), `Something failed: ${leakCanary}`, request.requestId)
     case 'json':
     case 'stop-reason':
     case 'tool-use-without-tool':
     case 'unknown-block':
+    case 'empty-answer':
+    case 'repeated-tool-id':
+    case 'start-over':
       return plan
     default:
-      return request.isStream ? { ...plan, steps: faultedSteps(plan.steps, fault, request.requestId) } : plan
+      return request.isStream ? { ...plan, steps: faultedSteps(plan.steps, fault, request) } : plan
   }
 }

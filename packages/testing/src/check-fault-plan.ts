@@ -1,9 +1,10 @@
 import { invalidOption } from './errors.ts'
 import type { FaultKind, FaultRule } from './fault.ts'
-import { faultKinds, isFaultKind } from './fault-kinds.ts'
+import { faultKinds, isFaultKind, isQuirkKind, quirkKinds } from './fault-kinds.ts'
 import { isInteger, isObject, isString, type JsonObject } from './json.ts'
 
 type Check = (value: unknown) => string | undefined
+type Checks = { readonly [field: string]: Check }
 
 const count: Check = (value) => (isInteger(value) && value >= 0 ? undefined : 'expected 0 or a positive integer')
 const ordinal: Check = (value) => (isInteger(value) && value >= 1 ? undefined : 'expected a positive integer')
@@ -31,7 +32,7 @@ const attempt: Check = (value) => {
   return isList ? undefined : "expected 'all', a positive integer or a list of them"
 }
 
-const matchChecks: { readonly [field: string]: Check } = {
+const matchChecks: Checks = {
   turn: ordinal,
   attempt,
   stream: (value) => (typeof value === 'boolean' ? undefined : 'expected true or false'),
@@ -40,8 +41,8 @@ const matchChecks: { readonly [field: string]: Check } = {
 }
 
 interface KindChecks {
-  readonly required?: { readonly [field: string]: Check }
-  readonly optional?: { readonly [field: string]: Check }
+  readonly required?: Checks
+  readonly optional?: Checks
 }
 
 const at = { at: position }
@@ -73,6 +74,14 @@ const kindChecks: { readonly [Kind in FaultKind]: KindChecks } = {
   'tool-use-without-tool': {},
   'tool-json-cut': { required: { piece: count } },
   'unstopped-block': { optional: { block: count } },
+  replay: { optional: at },
+  'unknown-field': {},
+  'byte-order-mark': {},
+  'prefilled-start': {},
+  'no-signature': {},
+  'empty-answer': {},
+  'repeated-tool-id': {},
+  'start-over': {},
 }
 
 /**
@@ -93,15 +102,32 @@ function isFaultRule(rule: unknown, path: string): rule is FaultRule {
   if (!isFaultKind(rule.kind)) {
     throw invalidOption(`${path}.kind`, `expected one of: ${faultKinds.map(({ kind }) => kind).join(', ')}`)
   }
-  const { required = {}, optional = {} } = kindChecks[rule.kind]
-  checkFields(rule, { ...optional, ...matchChecks, ...required }, path)
-  for (const field of Object.keys(required)) {
-    if (rule[field] === undefined) throw invalidOption(`${path}.${field}`, `required for kind "${rule.kind}"`)
-  }
+  checkFault(rule, rule.kind, path, matchChecks)
   return true
 }
 
-function checkFields(rule: JsonObject, checks: { readonly [field: string]: Check }, path: string): void {
+/** Throws `invalid_option` with the place where `quirks` is no list of faults that an answer can have by itself. */
+export function checkQuirks(quirks: unknown, path: string): void {
+  if (!Array.isArray(quirks)) throw invalidOption(path, 'expected a list of quirks')
+  for (const [index, quirk] of quirks.entries()) {
+    const quirkPath = `${path}[${index}]`
+    if (!isObject(quirk)) throw invalidOption(quirkPath, 'expected an object: { kind, ... }')
+    if (!isQuirkKind(quirk.kind)) {
+      throw invalidOption(`${quirkPath}.kind`, `expected one of: ${quirkKinds.join(', ')}`)
+    }
+    checkFault(quirk, quirk.kind, quirkPath, {})
+  }
+}
+
+function checkFault(fault: JsonObject, kind: FaultKind, path: string, more: Checks): void {
+  const { required = {}, optional = {} } = kindChecks[kind]
+  checkFields(fault, { ...optional, ...more, ...required }, path)
+  for (const field of Object.keys(required)) {
+    if (fault[field] === undefined) throw invalidOption(`${path}.${field}`, `required for kind "${kind}"`)
+  }
+}
+
+function checkFields(rule: JsonObject, checks: Checks, path: string): void {
   for (const [field, value] of Object.entries(rule)) {
     if (field === 'kind' || value === undefined) continue
     const check = Object.hasOwn(checks, field) ? checks[field] : undefined

@@ -63,6 +63,7 @@ export function readConversation(request: JsonObject, attempt: number): Conversa
     resultsOf: (name) => toolResults.filter((result) => result.name === name),
     lastUserText: lastUserText(messages),
     continued(turn) {
+      if (turn.quirks?.some(({ kind }) => kind === 'start-over') === true) return turn
       for (const partial of partials) {
         const rest = remainderOf(turn, partial)
         if (rest !== undefined) return rest

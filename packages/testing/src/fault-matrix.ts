@@ -27,10 +27,10 @@ export interface FaultMatrixOptions {
   readonly seed: number
   /** The ids of the layouts. Default: all. */
   readonly layouts?: readonly string[]
-  /** Default: every kind. */
+  /** Default: every kind but `start-over`, which has a layout of its own. */
   readonly kinds?: readonly FaultKind[]
   readonly frequencies?: readonly FaultFrequency[]
-  /** How many cases, spread evenly over layouts and kinds. Default: all of them, which are tens of thousands. */
+  /** How many cases, spread evenly over layouts and kinds. Default: all, some hundred thousand. */
   readonly sample?: number
   /** Own layouts, beside or instead of the shipped ones. Default: `layouts`. */
   readonly from?: readonly Layout[]
@@ -156,15 +156,29 @@ function* wholeTurnFaults(turn: LayoutTurn): Generator<Fault> {
   yield { kind: 'unknown-block' }
   for (const stopReason of stopReasons) yield { kind: 'stop-reason', stopReason }
   yield { kind: 'tool-use-without-tool' }
+  // After a tool result the model may legally have nothing to add.
+  if (turn.turn === 1) yield { kind: 'empty-answer' }
+  yield { kind: 'unknown-field' }
+  yield { kind: 'byte-order-mark' }
+  yield { kind: 'prefilled-start' }
+  if (countCalls(turn) > 1) yield { kind: 'repeated-tool-id' }
+  if (turn.events.some(({ delta }) => isObject(delta) && delta.type === 'signature_delta'))
+    yield { kind: 'no-signature' }
   for (let piece = 0; piece < countToolPieces(turn); piece++) yield { kind: 'tool-json-cut', piece }
   const blocks = turn.events.filter((event) => event.type === 'content_block_stop').length
   for (let block = 0; block < blocks; block++) yield { kind: 'unstopped-block', block }
 }
 
+function isCall(event: LayoutTurn['events'][number]): boolean {
+  return isObject(event.content_block) && event.content_block.type === 'tool_use'
+}
+
+function countCalls(turn: LayoutTurn): number {
+  return turn.events.filter(isCall).length
+}
+
 function countToolPieces(turn: LayoutTurn): number {
-  const isTool = (event: LayoutTurn['events'][number]): boolean =>
-    isObject(event.content_block) && event.content_block.type === 'tool_use'
-  const first = turn.events.find(isTool)?.index
+  const first = turn.events.find(isCall)?.index
   return turn.events.filter(
     (event) => event.index === first && isObject(event.delta) && Boolean(event.delta.partial_json),
   ).length
@@ -182,7 +196,10 @@ function* eventFaults(turn: LayoutTurn, event: number): Generator<Fault> {
   yield { kind: 'second-message-start', id: 'same', at }
   yield { kind: 'second-message-start', id: 'other', at }
   const type = turn.events[event]?.type
-  if (type === 'content_block_delta' || type === 'content_block_stop') yield { kind: 'unknown-delta', at }
+  if (type === 'content_block_delta' || type === 'content_block_stop') {
+    yield { kind: 'unknown-delta', at }
+    yield { kind: 'replay', at }
+  }
   // A piece of text sent twice cannot be told from a text that says it twice: only events that bring no piece are here.
   if (type !== 'content_block_delta') yield { kind: 'duplicate-event', at }
 }

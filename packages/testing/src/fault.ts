@@ -30,11 +30,17 @@ export type StreamFault =
   | { readonly kind: 'tool-json-cut'; readonly piece: number }
   /** The block of this index (default: 0) gets no `content_block_stop`. */
   | { readonly kind: 'unstopped-block'; readonly block?: number }
+  | { readonly kind: 'prefilled-start' | 'byte-order-mark' | 'unknown-field' | 'no-signature' }
+  /** The events before `at` are sent a second time, `message_start` with the same id included. */
+  | { readonly kind: 'replay'; readonly at?: FaultPosition }
 
 /** Faults of the model: the answer itself is odd, streaming or not. */
 export type AnswerFault =
-  | { readonly kind: 'unknown-block' | 'tool-use-without-tool' }
+  | { readonly kind: 'unknown-block' | 'tool-use-without-tool' | 'empty-answer' | 'repeated-tool-id' | 'start-over' }
   | { readonly kind: 'stop-reason'; readonly stopReason: string }
+
+/** An oddity that an answer of a script always has: see `quirks` of `Turn`. */
+export type Quirk = StreamFault | AnswerFault
 
 /** What goes wrong. `faultKinds` describes each kind in a line. */
 export type Fault = TransportFault | StreamFault | AnswerFault

@@ -1,3 +1,4 @@
+import { type Answer, messageJson } from './answer.ts'
 import { type FaultPosition, leakCanary, type StreamFault } from './fault.ts'
 import { isObject } from './json.ts'
 import { bytesStep, frame, type Step } from './response-plan.ts'
@@ -7,9 +8,15 @@ type EventStep = Step & { readonly type: 'bytes'; readonly event: StreamEvent }
 
 const garbage = 'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"del\n\n'
 
+/** What a fault may need to know of the response that it is in. */
+interface Faulted {
+  readonly answer: Answer
+  readonly requestId: string
+}
+
 /** The steps of a stream with a fault among its events. */
-export function* faultedSteps(steps: Iterable<Step>, fault: StreamFault, requestId: string): Generator<Step> {
-  const track = createTracker()
+export function* faultedSteps(steps: Iterable<Step>, fault: StreamFault, response: Faulted): Generator<Step> {
+  const track = createTracker(fault)
   let index = 0
   for (const step of steps) {
     if (!isEventStep(step)) {
@@ -18,8 +25,8 @@ export function* faultedSteps(steps: Iterable<Step>, fault: StreamFault, request
     }
     const isHere = index === eventIndex('at' in fault ? fault.at : undefined)
     index++
-    yield* faultedEvent(step, fault, { isHere, track, requestId })
-    track.see(step.event)
+    yield* faultedEvent(step, fault, { ...response, isHere, track })
+    track.see(step)
     if (isHere && fault.kind === 'error-event') return
   }
 }
@@ -33,10 +40,9 @@ function eventIndex(at: FaultPosition | undefined): number {
   return at !== undefined && 'event' in at ? at.event : 0
 }
 
-interface Context {
+interface Context extends Faulted {
   readonly isHere: boolean
   readonly track: Tracker
-  readonly requestId: string
 }
 
 function* faultedEvent(step: EventStep, fault: StreamFault, context: Context): Generator<Step> {
@@ -58,6 +64,10 @@ function* faultedEvent(step: EventStep, fault: StreamFault, context: Context): G
       return
     case 'second-message-start':
       if (isHere && track.messageStart !== undefined) yield secondStart(track.messageStart, fault.id)
+      yield step
+      return
+    case 'replay':
+      if (isHere) yield* track.replayed
       yield step
       return
     case 'no-message-stop':
@@ -83,9 +93,35 @@ function* faultedEvent(step: EventStep, fault: StreamFault, context: Context): G
     case 'unstopped-block':
       if (!(event.type === 'content_block_stop' && event.index === (fault.block ?? 0))) yield step
       return
+    case 'no-signature':
+      if (!(isObject(event.delta) && event.delta.type === 'signature_delta')) yield step
+      return
+    case 'prefilled-start':
+      if (event.type === 'message_start') yield prefilledStart(context.answer)
+      if (event.type === 'message_stop') yield step
+      return
+    case 'unknown-field':
+      yield changed(step, (text) => text.replace('\n', '\nx-trace: 1\n'))
+      return
+    case 'byte-order-mark':
+      yield event.type === 'message_start' ? changed(step, (text) => `\u{feff}${text}`) : step
+      return
     default:
       fault satisfies never
   }
+}
+
+/** The same event in other bytes. */
+function changed(step: EventStep, change: (text: string) => string): Step {
+  // A byte order mark of another quirk stays.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  return bytesStep(change(decoder.decode(step.bytes)), step.event)
+}
+
+function prefilledStart(answer: Answer): Step {
+  const message: unknown = JSON.parse([...messageJson(answer)].join(''))
+  const event = { type: 'message_start', message }
+  return bytesStep(frame(event), event)
 }
 
 function secondStart(first: StreamEvent, id: 'same' | 'other'): Step {
@@ -97,12 +133,15 @@ function secondStart(first: StreamEvent, id: 'same' | 'other'): Step {
 interface Tracker {
   readonly messageStart: StreamEvent | undefined
   readonly openBlock: number | undefined
-  see(event: StreamEvent): void
+  /** The events so far, where the fault replays them: of a large answer that would be much to keep. */
+  readonly replayed: readonly Step[]
+  see(step: EventStep): void
   /** Whether this is a fragment of the first tool call's JSON from this piece on. The empty first one is no piece. */
   isToolJsonBeyond(event: StreamEvent, piece: number): boolean
 }
 
-function createTracker(): Tracker {
+function createTracker(fault: StreamFault): Tracker {
+  const replayed: Step[] = []
   let messageStart: StreamEvent | undefined
   let openBlock: number | undefined
   let toolBlock: unknown
@@ -114,7 +153,10 @@ function createTracker(): Tracker {
     get openBlock() {
       return openBlock
     },
-    see(event) {
+    replayed,
+    see(step) {
+      const { event } = step
+      if (fault.kind === 'replay') replayed.push(step)
       if (event.type === 'message_start') messageStart = event
       if (event.type === 'content_block_stop') openBlock = undefined
       if (event.type !== 'content_block_start' || typeof event.index !== 'number') return

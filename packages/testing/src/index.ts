@@ -12,6 +12,7 @@ export {
   type FaultPosition,
   type FaultRule,
   leakCanary,
+  type Quirk,
   type StreamFault,
   type TransportFault,
 } from './fault.ts'

@@ -1,9 +1,10 @@
 import { type Answer, completeTurn } from './answer.ts'
 import { readConversation } from './conversation.ts'
+import type { Quirk } from './fault.ts'
 import { jobModel } from './job.ts'
 import { type Layout, playLayout } from './layout.ts'
-import { frame } from './response-plan.ts'
-import { type StreamEvent, streamEvents } from './stream-events.ts'
+import { faultedAnswer, faultedPlan } from './apply-fault.ts'
+import type { StreamEvent } from './stream-events.ts'
 
 /** One turn of a layout's run without faults, as it is streamed. */
 export interface LayoutTurn {
@@ -29,20 +30,31 @@ export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
     const turn = script(readConversation({ model, messages }, 1))
     // As long as the server's own, of which redacted data is made.
     const nonce = `1.${turns.length}`
-    const answer = completeTurn(turn, { model, inputTokens: 100, nonce, chunking: 'words' })
-    const events = [...streamEvents(answer)]
-    let bytes = 0
-    const offsets = events.map((event) => {
-      const start = bytes
-      bytes += Buffer.byteLength(frame(event))
-      return start
-    })
-    turns.push({ turn: turns.length + 1, events, offsets, bytes })
+    const completed = completeTurn(turn, { model, inputTokens: 100, nonce, chunking: 'words' })
+    const { quirks = [] } = turn
+    const answer = faultedAnswer(completed, quirks)
+    turns.push({ turn: turns.length + 1, ...streamOf(answer, quirks) })
     messages.push({ role: 'assistant', content: answer.content })
     const results = toolResults(layout, answer)
     if (results.length > 0) messages.push({ role: 'user', content: results })
   }
   return turns
+}
+
+/** The stream of an answer with its quirks. */
+function streamOf(answer: Answer, quirks: readonly Quirk[]): Omit<LayoutTurn, 'turn'> {
+  const events: StreamEvent[] = []
+  const offsets: number[] = []
+  let bytes = 0
+  for (const step of faultedPlan(answer, quirks, { stream: true, pace: 'fast', requestId: '' }).steps) {
+    if (step.type !== 'bytes') continue
+    if (step.event !== undefined) {
+      events.push(step.event)
+      offsets.push(bytes)
+    }
+    bytes += step.bytes.length
+  }
+  return { events, offsets, bytes }
 }
 
 function toolResults(layout: Layout, answer: Answer): readonly unknown[] {

@@ -1,6 +1,7 @@
 import type { Conversation } from './conversation.ts'
 import { contentBlocks } from './continuation.ts'
 import type { Layout, LayoutStep, LayoutTool } from './layout.ts'
+import { quirkLayouts } from './quirk-layouts.ts'
 import { serverToolLayouts } from './server-tool-layouts.ts'
 import { text, thinking, toolUse, type ContentBlock, type Turn } from './turn.ts'
 
@@ -149,4 +150,5 @@ export const layouts: readonly Layout[] = [
   ...serverToolLayouts,
   multiByte,
   differentWords,
+  ...quirkLayouts,
 ]

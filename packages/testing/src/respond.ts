@@ -11,7 +11,7 @@ import type { OpenRecord } from './request-record.ts'
 import { errorPlan, type ResponsePlan } from './response-plan.ts'
 import { checkTurn, pickTurn, type Script } from './script.ts'
 import type { ServerMemory } from './server-memory.ts'
-import type { Pace } from './turn.ts'
+import type { Pace, Turn } from './turn.ts'
 import { validateRequest } from './validate-request.ts'
 
 /** The API's own limit for the body of a request. */
@@ -64,7 +64,8 @@ async function answerConversation(
   record.attempt = conversation.attempt
   const fault = responder.faults.take(conversation)
   if (fault !== undefined) record.faults = [describeFault(fault)]
-  const turn = await pickTurn(responder.script, conversation).catch((error: unknown) => String(error))
+  const asked = fault?.kind === 'start-over' ? { ...conversation, continued: (turn: Turn) => turn } : conversation
+  const turn = await pickTurn(responder.script, asked).catch((error: unknown) => String(error))
   if (typeof turn === 'string') return scriptError(turn, request)
   try {
     checkTurn(turn, 'turn')
@@ -77,9 +78,10 @@ async function answerConversation(
     nonce: `${responder.seed}.${record.index}`,
     chunking: responder.chunking,
   })
-  const answer = faultedAnswer(completed, fault)
+  const faults = [...(turn.quirks ?? []), ...(fault === undefined ? [] : [fault])]
+  const answer = faultedAnswer(completed, faults)
   responder.memory.remember(answer)
-  return faultedPlan(answer, fault, { stream: conversation.stream, pace: turn.pace ?? responder.pace, requestId })
+  return faultedPlan(answer, faults, { stream: conversation.stream, pace: turn.pace ?? responder.pace, requestId })
 }
 
 /** A mistake in the script must not look like a fault of the API: it is not to be retried. */

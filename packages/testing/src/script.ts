@@ -1,3 +1,4 @@
+import { checkQuirks } from './check-fault-plan.ts'
 import { contentBlocks, isGoOn, joinText } from './continuation.ts'
 import type { Conversation } from './conversation.ts'
 import { invalidOption } from './errors.ts'
@@ -60,7 +61,8 @@ export function checkScript(script: unknown, path: string): void {
 /** Throws `invalid_option` with the place where `turn` has the wrong shape. */
 export function checkTurn(turn: unknown, path: string): void {
   if (!isObject(turn)) throw invalidOption(path, 'expected a turn: { content: [...] }')
-  const { content } = turn
+  const { content, quirks } = turn
+  if (quirks !== undefined) checkQuirks(quirks, `${path}.quirks`)
   if (!Array.isArray(content)) throw invalidOption(`${path}.content`, 'expected a list of content blocks')
   for (const [index, block] of content.entries()) {
     const blockPath = `${path}.content[${index}]`

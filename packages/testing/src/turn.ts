@@ -1,4 +1,5 @@
 import type { Chunking } from './chunking.ts'
+import type { Quirk } from './fault.ts'
 import { sign } from './signature.ts'
 
 /**
@@ -33,6 +34,11 @@ export interface Turn {
   readonly pace?: Pace
   /** Default: the server's `chunking`. */
   readonly chunking?: Chunking
+  /**
+   * What is odd about this answer whenever it is given, such as `{ kind: 'prefilled-start' }`: the ways of a gateway or
+   * of a feature, rather than something that goes wrong now and then. Applied in this order, before the server's faults.
+   */
+  readonly quirks?: readonly Quirk[]
 }
 
 /** A text block. */

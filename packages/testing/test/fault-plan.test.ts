@@ -162,10 +162,12 @@ describe('the matrix', () => {
     expect(all.size).toBe(count)
   })
 
-  test('a sample has every layout and every kind', () => {
-    const cases = faultMatrix({ seed: 9, sample: 260 })
+  test('a sample has every layout and every kind that strikes by itself', () => {
+    const cases = faultMatrix({ seed: 9, sample: 400 })
     expect(new Set(cases.map(({ layout }) => layout)).size).toBe(layouts.length)
-    expect(new Set(cases.map(({ kind }) => kind)).size).toBe(faultKinds.length)
+    // An answer is begun anew only where another fault broke it: that is a layout.
+    const kinds = faultKinds.map(({ kind }) => kind).filter((kind) => kind !== 'start-over')
+    expect([...new Set(cases.map(({ kind }) => kind))].toSorted()).toEqual(kinds.toSorted())
   })
 
   test('a case keeps its seed in any selection', () => {

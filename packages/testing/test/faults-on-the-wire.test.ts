@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { gunzipSync, constants } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { macrotask, type ManualClock, manualClock } from '../src/async.ts'
 import {
   type Fault,
@@ -299,6 +299,38 @@ describe('odd streams', () => {
     expect(unstopped.filter((event) => event.type === 'content_block_stop').map((event) => event.index)).toEqual([0, 2])
   })
 
+  test('a replay sends all events before a position again, with the same ids', async () => {
+    for (const event of events.keys()) {
+      const replayed = parseFrames((await ask({ kind: 'replay', at: { event } })).body.toString())
+      expect(replayed).toHaveLength(events.length + event)
+      expect(replayed.slice(event, 2 * event)).toEqual(replayed.slice(0, event))
+    }
+  })
+
+  test('a prefilled message_start holds the whole message, and message_stop follows', async () => {
+    const [start, stop, ...more] = parseFrames((await ask({ kind: 'prefilled-start' })).body.toString())
+    expect([stop, ...more]).toEqual([{ type: 'message_stop' }])
+    const message = isObject(start?.message) ? start.message : {}
+    const { id: _id, ...expected } = accumulate(events)
+    expect(message).toMatchObject(expected)
+    expect(message.stop_reason).toBe('tool_use')
+  })
+
+  test('an unknown field in each event, and a byte order mark', async () => {
+    const fields = (await ask({ kind: 'unknown-field' })).body.toString()
+    expect(fields.split('\nx-trace: 1\n')).toHaveLength(events.length + 1)
+    expect(sameIds(Buffer.from(fields.replaceAll('x-trace: 1\n', '')))).toBe(sameIds(whole))
+    const marked = (await ask({ kind: 'byte-order-mark' })).body
+    expect([...marked.subarray(0, 3)]).toEqual([0xef, 0xbb, 0xbf])
+    expect(sameIds(marked.subarray(3))).toBe(sameIds(whole))
+  })
+
+  test('no signature_delta', async () => {
+    const { body } = await ask({ kind: 'no-signature' })
+    expect(accumulate(parseFrames(body.toString()))).toMatchObject({ content: [{ signature: '' }, {}, {}] })
+    expect(parseFrames(body.toString())).toHaveLength(events.length - 1)
+  })
+
   test('tool JSON cut before each of its pieces', async () => {
     const fragments = (body: Buffer): string[] =>
       parseFrames(body.toString()).flatMap((event) => {
@@ -336,6 +368,90 @@ describe('odd streams', () => {
     expect(await read({ kind: 'unknown-block' })).toMatchObject({
       content: [{ type: 'hologram', beam: 'blue' }, {}, {}, {}],
     })
+    expect(await read({ kind: 'empty-answer' })).toMatchObject({
+      content: [],
+      stop_reason: 'end_turn',
+      usage: { output_tokens: 0 },
+    })
+  })
+})
+
+describe('answers of which a client made something', () => {
+  const post = async (messages: readonly unknown[], stream: boolean): Promise<Record<string, unknown>> => {
+    const body = JSON.stringify({ ...question, stream, messages })
+    const answer = (await rawPost(claude.port, body)).body.toString()
+    return stream ? accumulate(parseFrames(answer)) : JSON.parse(answer)
+  }
+
+  test.each([true, false])('all calls of an answer have one id (streaming: %s)', async (stream) => {
+    seen.add('repeated-tool-id')
+    const calls = ['a', 'b'].map((name) => toolUse(name, { name }))
+    claude.setScript(() => ({ content: [text('Both.'), ...calls] }))
+    onTestFinished(() => claude.setScript(() => turn))
+    claude.setFaults([{ kind: 'repeated-tool-id' }])
+    const { content } = await post(question.messages, stream)
+    const [, a, b] = Array.isArray(content) ? content : []
+    expect([a.name, b.name, a.input, b.id]).toEqual(['a', 'b', { name: 'a' }, a.id])
+  })
+
+  test.each([
+    ['as a fault', [{ kind: 'start-over', times: 'forever' }], []],
+    ['as a quirk', [], [{ kind: 'start-over' }]],
+  ] as const)('a model that starts over when it is asked to go on, %s', async (_name, faults, quirks) => {
+    seen.add('start-over')
+    const goOn = [
+      ...question.messages,
+      { role: 'assistant', content: 'One two' },
+      { role: 'user', content: 'Continue where you left off.' },
+    ]
+    const script = [{ content: [text('One two three.')], quirks }]
+    claude.setScript(script)
+    onTestFinished(() => claude.setScript(() => turn))
+    claude.setFaults(faults)
+    expect(await post(goOn, true)).toMatchObject({ content: [{ text: 'One two three.' }] })
+    claude.setScript(script.map(({ content }) => ({ content })))
+    claude.setFaults([])
+    expect(await post(goOn, true)).toMatchObject({ content: [{ text: ' three.' }] })
+  })
+})
+
+describe('quirks of an answer', () => {
+  const askFor = async (quirks: unknown, stream = true): Promise<RawAnswer> => {
+    claude.setScript(JSON.parse(JSON.stringify([{ ...turn, quirks }])))
+    onTestFinished(() => claude.setScript(() => turn))
+    return await rawPost(claude.port, JSON.stringify({ ...question, stream }))
+  }
+
+  test('are there whenever the answer is given, in their order, with the faults of the server on top', async () => {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const { body } = await askFor([
+        { kind: 'prefilled-start' },
+        { kind: 'byte-order-mark' },
+        { kind: 'unknown-field' },
+      ])
+      expect(body.toString()).toMatch(/^\u{feff}event: message_start\nx-trace: 1\ndata: .+\n\nevent: message_stop\nx-/u)
+    }
+    claude.setFaults([{ kind: 'destroy', at: { event: 1 } }])
+    const cut = await askFor([{ kind: 'prefilled-start' }])
+    expect([parseFrames(cut.body.toString()).length, cut.ending]).toEqual([1, 'fin'])
+  })
+
+  test('of a stream leave a body alone', async () => {
+    const { body } = await askFor([{ kind: 'prefilled-start' }, { kind: 'byte-order-mark' }], false)
+    expect(JSON.parse(body.toString())).toMatchObject({ type: 'message', content: [{}, {}, {}] })
+  })
+
+  test.each([
+    ['prefilled-start', 'script[0].quirks', /list of quirks/],
+    [[1], 'script[0].quirks[0]', /object/],
+    [[{ kind: 'destroy' }], 'script[0].quirks[0].kind', /expected one of: error-event, /],
+    [[{ kind: 'unstopped-block', block: -1 }], 'script[0].quirks[0].block', /0 or a positive integer/],
+    [[{ kind: 'unknown-field', times: 2 }], 'script[0].quirks[0].times', /unknown here/],
+    [[{ kind: 'stop-reason' }], 'script[0].quirks[0].stopReason', /required/],
+  ])('%j is refused at its place', (quirks, path, message) => {
+    const script = JSON.parse(JSON.stringify([{ content: [], quirks }]))
+    expect(() => claude.setScript(script)).toThrow(expect.objectContaining({ code: 'invalid_option', path }))
+    expect(() => claude.setScript(script)).toThrow(message)
   })
 })
 

@@ -36,7 +36,8 @@ const failing = (grades: LoopGrades): string[] => {
 describe('each mutant fails in the columns it should, and in no other', () => {
   test.each<{ name: string; loop: LoopUnderTest; fails: string[] }>([
     { name: 'naive', loop: naiveLoop, fails: ['exactlyOnce', 'exactText'] },
-    { name: 'rerunEverything', loop: rerunEverythingLoop, fails: ['exactlyOnce'] },
+    // To this one a stream with an unstopped block is never whole, however often it starts over.
+    { name: 'rerunEverything', loop: rerunEverythingLoop, fails: ['completed', 'exactlyOnce'] },
     { name: 'noRetraction', loop: noRetractionLoop, fails: ['exactText'] },
     { name: 'lostTail', loop: lostTailLoop, fails: ['exactText'] },
     {
@@ -101,6 +102,11 @@ describe('the loop that never streams', () => {
         'no-final-blank-line',
         'json',
         'gzip/',
+        'replay',
+        'byte-order-mark',
+        'prefilled-start',
+        'no-signature',
+        'repeated-tool-id',
         'slow-headers',
       ].map((kind) => ({ match: `*/${kind}*`, outcome: 'completed', reason: 'no fault where nothing streams' })),
       ...['end_turn', 'stop_sequence', 'pause_turn', 'compaction', 'a_reason_of_tomorrow'].map((stopReason) => ({

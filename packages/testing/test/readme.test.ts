@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { faultKinds } from '../src/index.ts'
+import { faultKinds, startClaude } from '../src/index.ts'
 
 const root = join(import.meta.dirname, '..')
 const readme = await readFile(join(root, 'README.md'), 'utf8')
@@ -18,6 +18,15 @@ test('the code in the README is the code of the examples, which are compiled', a
 
 test('the README has a line on every kind of fault', () => {
   for (const { kind, description } of faultKinds) expect(readme).toContain(`| \`${kind}\` | ${description} |`)
+})
+
+test('the JSON in the README is a fault plan and a script, as the server takes them', async () => {
+  const [faults, script, ...more] = [...readme.matchAll(/```json\n([^]*?)```/g)].map(([, json = '']) =>
+    JSON.parse(json),
+  )
+  expect(more).toEqual([])
+  await using claude = await startClaude({ script, faults })
+  expect(claude.requests).toEqual([])
 })
 
 test.each([

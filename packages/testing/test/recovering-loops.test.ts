@@ -41,8 +41,18 @@ const continuing = loopThat(async ({ text }, talk, job) => {
   if (text.trim() === '' || talk.messages.at(-1)?.role === 'assistant') return undefined
   talk.messages.push({ role: 'assistant', content: [{ type: 'text', text }] })
   talk.messages.push({ role: 'user', content: 'Your answer was cut off. Continue exactly where it stopped.' })
-  return await askWholePatiently(job, talk.messages)
+  const answer = await askWholePatiently(job, talk.messages)
+  return { ...answer, content: withoutRepetition(answer.content, text) }
 })
+
+/** A model that begins its answer anew says again what is kept already. */
+function withoutRepetition(content: readonly ContentBlock[], kept: string): readonly ContentBlock[] {
+  return content.flatMap((block) => {
+    if (block.type !== 'text' || !String(block.text).startsWith(kept)) return [block]
+    const rest = String(block.text).slice(kept.length)
+    return rest === '' ? [] : [{ ...block, text: rest }]
+  })
+}
 
 /** Keeps a broken turn up to its last complete tool call, and runs that. */
 const salvaging = loopThat(async ({ blocks }) => {

@@ -14,7 +14,10 @@ export function accumulate(events: Iterable<unknown>): Loose {
   const json: string[] = []
   for (const raw of events) {
     const event = loose(raw)
-    if (event.type === 'message_start') message = loose(event.message)
+    if (event.type === 'message_start') {
+      message = loose(event.message)
+      blocks.push(...(Array.isArray(message.content) ? message.content.map(loose) : []))
+    }
     if (event.type === 'content_block_start') blocks.push(loose(event.content_block))
     if (event.type === 'content_block_delta') {
       const index = Number(event.index)

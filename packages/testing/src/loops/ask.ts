@@ -78,6 +78,9 @@ async function askWhole(job: Job, messages: readonly unknown[]): Promise<TurnAns
     const body: unknown = await response.json()
     const content = isObject(body) ? readContent(body.content) : undefined
     if (!isObject(body) || content === undefined) throw new AskError('no_message', true)
+    // A model that has nothing to add says so with a few tokens; without any, nothing was generated.
+    const isEmpty = content.length === 0 && isObject(body.usage) && body.usage.output_tokens === 0
+    if (isEmpty) throw new AskError('empty_answer', true)
     return checkAnswer({ content, stopReason: isString(body.stop_reason) ? body.stop_reason : 'end_turn' })
   })
 }
@@ -94,11 +97,21 @@ export async function askWholePatiently(job: Job, messages: readonly unknown[]):
   }
 }
 
-/** An answer that says it calls a tool and does not is a broken one. */
+/**
+ * Returns an answer that a conversation can go on with: its calls have ids of their own. Throws an `AskError` for one that
+ * says it calls a tool and does not.
+ */
 export function checkAnswer(answer: TurnAnswer): TurnAnswer {
-  const calls = answer.content.some((block) => block.type === 'tool_use')
-  if (answer.stopReason === 'tool_use' && !calls) throw new AskError('tool_use_without_tool', true)
-  return answer
+  const { content, stopReason } = answer
+  const calls = content.some((block) => block.type === 'tool_use')
+  if (stopReason === 'tool_use' && !calls) throw new AskError('tool_use_without_tool', true)
+  return { content: content.map(withOwnId), stopReason }
+}
+
+/** Gateways exist that give all calls of an answer one id; the API refuses a history with them. */
+function withOwnId(block: ContentBlock, index: number, content: readonly ContentBlock[]): ContentBlock {
+  const isTaken = block.type === 'tool_use' && content.slice(0, index).some(({ id }) => id === block.id)
+  return isTaken ? { ...block, id: `${String(block.id)}_${index}` } : block
 }
 
 function readContent(content: unknown): readonly ContentBlock[] | undefined {

@@ -60,12 +60,9 @@ function takeFrame(frame: string, message: OpenMessage, observer: StreamObserver
   const event = parseObject(data.slice(6))
   const index = typeof event.index === 'number' ? event.index : 0
   switch (event.type) {
-    case 'message_start': {
-      const id = isObject(event.message) ? event.message.id : undefined
-      if (message.id !== undefined && message.id !== id) throw new AskError('two_messages', true)
-      message.id = id
+    case 'message_start':
+      startMessage(isObject(event.message) ? event.message : {}, message, observer)
       return
-    }
     case 'error':
       throw new AskError('error_event', true)
     case 'content_block_start':
@@ -82,6 +79,19 @@ function takeFrame(frame: string, message: OpenMessage, observer: StreamObserver
       if (isObject(event.delta) && isString(event.delta.stop_reason)) message.stopReason = event.delta.stop_reason
       return
     default:
+  }
+}
+
+function startMessage(start: JsonObject, message: OpenMessage, observer: StreamObserver): void {
+  if (message.id !== undefined && message.id !== start.id) throw new AskError('two_messages', true)
+  message.id = start.id
+  // An answer to code that calls tools may be all there from the start.
+  if (!isString(start.stop_reason) || !Array.isArray(start.content)) return
+  message.stopReason = start.stop_reason
+  for (const block of start.content.filter(isObject)) {
+    message.blocks.push({ ...block })
+    if (isString(block.text)) observer.onText(block.text)
+    observer.onBlock({ ...block, type: String(block.type) })
   }
 }
 
