@@ -93,7 +93,7 @@ export function followFlags(
       accepted = undefined
       const read = readFlagText(reading.text, { format, maxLength: maxBytes })
       if (read.status === 'refused') return holder.fail('invalid', 'the file is invalid', read.issues)
-      if (holder.accept(read.document, read.issues) === undefined) accepted = reading.text
+      if (holder.accept(read) === undefined) accepted = reading.text
     },
   })
   return { source: holder.source, follower }

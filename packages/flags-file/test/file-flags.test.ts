@@ -1,4 +1,5 @@
 import type { FlagSource, FlagSourceEvent } from '@millrace/flags'
+import { flagdTargeting } from '@millrace/flags/flagd'
 import { OpenFeature } from '@openfeature/server-sdk'
 import { execFile } from 'node:child_process'
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
@@ -177,6 +178,31 @@ describe('refuses, and keeps the last good file,', () => {
     await change(path)
     expect(await failed).toMatchObject({ problem: { code: 'unreachable', message } })
     expect(await streams(source)).toBe(true)
+  })
+})
+
+it('takes a flagd file in which one flag has a dangling reference', async () => {
+  const path = join(await makeFolder(), 'flags.json')
+  const flag = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' }
+  const rule = (name: string): object => ({ if: [{ $ref: name }, 'on'] })
+  const flags = {
+    use_streaming: { ...flag, targeting: rule('isStaff') },
+    'use_streaming.tool.bash': { ...flag, targeting: rule('isNobody') },
+  }
+  const $evaluators = { isStaff: { ends_with: [{ var: 'email' }, '@corp.example'] } }
+  await writeFile(path, JSON.stringify({ flags, $evaluators }))
+  const source = watching(path, { targeting: flagdTargeting() })
+  await source.ready()
+  const context = { email: 'ada@corp.example' }
+  expect(await source.getBooleanDetails('use_streaming', false, context)).toMatchObject({ value: true })
+  expect(await source.getBooleanDetails('use_streaming.tool.bash', true, context)).toMatchObject({
+    reason: 'ERROR',
+    errorCode: 'PARSE_ERROR',
+    errorMessage: expect.stringContaining('refers to "isNobody"'),
+  })
+  expect(source.describe()).toMatchObject({
+    status: 'ready',
+    problem: { code: 'invalid', issues: [{ path: "$.flags['use_streaming.tool.bash'].targeting" }] },
   })
 })
 

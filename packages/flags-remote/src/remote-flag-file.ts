@@ -117,7 +117,7 @@ export function remoteFlagFile(options: RemoteFlagFileOptions): RemoteFlagFile {
 
 function offer(holder: FlagHolder, { text, format, savedAt }: SavedFile, maxBytes: number): boolean {
   const read = readFlagText(text, { format, maxLength: maxBytes })
-  if (read.status === 'read') return holder.accept(read.document, read.issues, savedAt) === undefined
+  if (read.status === 'read') return holder.accept(read, savedAt) === undefined
   holder.fail('invalid', 'the answer is no flag file', read.issues)
   return false
 }

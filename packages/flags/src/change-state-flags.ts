@@ -1,9 +1,10 @@
-import { type Clock, MillraceError, type StateStore, systemClock } from '@millrace/core'
+import { type Clock, flagKeys, MillraceError, type StateStore, systemClock } from '@millrace/core'
 import { type FlagDocument, flagFormat } from './document.ts'
 import { FlagFormatError } from './errors.ts'
-import { formatIssue } from './issues.ts'
+import { formatIssues } from './issues.ts'
+import { isRecord } from './json.ts'
 import { aClock, aSignal, aText, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
-import { readFlagDocument } from './read-document.ts'
+import { type FlagReading, readFlagDocument } from './read-document.ts'
 
 /** Where the flags of a `StateStore` are, unless said otherwise. */
 export const defaultStateKey = 'millrace:flags'
@@ -30,14 +31,18 @@ const changeStateFlagsRules: OptionRules<ChangeStateFlagsOptions> = {
 }
 
 /**
- * Changes the flags of a `StateStore`: reads the document, applies `change`, checks the result, and writes it where nobody
- * else has written in between, else begins again (16 times at most). The stored value is a {@link FlagDocument}; its
+ * Changes the flags of a `StateStore`: reads the document, applies `change`, checks the result, and writes it if nobody
+ * else has written in between. Otherwise starts again, at most 16 times. The stored value is a {@link FlagDocument}; its
  * version is the store's.
  *
- * @param change gets the document, an empty one at first, and gives the next; it may be called more than once
- * @returns the document as stored, and its version
- * @throws FlagFormatError where the stored or the next document is invalid: nothing is then written
- * @throws MillraceError `unknown_option`, `invalid_option`; `conflict` where others kept writing; what the store throws, as it is
+ * A stored flag that is invalid is not in the document that `change` gets, and stays in the store as it is. Only the kill
+ * switch can be defined anew, so that a typo in it, or in another flag, does not get in the way of an emergency.
+ *
+ * @param change gets the document, an empty one at first, and returns the next; it may be called more than once
+ * @returns the document that `change` returned, with its metadata, and the version it was stored as
+ * @throws FlagFormatError if the stored document is unreadable, or the changed one invalid: nothing is then written
+ * @throws MillraceError `unknown_option`, `invalid_option`; `conflict` if others kept writing
+ * @throws what the store throws, as it is
  */
 export async function changeStateFlags(
   options: ChangeStateFlagsOptions,
@@ -49,9 +54,8 @@ export async function changeStateFlags(
     signal?.throwIfAborted()
     const entry = await store.get(key)
     signal?.throwIfAborted()
-    // `null` is how a key is emptied: a store forgets none.
-    const before = entry === undefined || entry.value === null ? { flags: {} } : check('the stored flags', entry.value)
-    const next = check('the changed flags', change(before))
+    const before = readStored(entry?.value)
+    const next = readChanged(change(before.document), before)
     const { updateReason: _replaced, ...metadata } = next.metadata ?? {}
     const document: FlagDocument = {
       ...next,
@@ -63,7 +67,8 @@ export async function changeStateFlags(
         ...(reason !== undefined && { updateReason: reason }),
       },
     }
-    const result = await store.set(key, document, entry?.version ?? 0)
+    const stored = withInvalid(document, before, entry?.value)
+    const result = await store.set(key, stored, entry?.version ?? 0)
     if (result.status === 'set') return { document, version: result.version }
   }
   throw new MillraceError('conflict', `the flags were changed by others ${maxAttempts} times in a row`, {
@@ -73,8 +78,35 @@ export async function changeStateFlags(
 
 const maxAttempts = 16
 
-function check(what: string, value: unknown): FlagDocument {
+function readStored(value: unknown): FlagReading {
+  // `null` is how a key is emptied: a store forgets none.
+  const read = readFlagDocument(value ?? { flags: {} })
+  if (read.status === 'read') return read
+  throw new FlagFormatError(`the stored flags are invalid: ${formatIssues(read.issues)}`, read.issues)
+}
+
+function readChanged(value: FlagDocument, before: FlagReading): FlagDocument {
   const read = readFlagDocument(value)
-  if (read.status === 'read') return read.document
-  throw new FlagFormatError(`${what} are invalid: ${read.issues.map(formatIssue).join('; ')}`, read.issues)
+  const errors = read.issues.filter(({ severity }) => severity === 'error')
+  if (read.status === 'refused' || errors.length > 0) {
+    throw new FlagFormatError(`the changed flags are invalid: ${formatIssues(errors)}`, errors)
+  }
+  for (const key of Object.keys(read.document.flags)) {
+    if (key === flagKeys.kill || !before.invalid.has(key)) continue
+    const message = `the stored flag "${key}" is invalid: correct it before you change it`
+    throw new FlagFormatError(message, before.issues)
+  }
+  return read.document
+}
+
+/** Adds what is invalid in the store to `document`, unchanged: whoever wrote it has to correct it. */
+function withInvalid(document: FlagDocument, before: FlagReading, stored: unknown): unknown {
+  const parts = (['$segments', '$evaluators'] as const).flatMap((part) => {
+    const written = isRecord(stored) ? stored[part] : undefined
+    const valid = before.document[part] ?? {}
+    const invalid = isRecord(written) ? Object.entries(written).filter(([name]) => !Object.hasOwn(valid, name)) : []
+    return invalid.length === 0 ? [] : [[part, { ...Object.fromEntries(invalid), ...document[part] }] as const]
+  })
+  const flags = { ...Object.fromEntries(before.invalid), ...document.flags }
+  return { ...document, ...Object.fromEntries(parts), flags }
 }

@@ -3,25 +3,34 @@ import { bucketOf, bucketsIn } from './bucket.ts'
 import { describeFlag } from './describe-flag.ts'
 import type { FlagDefinition, FlagDocument, FlagMetadata, JsonValue } from './document.ts'
 import { type FlagIssue, flagIssue } from './issues.ts'
-import { aTargetingEngine, checkOptions, optional } from './options.ts'
-import { rolloutVariant } from './read-document.ts'
+import { aTargetingEngine, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
+import { rolloutVariant } from './read-flag.ts'
 import { compileSegment, type SegmentTest } from './segments.ts'
-import type { FlagDescription, FlagReason, FlagResolution } from './source.ts'
+import type { FlagDescription, FlagErrorCode, FlagReason, FlagResolution } from './source.ts'
 import type { CompiledTargeting, TargetingEngine } from './targeting.ts'
 
 /** A document, ready to be evaluated. Immutable. */
 export interface FlagSet {
   readonly document: FlagDocument
-  /** Warnings that only show when the document is prepared: about `targeting`. */
+  /** Issues that only show when the document is prepared: about `targeting`. */
   readonly issues: readonly FlagIssue[]
+  /** The keys of flags that are invalid. They evaluate to an error, and an invalid kill switch counts as on. */
+  readonly invalid: ReadonlySet<string>
   /**
-   * Evaluates a flag, in about a microsecond where no `targeting` is involved. Never throws. A tool without a flag of its
-   * own is answered by `use_streaming.tool.*` where the document has that.
+   * Evaluates a flag, in about a microsecond if it has no `targeting`. Never throws. A tool without a flag of its own is
+   * answered by `use_streaming.tool.*` if the document has that.
    */
   resolve(key: string, context?: FlagContext): FlagResolution
-  /** The key in the document that answers for `key`, if any. */
+  /** Returns the key in the document that answers for `key`, if any. */
   keyFor(key: string): string | undefined
   describe(): readonly FlagDescription[]
+}
+
+export interface CompileOptions {
+  /** Evaluates flags that have `targeting`. Default: none, and such flags evaluate to an error. */
+  readonly targeting?: TargetingEngine
+  /** The flags that `readFlagDocument` found invalid, by key. Default: none. */
+  readonly invalid?: ReadonlyMap<string, unknown>
 }
 
 type Evaluate = (context: FlagContext) => FlagResolution
@@ -29,15 +38,17 @@ type Evaluate = (context: FlagContext) => FlagResolution
 const toolPrefix = flagKeys.tool('')
 const everyTool = flagKeys.tool('*')
 const noContext: FlagContext = {}
-const compileRules = { targeting: optional(aTargetingEngine) }
+const compileRules: OptionRules<CompileOptions> = {
+  targeting: optional(aTargetingEngine),
+  invalid: optional(withMethods('has', 'keys')),
+}
 
 /**
- * Prepares `document`, which was read by `readFlagDocument`, for evaluation. Without `targeting`, flags that have such rules
- * evaluate to an error.
+ * Prepares `document`, which was read by `readFlagDocument`, for evaluation.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
-export function compileFlags(document: FlagDocument, options: { targeting?: TargetingEngine } = {}): FlagSet {
+export function compileFlags(document: FlagDocument, options: CompileOptions = {}): FlagSet {
   checkOptions(options, compileRules)
   const targeting = options.targeting?.compile(document)
   const segments = new Map(
@@ -47,6 +58,12 @@ export function compileFlags(document: FlagDocument, options: { targeting?: Targ
   for (const [key, flag] of Object.entries(document.flags)) {
     flags.set(key, compileFlag(key, flag, { segments, targeting, metadata: document.metadata }))
   }
+  const invalid = new Map<string, string>()
+  for (const key of options.invalid?.keys() ?? []) invalid.set(key, 'is invalid')
+  for (const [key, message] of findBroken(document, targeting?.issues ?? [])) invalid.set(key, message)
+  for (const [key, what] of invalid) flags.set(key, always(failed(key, 'PARSE_ERROR', what)))
+  const kill = flags.get(flagKeys.kill)
+  if (kill !== undefined) flags.set(flagKeys.kill, failClosed(kill))
   const keyFor = (key: string): string | undefined => {
     if (flags.has(key)) return key
     return key.startsWith(toolPrefix) && flags.has(everyTool) ? everyTool : undefined
@@ -54,13 +71,38 @@ export function compileFlags(document: FlagDocument, options: { targeting?: Targ
   return {
     document,
     issues: targeting?.issues ?? findUnevaluated(document),
+    invalid: new Set(invalid.keys()),
     resolve(key, context = noContext) {
       const evaluate = flags.get(key) ?? (key.startsWith(toolPrefix) ? flags.get(everyTool) : undefined)
-      if (evaluate !== undefined) return evaluate(context)
-      return { status: 'error', errorCode: 'FLAG_NOT_FOUND', errorMessage: `there is no flag ${key}` }
+      return evaluate === undefined ? failed(key, 'FLAG_NOT_FOUND', 'does not exist') : evaluate(context)
     },
     keyFor,
-    describe: () => Object.entries(document.flags).map(([key, flag]) => describeFlag(key, flag)),
+    describe: () =>
+      [...flags.keys()].map((key) => describeFlag(key, invalid.has(key) ? undefined : document.flags[key])),
+  }
+}
+
+function failed(key: string, errorCode: FlagErrorCode, what: string): FlagResolution {
+  return { status: 'error', errorCode, errorMessage: `flag "${key}" ${what}` }
+}
+
+/** The flags whose rules are invalid, and why. A flag that is disabled is not asked for its rule. */
+function findBroken({ flags }: FlagDocument, issues: readonly FlagIssue[]): ReadonlyMap<string, string> {
+  const broken = issues.flatMap(({ severity, at: [root, key], message }): [string, string][] => {
+    if (severity !== 'error' || root !== 'flags' || typeof key !== 'string') return []
+    const isAsked = Object.hasOwn(flags, key) && flags[key]?.state === 'ENABLED'
+    return isAsked ? [[key, `is invalid: its targeting ${message}`]] : []
+  })
+  return new Map(broken)
+}
+
+/** A kill switch that is there and cannot be evaluated counts as on: a typo in an emergency must not keep streaming on. */
+function failClosed(evaluate: Evaluate): Evaluate {
+  return (context) => {
+    const resolution = evaluate(context)
+    const isSound =
+      resolution.status === 'default' || (resolution.status === 'resolved' && typeof resolution.value === 'boolean')
+    return isSound ? resolution : { status: 'resolved', value: true, reason: 'STATIC', variant: 'invalid' }
   }
 }
 
@@ -83,12 +125,14 @@ function compileFlag(key: string, flag: FlagDefinition, surroundings: Surroundin
   }
   const { targeting } = surroundings
   if (targeting === undefined) {
-    return always({ status: 'error', errorCode: 'GENERAL', errorMessage: `flag ${key}: ${needsEngine}` })
+    return always(failed(key, 'GENERAL', needsEngine))
   }
   return (context) => {
     if (excluded(context)) return miss
     const rule = targeting.resolve(key, context)
-    if (rule.status === 'error') return { status: 'error', errorCode: 'GENERAL', errorMessage: rule.message }
+    if (rule.status === 'error') {
+      return { status: 'error', errorCode: rule.errorCode ?? 'GENERAL', errorMessage: rule.message }
+    }
     if (rule.status === 'none') return rollout?.(context) ?? miss
     return giveVariant(flag, rule.variant, 'TARGETING_MATCH', metadata)
   }
@@ -110,11 +154,7 @@ function compileRollout(
   const { percent = 0, unit = 'targetingKey', bucketing } = rollout
   const salt = bucketing?.salt ?? key
   const buckets = bucketsIn(percent)
-  const keyless: FlagResolution = {
-    status: 'error',
-    errorCode: 'TARGETING_KEY_MISSING',
-    errorMessage: `flag ${key}: the context has no ${unit}, which its percentage is counted over`,
-  }
+  const keyless = failed(key, 'TARGETING_KEY_MISSING', `needs "${unit}" in the context to draw its percentage`)
   return (context) => {
     if (included(context)) return member
     // The ends need no unit: nobody can be told from anybody.
@@ -166,10 +206,10 @@ export function hasTargeting({ targeting }: FlagDefinition): boolean {
 }
 
 const needsEngine =
-  'its "targeting" needs @openfeature/flagd-core, and the option targeting: flagdTargeting() of @millrace/flags/flagd'
+  'has "targeting": install @openfeature/flagd-core and pass targeting: flagdTargeting() from @millrace/flags/flagd'
 
 function findUnevaluated(document: FlagDocument): FlagIssue[] {
   return Object.entries(document.flags)
     .filter(([, flag]) => hasTargeting(flag))
-    .map(([key]) => flagIssue('warning', ['flags', key, 'targeting'], `is not evaluated: ${needsEngine}`))
+    .map(([key]) => flagIssue('warning', ['flags', key, 'targeting'], `is not evaluated: the flag ${needsEngine}`))
 }

@@ -1,9 +1,11 @@
+import { flagKeys } from '@millrace/core'
 import type { FlagDefinition } from './document.ts'
 import type { FlagDescription } from './source.ts'
 
-/** A flag in words, for operators. */
-export function describeFlag(key: string, flag: FlagDefinition): FlagDescription {
-  return { key, rule: describeRule(key, flag) }
+/** Describes a flag in words, for operators. Without `flag`, its definition is invalid. */
+export function describeFlag(key: string, flag: FlagDefinition | undefined): FlagDescription {
+  if (flag !== undefined) return { key, rule: describeRule(key, flag) }
+  return { key, rule: key === flagKeys.kill ? 'invalid: counts as on' : 'invalid: evaluates to an error' }
 }
 
 function describeRule(key: string, flag: FlagDefinition): string {

@@ -2,7 +2,7 @@ import type { FlagDocument } from './document.ts'
 import { FlagFormatError } from './errors.ts'
 import { backgroundClock } from './background-clock.ts'
 import { createFlagHolder } from './flag-holder.ts'
-import { formatIssue } from './issues.ts'
+import { formatIssues, hasErrors } from './issues.ts'
 import { aTargetingEngine, aText, checkOptions, optional, type OptionRules } from './options.ts'
 import { readFlagDocument } from './read-document.ts'
 import type { LocalFlagSource } from './source.ts'
@@ -23,25 +23,27 @@ const fixedFlagsRules: OptionRules<FixedFlagsOptions> = {
 /**
  * A source whose document never changes: flags in code, for tests, overrides and small programs. It is ready at once.
  *
- * @throws FlagFormatError where the document is invalid
+ * A flag whose `targeting` cannot be evaluated is an error of that flag alone, reported in `describe().problem`.
+ *
+ * @throws FlagFormatError if anything else in the document is invalid
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function fixedFlags(document: FlagDocument, options: FixedFlagsOptions = {}): LocalFlagSource {
   checkOptions(options, fixedFlagsRules)
   const { name = 'fixed', targeting } = options
   const read = readFlagDocument(document)
-  if (read.status === 'refused') throw refusal(name, read.issues)
+  if (read.status === 'refused' || hasErrors(read.issues)) throw refusal(name, read.issues)
   const holder = createFlagHolder({
     name,
     clock: backgroundClock,
     maxAge: Infinity,
     ...(targeting !== undefined && { targeting }),
   })
-  const problem = holder.accept(read.document, read.issues)
+  const problem = holder.accept(read)
   if (problem !== undefined) throw refusal(name, problem.issues)
   return holder.source
 }
 
 function refusal(name: string, issues: FlagFormatError['issues']): FlagFormatError {
-  return new FlagFormatError(`flags ${name}: ${issues.map(formatIssue).join('; ')}`, issues)
+  return new FlagFormatError(`flags ${name}: ${formatIssues(issues)}`, issues)
 }

@@ -1,8 +1,8 @@
 import { type Clock, type FlagContext, flagKeys } from '@millrace/core'
 import { type AgeWatch, createAgeWatch } from './age-watch.ts'
-import { compileFlags, type FlagSet } from './compile.ts'
-import type { FlagDocument } from './document.ts'
-import { type FlagIssue, flagIssue } from './issues.ts'
+import { compileFlags } from './compile.ts'
+import { changedFlags, describeHeld, findLoss, findNothing, type Held, hold } from './held-flags.ts'
+import type { FlagIssue } from './issues.ts'
 import {
   aClock,
   aFunction,
@@ -22,6 +22,7 @@ import {
   type SourceDescription,
   toBooleanDetails,
 } from './source.ts'
+import type { FlagReading } from './read-document.ts'
 import { createSourceEvents } from './source-events.ts'
 import type { TargetingEngine } from './targeting.ts'
 
@@ -37,15 +38,14 @@ export interface FlagHolderOptions {
 }
 
 /**
- * What is known of a flag document, and the rules for replacing it: whole or not at all, never by an emptied one, and
- * never by one that lacks a flag in use. Every source over documents is one of these and something that feeds it.
+ * What is known of a flag document, and the rules for replacing it: never by one without flags, and never by one that lacks a
+ * flag in use. A flag that is invalid in the new document keeps its last valid definition. Every source over documents
+ * is a holder and something that feeds it.
  */
 export interface FlagHolder {
   readonly source: LocalFlagSource
-  /**
-   * Offers a document that held at `asOf` (default: now). Gives the problem for which it was refused, if it was.
-   */
-  accept(document: FlagDocument, issues: readonly FlagIssue[], asOf?: number): FlagProblem | undefined
+  /** Offers a document that held at `asOf` (default: now). Returns the problem if the document was refused. */
+  accept(reading: FlagReading, asOf?: number): FlagProblem | undefined
   /** What is held was found to hold still. */
   confirm(): void
   /** An update could not be got, or could not be read. */
@@ -54,7 +54,7 @@ export interface FlagHolder {
 
 /** What a holder knows; its two halves, the one that answers and the one that is fed, share it. */
 interface Knowledge {
-  held: { readonly set: FlagSet; readonly warnings: readonly FlagIssue[]; asOf: number } | undefined
+  held: Held | undefined
   problem: FlagProblem | undefined
   closed: boolean
   /** Keys that this process has asked for; the kill switch counts as one. */
@@ -86,11 +86,13 @@ export function createFlagHolder(options: FlagHolderOptions): FlagHolder {
     events.emit({ type: 'stale', ageMs })
   })
 
-  const prosper = (asOf: number): void => {
-    const recovered = knowledge.problem !== undefined || reportedStale
-    knowledge.problem = undefined
+  const prosper = ({ problem, asOf }: Held): void => {
+    const before = knowledge.problem
+    const recovered = reportedStale || (before !== undefined && !isSame(before, problem))
+    knowledge.problem = problem
     reportedStale = false
     if (recovered) events.emit({ type: 'recovered' })
+    if (problem !== undefined && (recovered || !isSame(before, problem))) events.emit({ type: 'failed', problem })
     // A last known good of yesterday is stale at once, and says so.
     age.follow(asOf)
   }
@@ -100,7 +102,7 @@ export function createFlagHolder(options: FlagHolderOptions): FlagHolder {
     knowledge.problem = problem
     events.fail(problem)
     // A poll that fails the same way every time is one event.
-    if (before?.code !== code || before.message !== message) events.emit({ type: 'failed', problem })
+    if (!isSame(before, problem)) events.emit({ type: 'failed', problem })
     return problem
   }
 
@@ -117,29 +119,30 @@ export function createFlagHolder(options: FlagHolderOptions): FlagHolder {
         await stop?.()
       },
     },
-    accept(document, issues, asOf = clock.now()) {
+    accept(reading, asOf = clock.now()) {
       if (knowledge.closed) return undefined
-      const before = knowledge.held?.set.document
-      const loss = before === undefined ? undefined : findLoss(before, document, knowledge.used)
-      if (loss !== undefined) return refuse(loss.code, loss.message, loss.issues)
-      const set = compileFlags(document, targeting === undefined ? {} : { targeting })
-      const broken = set.issues.filter(({ severity }) => severity === 'error')
-      if (broken.length > 0) return refuse('invalid', 'its targeting rules are invalid', broken)
-      knowledge.held = { set, warnings: [...issues, ...set.issues], asOf }
-      prosper(asOf)
+      const before = knowledge.held
+      const { invalid } = reading
+      const set = compileFlags(reading.document, { invalid, ...(targeting !== undefined && { targeting }) })
+      const issues = [...reading.issues, ...set.issues]
+      const refusal = findLoss(before, set, knowledge.used) ?? findNothing(set, issues)
+      if (refusal !== undefined) return refuse(refusal.code, refusal.message, refusal.issues)
+      const held = hold(before, set, issues, { asOf, at: clock.now() })
+      knowledge.held = held
+      prosper(held)
       if (before === undefined) {
         events.settle()
         events.emit({ type: 'ready' })
         return undefined
       }
-      const flags = changedFlags(before, document)
+      const flags = changedFlags(before, held)
       if (flags.length > 0) events.emit({ type: 'changed', flags })
       return undefined
     },
     confirm() {
       if (knowledge.closed || knowledge.held === undefined) return
       knowledge.held.asOf = clock.now()
-      prosper(knowledge.held.asOf)
+      prosper(knowledge.held)
     },
     fail(code, message, issues) {
       if (!knowledge.closed) refuse(code, message, issues)
@@ -153,11 +156,11 @@ function createAnswers(name: string, clock: Clock, knowledge: Knowledge, age: Ag
   const isStale = (): boolean => knowledge.held !== undefined && age.isStale(knowledge.held.asOf)
   const resolve = (key: string, context?: FlagContext): FlagResolution => {
     if (knowledge.held === undefined) return notReady
-    const { set } = knowledge.held
+    const { set, kept } = knowledge.held
     try {
-      const own = set.keyFor(key)
-      if (own !== undefined) knowledge.used.add(own)
-      return markStale(set.resolve(key, context), isStale())
+      const own = set.keyFor(key) ?? key
+      if (set.keyFor(key) !== undefined) knowledge.used.add(own)
+      return markStale((kept.get(own) ?? set).resolve(own, context), isStale())
     } catch {
       return { status: 'error', errorCode: 'GENERAL', errorMessage: `flag ${key} could not be evaluated` }
     }
@@ -175,7 +178,7 @@ function createAnswers(name: string, clock: Clock, knowledge: Knowledge, age: Ag
         ...(held !== undefined && { asOf: held.asOf, ageMs: clock.now() - held.asOf }),
         ...(problem !== undefined && { problem }),
         warnings: held?.warnings ?? [],
-        flags: held?.set.describe() ?? [],
+        flags: held === undefined ? [] : describeHeld(held),
       }
     },
   }
@@ -198,34 +201,6 @@ function statusOf(held: boolean, stale: boolean, failing: boolean): SourceDescri
   return stale ? 'stale' : 'ready'
 }
 
-type Loss = Pick<FlagProblem, 'code' | 'message' | 'issues'>
-
-function findLoss(before: FlagDocument, after: FlagDocument, used: ReadonlySet<string>): Loss | undefined {
-  const keys = Object.keys(before.flags)
-  if (keys.length > 0 && Object.keys(after.flags).length === 0) {
-    return {
-      code: 'emptied',
-      message: 'it holds no flag any more',
-      issues: [flagIssue('error', ['flags'], 'is empty')],
-    }
-  }
-  const lost = keys.filter((key) => used.has(key) && !Object.hasOwn(after.flags, key))
-  if (lost.length === 0) return undefined
-  const issues = lost.map((key) =>
-    flagIssue(
-      'error',
-      ['flags', key],
-      'is in use and was left out: set its state to "DISABLED", or restart the process',
-    ),
-  )
-  return { code: 'dropped', message: `it lacks flags that are in use: ${lost.join(', ')}`, issues }
-}
-
-function changedFlags(before: FlagDocument, after: FlagDocument): string[] {
-  const keys = [...new Set([...Object.keys(before.flags), ...Object.keys(after.flags)])]
-  // Segments, evaluators and metadata reach into every flag.
-  const { flags: _before, ...oldRest } = before
-  const { flags: _after, ...newRest } = after
-  if (JSON.stringify(oldRest) !== JSON.stringify(newRest)) return keys
-  return keys.filter((key) => JSON.stringify(before.flags[key]) !== JSON.stringify(after.flags[key]))
+function isSame(one: FlagProblem | undefined, other: FlagProblem | undefined): boolean {
+  return one?.code === other?.code && one?.message === other?.message
 }

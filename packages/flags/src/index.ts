@@ -3,7 +3,7 @@ export { bucketCount, bucketOf } from './bucket.ts'
 export { changeFlag, changeKill, changeSegment, type FlagChange } from './change-flag.ts'
 export { changeStateFlags, type ChangeStateFlagsOptions, defaultStateKey } from './change-state-flags.ts'
 export { combineFlags, type CombineFlagsOptions } from './combine-flags.ts'
-export { compileFlags, type FlagSet } from './compile.ts'
+export { compileFlags, type CompileOptions, type FlagSet } from './compile.ts'
 export {
   type BucketAlgorithm,
   type FlagDefinition,
@@ -17,9 +17,9 @@ export {
 export { FlagFormatError, isFlagFormatError } from './errors.ts'
 export { fixedFlags, type FixedFlagsOptions } from './fixed-flags.ts'
 export { createFlagHolder, type FlagHolder, type FlagHolderOptions } from './flag-holder.ts'
-export { type FlagIssue, flagIssue, formatIssue, hasErrors } from './issues.ts'
+export { type FlagIssue, flagIssue, formatIssue, formatIssues, hasErrors } from './issues.ts'
 export { pinFlags, type PinFlagsOptions } from './pin-flags.ts'
-export { readFlagDocument, type ReadResult } from './read-document.ts'
+export { type FlagReading, readFlagDocument, type ReadResult } from './read-document.ts'
 export {
   type BooleanDetails,
   failedDetails,

@@ -1,4 +1,4 @@
-import { flagIssue, type FlagIssue } from './issues.ts'
+import { flagIssue, type FlagIssue, hasErrors } from './issues.ts'
 import { isRecord } from './json.ts'
 import { nearestOf } from './nearest.ts'
 
@@ -17,6 +17,13 @@ export class IssueList {
     this.issues.push(flagIssue('warning', at, message))
   }
 
+  /** Returns what `read` returns, or undefined if it reported an error: no half-read part is used. */
+  sound<T>(read: () => T | undefined): T | undefined {
+    const before = this.issues.length
+    const value = read()
+    return hasErrors(this.issues.slice(before)) ? undefined : value
+  }
+
   /** `value` where it is an object, else an error. */
   record(at: At, value: unknown): Record<string, unknown> | undefined {
     return isRecord(value) ? value : this.error(at, `must be an object, not ${nameOf(value)}`)
@@ -32,6 +39,23 @@ export class IssueList {
   texts(at: At, value: unknown): string[] | undefined {
     if (!Array.isArray(value)) return this.error(at, `must be a list of strings, not ${nameOf(value)}`)
     return value.flatMap((member: unknown, index) => this.text([...at, index], member) ?? [])
+  }
+
+  /** Reads the members of an object, without those that are invalid. Undefined stays undefined. */
+  entries<T>(
+    at: At,
+    input: unknown,
+    read: (list: IssueList, at: At, value: unknown) => T | undefined,
+  ): Record<string, T> | undefined {
+    if (input === undefined) return undefined
+    const value = this.record(at, input)
+    if (value === undefined) return undefined
+    const members = Object.entries(value).flatMap(([key, member]): [string, T][] => {
+      if (key === '') this.error(at, 'must not have an empty key')
+      const result = this.sound(() => read(this, [...at, key], member))
+      return result === undefined ? [] : [[key, result]]
+    })
+    return Object.fromEntries(members)
   }
 
   /** Says of each key of `value` that is not in `known` what was probably meant. */

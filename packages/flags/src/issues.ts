@@ -33,6 +33,11 @@ export function formatIssue({ line, column, path, message }: FlagIssue): string 
   return `${place}${path}: ${message}`
 }
 
+/** {@link formatIssue} for several, on one line. */
+export function formatIssues(issues: readonly FlagIssue[]): string {
+  return issues.map(formatIssue).join('; ')
+}
+
 function formatPath(at: readonly (string | number)[]): string {
   const parts = at.map((part) => {
     if (typeof part === 'number') return `[${part}]`

@@ -12,7 +12,7 @@ import {
   type OptionRules,
   withMethods,
 } from './options.ts'
-import { readFlagDocument } from './read-document.ts'
+import { type FlagReading, readFlagDocument } from './read-document.ts'
 import { defaultStateKey } from './change-state-flags.ts'
 import type { LocalFlagSource } from './source.ts'
 import type { TargetingEngine } from './targeting.ts'
@@ -76,7 +76,7 @@ export function stateFlags(options: StateFlagsOptions): LocalFlagSource {
     if (version === newest && accepted) return holder.confirm()
     const read = entry === undefined || entry.value === null ? emptyDocument : readFlagDocument(entry.value)
     newest = version
-    accepted = read.status === 'read' && holder.accept(read.document, read.issues) === undefined
+    accepted = read.status === 'read' && holder.accept(read) === undefined
     if (read.status === 'refused') holder.fail('invalid', 'the stored document is invalid', read.issues)
   }
 
@@ -124,4 +124,4 @@ type StoreAnswer =
   | { readonly status: 'answered'; readonly entry: StateEntry | undefined }
   | { readonly status: 'failed' }
 
-const emptyDocument = { status: 'read', document: { flags: {} }, issues: [] } as const
+const emptyDocument: FlagReading = { status: 'read', document: { flags: {} }, issues: [], invalid: new Map() }

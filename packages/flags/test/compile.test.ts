@@ -155,18 +155,68 @@ describe('targeting', () => {
       expect(set.resolve('use_streaming', { price: 'US$5' })).toMatchObject({ value: false, reason: 'TARGETING_MATCH' })
     }
   })
+})
 
-  it.each([
-    ['an unknown reference', { if: [{ $ref: 'nobody' }, 'on', 'off'] }, 'error'],
-    ['a circle of references', { if: [{ $ref: 'a' }, 'on', 'off'] }, 'error'],
-    ['an unknown operator', { nope: [1] }, 'warning'],
-  ] as const)('reports %s', (_, targeting, severity) => {
-    const set = ruled(targeting, { $evaluators: { a: { '!': { $ref: 'b' } }, b: { '!': { $ref: 'a' } } } })
-    expect(set.issues).toMatchObject([{ severity, path: '$.flags.use_streaming.targeting' }])
-    expect(set.resolve('use_streaming', {})).toMatchObject({ status: 'error' })
+describe('an invalid flag', () => {
+  const invalid = new Map([
+    ['theme', 1],
+    ['use_streaming.tool.bash', 1],
+  ])
+  const document = { flags: { 'use_streaming.tool.*': flag({ percent: 100 }), other: flag() } }
+  const set = compileFlags(document, { invalid })
+
+  it('evaluates to an error, and no other flag does', () => {
+    expect(set.resolve('theme')).toEqual({
+      status: 'error',
+      errorCode: 'PARSE_ERROR',
+      errorMessage: 'flag "theme" is invalid',
+    })
+    expect(set.resolve('other')).toMatchObject({ value: false })
   })
 
-  it('is an error where it names no variant', () => {
-    expect(ruled({ if: [true, 'blue', 'off'] }).resolve('use_streaming')).toMatchObject({ status: 'error' })
+  it('is not answered for by the wildcard of its tool', () => {
+    expect(set.resolve('use_streaming.tool.bash')).toMatchObject({ errorCode: 'PARSE_ERROR' })
+    expect(set.resolve('use_streaming.tool.search')).toMatchObject({ value: true })
+    expect(set.keyFor('use_streaming.tool.bash')).toBe('use_streaming.tool.bash')
+  })
+
+  it('is described', () => {
+    expect(set.describe()).toContainEqual({ key: 'theme', rule: 'invalid: evaluates to an error' })
+    expect([...set.invalid]).toEqual([...invalid.keys()])
+  })
+})
+
+describe('a kill switch that cannot be evaluated', () => {
+  const kill = 'use_streaming.kill'
+
+  it.each<[string, Partial<FlagDocument['flags'][string]>]>([
+    ['has no boolean variants', { variants: { on: 'on', off: 'off' } }],
+    ['has a rule that names no variant', { targeting: { if: [true, 'blue'] } }],
+    ['has a rule with an unknown operator', { targeting: { unheard_of: [] } }],
+    ['has a rule with a dangling reference', { targeting: { $ref: 'nobody' } }],
+    ['counts a percentage without a key', { rollout: { percent: 50 } }],
+  ])('counts as on if it %s', (_, rest) => {
+    const set = compileFlags(
+      { flags: { [kill]: flag(undefined, rest), other: flag() } },
+      { targeting: flagdTargeting() },
+    )
+    expect(set.resolve(kill)).toEqual({ status: 'resolved', value: true, reason: 'STATIC', variant: 'invalid' })
+    expect(set.resolve('other')).toMatchObject({ value: false })
+  })
+
+  it('counts as on if it could not be read, or if nothing evaluates its rule', () => {
+    expect(compileFlags({ flags: {} }, { invalid: new Map([[kill, 1]]) }).resolve(kill)).toMatchObject({ value: true })
+    const ruled = { flags: { [kill]: flag(undefined, { targeting: { if: [false, 'on', 'off'] } }) } }
+    expect(compileFlags(ruled).resolve(kill)).toMatchObject({ value: true })
+  })
+
+  it('does not count if it is missing, off, disabled, or left to the code', () => {
+    const none = { state: 'ENABLED', variants: { on: true, off: false } } as const
+    expect(compileFlags({ flags: {} }).resolve(kill)).toMatchObject({ errorCode: 'FLAG_NOT_FOUND' })
+    expect(compileFlags({ flags: { [kill]: flag() } }).resolve(kill)).toMatchObject({ value: false })
+    expect(compileFlags({ flags: { [kill]: { ...none, state: 'DISABLED' } } }).resolve(kill)).toMatchObject({
+      status: 'default',
+    })
+    expect(compileFlags({ flags: { [kill]: none } }).resolve(kill)).toMatchObject({ status: 'default' })
   })
 })

@@ -1,9 +1,12 @@
 import { isMillraceError } from '@millrace/core'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createFlagHolder, type FlagHolder } from '../src/flag-holder.ts'
 import type { FlagDocument } from '../src/document.ts'
+import { flagdTargeting } from '../src/flagd.ts'
+import { flagIssue } from '../src/issues.ts'
+import type { FlagReading } from '../src/read-document.ts'
 import type { FlagSourceEvent } from '../src/source.ts'
-import { flag, streaming } from './support/documents.ts'
+import { flag, reading, streaming } from './support/documents.ts'
 import { type ManualClock, manualClock } from './support/manual-clock.ts'
 
 function hold(maxAge = 1000): {
@@ -33,7 +36,7 @@ it('answers with the fallback until its first flags are there', async () => {
   expect(ask()).toMatchObject({ value: false, errorCode: 'PROVIDER_NOT_READY' })
   expect(holder.source.describe()).toMatchObject({ status: 'starting', flags: [] })
   const ready = holder.source.ready()
-  holder.accept(on, [])
+  holder.accept(reading(on))
   await ready
   await holder.source.ready()
   expect(ask()).toMatchObject({ value: true, reason: 'SPLIT' })
@@ -47,7 +50,7 @@ it('rejects ready where the first attempt failed, and resolves it once one succe
   expect(isMillraceError(await waiting, 'flag_failed')).toBe(true)
   await expect(holder.source.ready()).rejects.toThrow('flag source test: no file')
   expect(holder.source.describe().status).toBe('failed')
-  holder.accept(on, [])
+  holder.accept(reading(on))
   await holder.source.ready()
   expect(types(events)).toEqual(['failed', 'recovered', 'ready'])
 })
@@ -66,7 +69,7 @@ it('ends ready with the reason of its signal, and when it is closed', async () =
 
 it('keeps what it has when an update fails, says so once, and says when it is over', () => {
   const { holder, ask, events } = hold()
-  holder.accept(on, [])
+  holder.accept(reading(on))
   holder.fail('invalid', 'broken')
   holder.fail('invalid', 'broken')
   expect(ask()).toMatchObject({ value: true })
@@ -78,7 +81,7 @@ it('keeps what it has when an update fails, says so once, and says when it is ov
 
 it('is stale after its maximum age, still answers, and recovers', () => {
   const { holder, ask, events, clock } = hold(1000)
-  holder.accept(on, [])
+  holder.accept(reading(on))
   clock.advance(1000)
   expect(ask()).toMatchObject({ reason: 'SPLIT' })
   holder.confirm()
@@ -96,7 +99,7 @@ it('is stale after its maximum age, still answers, and recovers', () => {
 
 it('is stale at once with what is old already', () => {
   const { holder, events, clock } = hold(1000)
-  holder.accept(on, [], clock.now() - 5000)
+  holder.accept(reading(on), clock.now() - 5000)
   expect(holder.source.describe()).toMatchObject({ status: 'stale', ageMs: 5000 })
   expect(types(events)).toContain('stale')
 })
@@ -107,34 +110,122 @@ it.each<[string, FlagDocument, string]>([
   ['one that lacks a flag in use', { flags: { 'use_streaming.kill': flag() } }, 'dropped'],
 ])('refuses %s', (_, document, code) => {
   const { holder, ask } = hold()
-  holder.accept({ flags: { ...on.flags, 'use_streaming.kill': flag(), other: flag() } }, [])
+  holder.accept(reading({ flags: { ...on.flags, 'use_streaming.kill': flag(), other: flag() } }))
   ask()
-  expect(holder.accept(document, [])).toMatchObject({ code })
+  expect(holder.accept(reading(document))).toMatchObject({ code })
   expect(ask()).toMatchObject({ value: true })
 })
 
 it('lets go of a flag that nobody has asked for', () => {
   const { holder } = hold()
-  holder.accept({ flags: { ...on.flags, other: flag() } }, [])
-  expect(holder.accept(on, [])).toBeUndefined()
+  holder.accept(reading({ flags: { ...on.flags, other: flag() } }))
+  expect(holder.accept(reading(on))).toBeUndefined()
 })
 
 it('holds on to the wildcard that answered for a tool', () => {
   const { holder } = hold()
   const tools = { flags: { ...on.flags, 'use_streaming.tool.*': flag() } }
-  holder.accept(tools, [])
-  expect(holder.accept(on, [])).toBeUndefined()
-  holder.accept(tools, [])
+  holder.accept(reading(tools))
+  expect(holder.accept(reading(on))).toBeUndefined()
+  holder.accept(reading(tools))
   holder.source.getBooleanDetails('use_streaming.tool.bash', false)
-  expect(holder.accept(on, [])).toMatchObject({ code: 'dropped' })
+  expect(holder.accept(reading(on))).toMatchObject({ code: 'dropped' })
+})
+
+describe('a flag that becomes invalid', () => {
+  const broken: FlagReading = {
+    status: 'read',
+    document: { flags: { other: flag({ percent: 100 }) } },
+    issues: [flagIssue('error', ['flags', 'use_streaming', 'state'], 'is missing')],
+    invalid: new Map([['use_streaming', {}]]),
+  }
+  const both = reading({ flags: { ...on.flags, other: flag() } })
+
+  it('keeps its last valid definition, while the others change', () => {
+    const { holder, ask, events } = hold()
+    holder.accept(both)
+    ask()
+    expect(holder.accept(broken)).toBeUndefined()
+    expect(ask()).toMatchObject({ value: true, reason: 'SPLIT' })
+    expect(holder.source.getBooleanDetails('other', false)).toMatchObject({ value: true })
+    expect(holder.source.describe()).toMatchObject({
+      status: 'ready',
+      problem: { code: 'invalid', message: 'these flags are invalid: use_streaming', issues: broken.issues },
+      flags: [{ key: 'other' }, { key: 'use_streaming', rule: expect.stringMatching(/^on for all.*; kept, because/) }],
+    })
+    expect(events.slice(1)).toMatchObject([{ type: 'failed' }, { type: 'changed', flags: ['other'] }])
+  })
+
+  it('stays in force through further documents, and is reported once', () => {
+    const { holder, ask, events } = hold()
+    holder.accept(both)
+    for (let reload = 0; reload < 3; reload++) {
+      holder.accept(broken)
+      holder.confirm()
+    }
+    expect(ask()).toMatchObject({ value: true })
+    expect(types(events)).toEqual(['ready', 'failed', 'changed'])
+    holder.accept(reading({ flags: { ...off.flags, other: flag({ percent: 100 }) } }))
+    expect(ask()).toMatchObject({ value: false })
+    expect(types(events)).toEqual(['ready', 'failed', 'changed', 'recovered', 'changed'])
+    expect(holder.source.describe()).not.toHaveProperty('problem')
+  })
+
+  it('may not be dropped while it is in use', () => {
+    const { holder, ask } = hold()
+    holder.accept(both)
+    ask()
+    holder.accept(broken)
+    expect(holder.accept(reading(broken.document))).toMatchObject({ code: 'dropped' })
+  })
+
+  it('is an error if there never was a valid definition', async () => {
+    const { holder, ask, events } = hold()
+    holder.accept(broken)
+    await holder.source.ready()
+    expect(ask()).toMatchObject({ value: false, errorCode: 'PARSE_ERROR' })
+    expect(holder.source.getBooleanDetails('other', false)).toMatchObject({ value: true })
+    expect(types(events)).toEqual(['failed', 'ready'])
+  })
+
+  it('kills at once if it is the kill switch, and stops killing once it is valid', () => {
+    const { holder } = hold()
+    const kill = 'use_streaming.kill'
+    const isKilled = (): boolean => holder.source.getBooleanDetails(kill, false).value
+    holder.accept(reading({ flags: { ...on.flags, [kill]: flag() } }))
+    expect(isKilled()).toBe(false)
+    holder.accept({ ...broken, document: on, invalid: new Map([[kill, {}]]) })
+    expect(isKilled()).toBe(true)
+    holder.accept(reading({ flags: { ...on.flags, [kill]: flag() } }))
+    expect(isKilled()).toBe(false)
+  })
+
+  it('tells that it is still invalid after it was stale', () => {
+    const { holder, events, clock } = hold(1000)
+    holder.accept(broken)
+    clock.advance(1001)
+    holder.confirm()
+    expect(types(events)).toEqual(['failed', 'ready', 'stale', 'recovered', 'failed'])
+  })
+})
+
+it('refuses a document in which no rule can be evaluated', () => {
+  const holder = createFlagHolder({ name: 'test', clock: manualClock(), maxAge: 1000, targeting: flagdTargeting() })
+  holder.accept(reading(on))
+  const dangling = streaming(undefined, { targeting: { if: [{ $ref: 'nobody' }, 'on', 'off'] } })
+  expect(holder.accept(reading(dangling))).toMatchObject({
+    code: 'invalid',
+    issues: [{ path: '$.flags.use_streaming.targeting' }],
+  })
+  expect(holder.source.getBooleanDetails('use_streaming', false)).toMatchObject({ value: true })
 })
 
 it('names the flags that changed, all of them where a segment did', () => {
   const { holder, events } = hold()
-  holder.accept({ flags: { ...off.flags, other: flag() } }, [])
-  holder.accept({ flags: { ...on.flags, other: flag() } }, [])
-  holder.accept({ flags: { ...on.flags, other: flag() } }, [])
-  holder.accept({ flags: { ...on.flags, other: flag() }, $segments: { a: {} } }, [])
+  holder.accept(reading({ flags: { ...off.flags, other: flag() } }))
+  holder.accept(reading({ flags: { ...on.flags, other: flag() } }))
+  holder.accept(reading({ flags: { ...on.flags, other: flag() } }))
+  holder.accept(reading({ flags: { ...on.flags, other: flag() }, $segments: { a: {} } }))
   expect(events.slice(1)).toEqual([
     { type: 'changed', flags: ['use_streaming'] },
     { type: 'changed', flags: ['use_streaming', 'other'] },
@@ -148,17 +239,17 @@ it('survives a listener that throws, and forgets one that left', () => {
   })
   const heard: string[] = []
   const leave = holder.source.onChange(({ type }) => heard.push(type))
-  holder.accept(off, [])
+  holder.accept(reading(off))
   leave()
   leave()
-  holder.accept(on, [])
+  holder.accept(reading(on))
   expect(heard).toEqual(['ready'])
   expect(types(events)).toEqual(['ready', 'changed'])
 })
 
 it('answers, whatever the context throws', () => {
   const { holder } = hold()
-  holder.accept(streaming({ percent: 50 }), [])
+  holder.accept(reading(streaming({ percent: 50 })))
   const hostile = {
     get targetingKey(): string {
       throw new Error('context')
@@ -175,13 +266,13 @@ it('frees its timers when it is closed, stops what feeds it, and goes on answeri
   const clock = manualClock()
   let stopped = 0
   const holder = createFlagHolder({ name: 'test', clock, maxAge: 1000, stop: () => void stopped++ })
-  holder.accept(on, [])
+  holder.accept(reading(on))
   expect(clock.pending).toBe(1)
   await holder.source.close()
   await holder.source.close()
   expect(clock.pending).toBe(0)
   expect(stopped).toBe(1)
-  holder.accept(off, [])
+  holder.accept(reading(off))
   holder.fail('invalid', 'late')
   holder.confirm()
   expect(holder.source.getBooleanDetails('use_streaming', false)).toMatchObject({ value: true })

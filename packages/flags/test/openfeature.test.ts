@@ -14,7 +14,7 @@ import { createFlagHolder, type FlagHolder } from '../src/flag-holder.ts'
 import { flagdTargeting } from '../src/flagd.ts'
 import { fixedFlags } from '../src/fixed-flags.ts'
 import { createProvider } from '../src/openfeature.ts'
-import { everything, flag, streaming } from './support/documents.ts'
+import { everything, flag, reading, streaming } from './support/documents.ts'
 import { manualClock } from './support/manual-clock.ts'
 
 afterEach(() => OpenFeature.close())
@@ -79,13 +79,13 @@ it('tells the SDK what happens to the source', async () => {
   expect(provider.metadata.name).toBe('millrace-held')
   const set = OpenFeature.setProviderAndWait('test', provider)
   const client = OpenFeature.getClient('test')
-  holder.accept(streaming(), [])
+  holder.accept(reading(streaming()))
   await set
   expect(client.providerStatus).toBe(ProviderStatus.READY)
   const changes: unknown[] = []
   client.addHandler(ProviderEvents.ConfigurationChanged, (details) => void changes.push(details?.flagsChanged))
   const events = heard(client, ProviderEvents.Stale, ProviderEvents.Error, ProviderEvents.ConfigurationChanged)
-  holder.accept(streaming({ percent: 100 }), [])
+  holder.accept(reading(streaming({ percent: 100 })))
   expect(changes).toEqual([['use_streaming']])
   holder.fail('unreachable', 'the file is gone')
   expect(client.providerStatus).toBe(ProviderStatus.ERROR)
@@ -110,7 +110,7 @@ it('is in error where the first flags cannot be got, and ready once they are', a
   const client = OpenFeature.getClient('test')
   expect(client.providerStatus).toBe(ProviderStatus.ERROR)
   expect(await client.getBooleanValue('use_streaming', true)).toBe(true)
-  holder.accept(streaming(), [])
+  holder.accept(reading(streaming()))
   expect(client.providerStatus).toBe(ProviderStatus.READY)
   expect(await client.getBooleanValue('use_streaming', true)).toBe(false)
 })
@@ -126,7 +126,7 @@ it('survives a handler that throws or rejects', () => {
   const count = (): void => void called++
   events?.addHandler(ProviderEvents.Ready, count)
   expect(events?.getHandlers(ProviderEvents.Ready)).toHaveLength(3)
-  holder.accept(streaming(), [])
+  holder.accept(reading(streaming()))
   events?.removeHandler(ProviderEvents.Ready, count)
   events?.removeAllHandlers(ProviderEvents.Ready)
   events?.removeAllHandlers()

@@ -3,6 +3,7 @@ import { Ajv } from 'ajv'
 import * as fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { hasErrors } from '../src/issues.ts'
 import { isRecord } from '../src/json.ts'
 import { readFlagDocument } from '../src/read-document.ts'
 import { everything, flag } from './support/documents.ts'
@@ -168,6 +169,69 @@ describe('what is accepted', () => {
   })
 })
 
+describe('an invalid part', () => {
+  const good = flag({ percent: 5 })
+
+  it.each<[string, unknown]>([
+    ['is no object', 'on'],
+    ['has an unknown default variant', { ...good, defaultVariant: 'of' }],
+    ['has targeting of a wrong type', { ...good, targeting: ['if'] }],
+    ['has mixed variants', { ...good, variants: { on: true, off: 'no' } }],
+    ['has a misspelt state', { ...good, state: 'enabled' }],
+    ['has a percentage over 100', { ...good, rollout: { percent: 200 } }],
+    ['names a segment that does not exist', { ...good, rollout: { exclude: ['nobody'] } }],
+    ['names a segment that is invalid', { ...good, rollout: { exclude: ['broken'] } }],
+    ['has nested metadata', { ...good, metadata: { owner: {} } }],
+  ])('leaves the other flags alone if a flag %s', (_, bad) => {
+    const $segments = { staff: { targetingKeys: ['ada'] }, broken: { users: ['ada'] } }
+    const sound = { ...good, rollout: { include: ['staff'] } }
+    const result = readFlagDocument({ flags: { bad, sound }, $segments })
+    expect(result).toMatchObject({
+      status: 'read',
+      document: { flags: { sound }, $segments: { staff: $segments.staff } },
+      invalid: new Map([['bad', bad]]),
+    })
+    expect(result.issues.filter(({ severity }) => severity === 'error').map(({ path }) => path)).toContainEqual(
+      expect.stringMatching(/^\$\.flags\.bad/),
+    )
+  })
+
+  it('leaves the flags alone if it belongs to none of them', () => {
+    const read = readFlagDocument({
+      flags: { sound: good },
+      $segments: { broken: 1, __proto__: null },
+      $evaluators: [],
+      metadata: { owner: {}, version: 1 },
+    })
+    expect(read).toMatchObject({ status: 'read', document: { flags: { sound: good }, metadata: { version: 1 } } })
+    expect(read.issues.map(({ severity, path }) => [severity, path])).toEqual([
+      ['error', '$.$segments.broken'],
+      ['error', '$.$evaluators'],
+      ['error', '$.metadata.owner'],
+    ])
+  })
+
+  it('makes neither of two list members with one key count', () => {
+    const read = readFlagDocument({
+      flags: [
+        { key: 'twice', ...good },
+        { key: 'once', ...good },
+        { key: 'twice', ...good },
+        { key: 'twice', ...good },
+        7,
+      ],
+    })
+    expect(read.status === 'read' && [Object.keys(read.document.flags), [...read.invalid.keys()]]).toEqual([
+      ['once'],
+      ['twice'],
+    ])
+  })
+})
+
+it('refuses a document in which every flag is invalid', () => {
+  expect(readFlagDocument({ flags: { a: 1, b: { ...flag(), state: 'on' } } })).toMatchObject({ status: 'refused' })
+})
+
 it('reports everything that is wrong at once', () => {
   const result = readFlagDocument({
     flags: { a: { ...flag(), state: 'on' }, 'b.c': { ...flag({ percent: 200 }), defaultVariant: 'x' } },
@@ -179,7 +243,7 @@ it('reports everything that is wrong at once', () => {
   ])
 })
 
-it('never throws, and accepts nothing that its JSON Schema refuses', () => {
+it('never throws, and reports an error for everything that its JSON Schema refuses', () => {
   const piece = fc.oneof(
     fc.json().map((text): unknown => JSON.parse(text)),
     fc.constantFrom('on', 'ENABLED', 5, true, null),
@@ -193,7 +257,7 @@ it('never throws, and accepts nothing that its JSON Schema refuses', () => {
         ...(segments !== null && { $segments: segments }),
       }
       const result = readFlagDocument(input)
-      expect(result.status === 'refused' || bySchema(input)).toBe(true)
+      expect(hasErrors(result.issues) || bySchema(input)).toBe(true)
     }),
     { numRuns: 2000 },
   )

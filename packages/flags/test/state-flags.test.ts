@@ -7,6 +7,7 @@ import { isFlagFormatError } from '../src/errors.ts'
 import type { FlagSourceEvent, LocalFlagSource } from '../src/source.ts'
 import { stateFlags } from '../src/state-flags.ts'
 import { manualClock } from './support/manual-clock.ts'
+import { flag } from './support/documents.ts'
 import { type ScriptedStateStore, scriptedStateStore } from './support/state-store.ts'
 
 const by = 'ada'
@@ -202,6 +203,46 @@ describe('changing', () => {
     expect(await store.get('millrace:flags')).toBeUndefined()
     await store.set('millrace:flags', { flags: [], $format: 'millrace-flags/9' }, 0)
     await expect(percent(store, 10)).rejects.toThrow('the stored flags are invalid')
+  })
+
+  describe('beside something invalid', () => {
+    const theme = { state: 'ENABLED', variants: { light: 'l' }, defaultVariant: 'dark' }
+    const stored = {
+      flags: { theme, use_streaming: flag({ percent: 5, exclude: ['fragile'] }) },
+      $segments: { fragile: { targetingKeys: ['u1'] }, broken: { users: [] } },
+    }
+
+    it('changes the other flags, and leaves it in the store as it is', async () => {
+      const store = scriptedStateStore()
+      await store.set('millrace:flags', stored, 0)
+      const { document } = await changeStateFlags({ store, by }, (before) => changeKill(before, true))
+      expect(Object.keys(document.flags)).toEqual(['use_streaming', 'use_streaming.kill'])
+      expect((await store.get('millrace:flags'))?.value).toMatchObject({
+        ...stored,
+        flags: { ...stored.flags, 'use_streaming.kill': { defaultVariant: 'on' } },
+      })
+    })
+
+    it('does not define it anew: what it said of exclusions would be lost', async () => {
+      const store = scriptedStateStore()
+      const invalid = { ...flag({ percent: 5, exclude: ['fragile'] }), state: 'on' }
+      await store.set('millrace:flags', { flags: { use_streaming: invalid, other: flag() } }, 0)
+      await expect(percent(store, 10)).rejects.toThrow('the stored flag "use_streaming" is invalid: correct it')
+      expect(await store.get('millrace:flags')).toMatchObject({ version: 1 })
+    })
+
+    it('replaces an invalid kill switch', async () => {
+      const store = scriptedStateStore()
+      await store.set('millrace:flags', { flags: { 'use_streaming.kill': 'on', other: flag() } }, 0)
+      const source = stateFlags({ store, clock: manualClock() })
+      await source.ready()
+      expect(source.getBooleanDetails('use_streaming.kill', false)).toMatchObject({ value: true })
+      const changed = next(source, 'changed')
+      await changeStateFlags({ store, by }, (before) => changeKill(before, false))
+      expect(await changed).toMatchObject({ flags: expect.arrayContaining(['use_streaming.kill']) })
+      expect(source.getBooleanDetails('use_streaming.kill', true)).toMatchObject({ value: false })
+      await source.close()
+    })
   })
 
   it('stops when its signal aborts', async () => {

@@ -1,4 +1,5 @@
 import type { FlagDefinition, FlagDocument, FlagRollout } from '../../src/document.ts'
+import type { FlagReading } from '../../src/read-document.ts'
 
 /** A boolean flag that is off but for its rollout. */
 export function flag(rollout?: FlagRollout, rest: Partial<FlagDefinition> = {}): FlagDefinition {
@@ -51,4 +52,9 @@ export const everything: FlagDocument = {
   },
   $evaluators: { vip: { '==': [{ var: 'plan' }, 'vip'] } },
   metadata: { flagSetId: 'test', version: '1' },
+}
+
+/** The document as it is read when nothing is wrong with it. */
+export function reading(document: FlagDocument): FlagReading {
+  return { status: 'read', document, issues: [], invalid: new Map() }
 }
