@@ -6,23 +6,36 @@ import {
   type FlagResolution,
   FlagFormatError,
   type FlagSet,
-  formatIssue,
+  formatIssues,
 } from '@millrace/flags'
-import { type CommandHost, type CommandOptions, loadFile, loadTargeting, toolKey, UsageError } from './command-line.ts'
+import {
+  allowOptions,
+  type CommandHost,
+  type CommandOptions,
+  formatPlace,
+  loadFile,
+  loadTargeting,
+  toolKey,
+  UsageError,
+} from './command-line.ts'
 
-/** Says what a file decides for a user, and why. */
+/** Shows what a file decides for a user, and why. */
 export async function explain(words: readonly string[], options: CommandOptions, host: CommandHost): Promise<number> {
+  allowOptions('explain', options, ['user', 'tool', 'attr'])
   const [path, ...rest] = words
   if (path === undefined || rest.length > 0) throw new UsageError('explain needs one file')
   const context = readContext(options)
   const tools = options.tool ?? []
+  const keys = [flagKeys.kill, flagKeys.streaming, ...tools.map(toolKey)]
   const read = await loadFile(path, options.format)
   if (read.status === 'refused') {
-    throw new FlagFormatError(`the file is invalid: ${read.issues.map(formatIssue).join('; ')}`, read.issues)
+    throw new FlagFormatError(`"${path}" is invalid: ${formatIssues(read.issues)}`, read.issues)
   }
-  const set = compileFlags(read.document, await loadTargeting())
+  const set = compileFlags(read.document, { ...(await loadTargeting()), invalid: read.invalid })
+  for (const issue of [...read.issues, ...set.issues].filter(({ severity }) => severity === 'error')) {
+    host.err(formatPlace(path, issue))
+  }
   const rules = new Map(set.describe().map(({ key, rule }) => [key, rule]))
-  const keys = [flagKeys.kill, flagKeys.streaming, ...tools.map(toolKey)]
   for (const key of keys) {
     const answeredBy = set.keyFor(key)
     host.out(`${key}: ${describeResolution(set.resolve(key, context))}`)
@@ -38,7 +51,7 @@ export async function explain(words: readonly string[], options: CommandOptions,
 function readContext({ user, attr = [] }: CommandOptions): FlagContext {
   const attributes = attr.map((pair): [string, string] => {
     const at = pair.indexOf('=')
-    if (at < 1) throw new UsageError('--attr must be <name>=<value>')
+    if (at < 1) throw new UsageError(`--attr must be <name>=<value>, not "${pair}"`)
     return [pair.slice(0, at), pair.slice(at + 1)]
   })
   return { ...Object.fromEntries(attributes), ...(user !== undefined && { targetingKey: user }) }
@@ -67,7 +80,7 @@ function describeBucket(set: FlagSet, key: string, context: FlagContext): string
   return `bucket: ${share.toFixed(3)}, which is ${share < percent ? 'within' : 'beyond'} ${percent}%`
 }
 
-/** As a run would decide that has this file alone: tools stream unless their flag says no. */
+/** The decision of a run that has no other flags than this file. Tools stream unless their flag says no. */
 function conclude(set: FlagSet, context: FlagContext, tools: readonly string[]): string {
   const isOn = (key: string, fallback: boolean): boolean => {
     const resolution = set.resolve(key, context)

@@ -1,24 +1,36 @@
 import { flagKeys, MillraceError } from '@millrace/core'
 import type { FlagChange } from '@millrace/flags'
-import { readFile } from 'node:fs/promises'
-import { type CommandHost, type CommandOptions, formatFor, toolKey, UsageError } from './command-line.ts'
+import {
+  allowOptions,
+  type CommandHost,
+  type CommandOptions,
+  formatFor,
+  formatPlace,
+  loadTextIfThere,
+  toolKey,
+  UsageError,
+} from './command-line.ts'
 import { editFlagText } from './edit-text.ts'
 import { writeFileWhole } from './write-file.ts'
 
-/** Changes one flag of a file, which is made where it does not exist. */
+const setOptions = ['tool', 'flag', 'include', 'exclude', 'unit', 'salt'] as const
+
+/** Changes one flag of a file. Creates the flag, and the file, if it does not exist. */
 export async function set(words: readonly string[], options: CommandOptions, host: CommandHost): Promise<number> {
+  allowOptions('set', options, setOptions)
   const [path, value, ...rest] = words
   if (path === undefined || value === undefined || rest.length > 0) throw new UsageError('set needs a file and a value')
   const format = formatFor(path, options.format)
   const { key, change } = readChange(value, options)
-  const before = await readIfThere(path)
-  const after = editFlagText(before ?? '', format, key, change)
-  // The file may have been changed by somebody else while this was thought about.
-  if ((await readIfThere(path)) !== before) {
-    throw new MillraceError('conflict', 'the file was changed meanwhile: look at it, and try again')
+  const before = await loadTextIfThere(path)
+  const { text, others } = editFlagText(before ?? '', format, key, change)
+  // Somebody else may have changed the file since it was read.
+  if ((await loadTextIfThere(path)) !== before) {
+    throw new MillraceError('conflict', `"${path}" was changed by somebody else meanwhile: look at it, and try again`)
   }
-  await writeFileWhole(path, after, host.newId())
-  host.out(`${path}: ${key} is set to ${value}`)
+  await writeFileWhole(path, text, host.newId())
+  for (const issue of others) host.err(formatPlace(path, issue))
+  host.out(`${path}: ${key} is set to ${describeValue(value)}`)
   return 0
 }
 
@@ -29,8 +41,9 @@ function readChange(value: string, options: CommandOptions): { key: string; chan
   }
   const [name] = tool
   const kills = value === 'kill' || value === 'unkill'
-  if (kills && Object.keys(options).some((option) => option !== 'format')) {
-    throw new UsageError(`${value} is for everybody and everything: it takes no further options`)
+  const extra = kills ? setOptions.find((option) => options[option] !== undefined) : undefined
+  if (extra !== undefined) {
+    throw new UsageError(`${value} applies to every user and tool and takes no further options: leave out "--${extra}"`)
   }
   const key = kills ? flagKeys.kill : name === undefined ? (flag ?? flagKeys.streaming) : toolKey(name)
   return {
@@ -49,16 +62,13 @@ function readValue(value: string): FlagChange {
   if (value === 'on' || value === 'kill') return { serve: 'on' }
   if (value === 'off' || value === 'unkill') return { serve: 'off' }
   const [, percent] = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(value) ?? []
-  if (percent === undefined)
-    throw new UsageError('the value must be on, off, kill, unkill, or a percentage such as 10%')
+  if (percent === undefined) {
+    throw new UsageError(`unknown value "${value}"; expected on, off, kill, unkill, or a percentage such as 10%`)
+  }
   return { percent: Number(percent) }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+function describeValue(value: string): string {
+  if (value === 'kill') return 'on: no run streams'
+  return value === 'unkill' ? 'off' : value
 }

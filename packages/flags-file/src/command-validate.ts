@@ -1,46 +1,49 @@
-import { compileFlags, hasErrors } from '@millrace/flags'
-import type { readFlagText } from '@millrace/flags/text'
-import { type CommandHost, type CommandOptions, loadFile, loadTargeting, UsageError } from './command-line.ts'
+import { compileFlags, hasErrors, type ReadResult } from '@millrace/flags'
+import {
+  allowOptions,
+  type CommandHost,
+  type CommandOptions,
+  formatPlace,
+  loadFile,
+  loadTargeting,
+  UsageError,
+} from './command-line.ts'
+import { FileError } from './system-error.ts'
 
-/** Says what is wrong with files. Resolves with 1 where one would be refused, else 0. */
-export async function validate(
-  paths: readonly string[],
-  { format }: CommandOptions,
-  host: CommandHost,
-): Promise<number> {
+/** Reports what is wrong with files. Resolves with 1 if one of them has an error, and with 0 otherwise. */
+export async function validate(paths: readonly string[], options: CommandOptions, host: CommandHost): Promise<number> {
+  allowOptions('validate', options, [])
   if (paths.length === 0) throw new UsageError('validate needs a file')
   const engine = await loadTargeting()
   let code = 0
   for (const path of paths) {
-    const read = await tryLoad(path, format)
-    if (typeof read === 'string') {
-      host.err(`${path}: error: ${read}`)
+    const read = await tryLoad(path, options.format)
+    if (read instanceof FileError) {
+      host.err(`${path}: error: ${read.reason}`)
       code = 1
       continue
     }
-    const compiled = read.status === 'read' ? compileFlags(read.document, engine).issues : []
+    const compiled =
+      read.status === 'read' ? compileFlags(read.document, { ...engine, invalid: read.invalid }).issues : []
     const issues = [...read.issues, ...compiled]
-    for (const issue of issues) {
-      const place = issue.line === undefined ? '' : `:${issue.line}:${issue.column ?? 1}`
-      host.err(`${path}${place}: ${issue.severity}: ${issue.path}: ${issue.message}`)
-    }
+    for (const issue of issues) host.err(formatPlace(path, issue))
     if (hasErrors(issues)) code = 1
     else host.out(`${path}: ${countFlags(read)}, valid`)
   }
   return code
 }
 
-/** What a file that cannot be read says of itself must not keep the others from being looked at. */
-async function tryLoad(path: string, format: string | undefined): Promise<ReturnType<typeof readFlagText> | string> {
+/** A file that cannot be read must not keep the others from being checked. */
+async function tryLoad(path: string, format: string | undefined): Promise<ReadResult | FileError> {
   try {
     return await loadFile(path, format)
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return error.message
+    if (error instanceof FileError) return error
     throw error
   }
 }
 
-function countFlags(read: ReturnType<typeof readFlagText>): string {
+function countFlags(read: ReadResult): string {
   const count = read.status === 'read' ? Object.keys(read.document.flags).length : 0
   return count === 1 ? '1 flag' : `${count} flags`
 }

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, lstat, mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -58,12 +59,12 @@ describe('validate', () => {
     expect(out).toBe(`${good}: 2 flags, valid`)
   })
 
-  it('goes on behind a file that cannot be read', async () => {
+  it('checks the other files if one cannot be read', async () => {
     const [none, one] = [join(await makeFolder(), 'none.json'), await file('one.json', '{"flags":{"a":{}}}')]
     const { code, err } = await run('validate', none, one)
     expect(code).toBe(1)
     expect(err.split('\n')).toEqual([
-      expect.stringMatching(/none\.json: error: ENOENT/),
+      `${none}: error: the file does not exist`,
       expect.stringMatching(/one\.json:1:11: error: /),
       expect.stringMatching(/one\.json:1:11: error: /),
     ])
@@ -226,9 +227,123 @@ $segments:
   })
 })
 
+describe('with a file that has an invalid flag', () => {
+  const broken = `flags:
+  theme: # of another team
+    state: ENABLED
+    variants: { light: "l" }
+    defaultVariant: dark
+  use_streaming:
+    state: ENABLED
+    variants: { "on": true, "off": false }
+    defaultVariant: "off"
+`
+  it('validate reports it and fails', async () => {
+    const path = await file('flags.yaml', broken)
+    expect(await run('validate', path)).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('names no variant'),
+    })
+  })
+
+  it('explain shows what the other flags decide', async () => {
+    const path = await file('flags.yaml', broken)
+    const { code, out, err } = await run('explain', path)
+    expect(code).toBe(0)
+    expect(out).toContain('decision: the run does not stream')
+    expect(err).toBe(`${path}:5:5: error: $.flags.theme.defaultVariant: names no variant of this flag`)
+  })
+
+  it.each(['flags.yaml', 'flags.json'])('set changes another flag of %s, and reports the error', async (name) => {
+    const path = await file(name, name.endsWith('yaml') ? broken : JSON.stringify(parse(broken)))
+    for (const [value, flag] of [
+      ['kill', 'use_streaming.kill'],
+      ['on', 'use_streaming'],
+    ] as const) {
+      const { code, out, err } = await run('set', path, value)
+      expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining('$.flags.theme.defaultVariant') })
+      expect(out).toContain(`${flag} is set to on`)
+      expect(parse(await readFile(path, 'utf8'))).toMatchObject({
+        flags: { theme: { defaultVariant: 'dark' }, [flag]: { defaultVariant: 'on' } },
+      })
+    }
+  })
+
+  it('set does not change the flag itself', async () => {
+    const path = await file('flags.yaml', broken)
+    expect(await run('set', path, 'on', '--flag', 'theme')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('flag "theme" is invalid: correct it before you change it'),
+    })
+    expect(await readFile(path, 'utf8')).toBe(broken)
+  })
+
+  it.each([
+    [
+      'flags.yaml',
+      'flags:\n  use_streaming.kill: { state: on, extra: 1 }\n  a: { state: ENABLED, variants: { x: 1 } }\n',
+    ],
+    [
+      'flags.yaml',
+      'flags:\n  - { key: use_streaming.kill, state: on }\n  - { key: a, state: ENABLED, variants: { x: 1 } }\n',
+    ],
+    ['flags.json', '{"flags": {"use_streaming.kill": 1, "a": {"state": "ENABLED", "variants": {"x": 1}}}}'],
+    [
+      'flags.json',
+      '{"flags": [{"key": "use_streaming.kill"}, {"key": "a", "state": "ENABLED", "variants": {"x": 1}}]}',
+    ],
+  ])('set replaces an invalid kill switch of %s', async (name, text) => {
+    const path = await file(name, text)
+    expect((await run('explain', path)).out).toContain('decision: no run streams, the kill switch is on')
+    expect(await run('set', path, 'unkill')).toMatchObject({ code: 0, err: '' })
+    expect(await run('validate', path)).toMatchObject({ code: 0, out: `${path}: 2 flags, valid` })
+    expect((await run('explain', path)).out).toContain('decision: the run does not stream')
+  })
+})
+
+describe('with a file that cannot be used', () => {
+  it('set names the folder that is missing, and no file of its own', async () => {
+    const folder = join(await makeFolder(), 'nope')
+    expect(await run('set', join(folder, 'flags.yaml'), 'on')).toEqual({
+      code: 1,
+      out: '',
+      err: `millrace-flags: cannot write "${folder}/flags.yaml": the folder "${folder}" does not exist`,
+    })
+  })
+
+  it.each([
+    ['explain', 'the file does not exist'],
+    ['validate', 'the file does not exist'],
+  ])('%s says that it does not exist', async (command, reason) => {
+    const path = join(await makeFolder(), 'flags.yaml')
+    const { code, err } = await run(command, path)
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(path) })
+    expect(err).toContain(reason)
+  })
+
+  it.each([
+    ['explain', []],
+    ['validate', []],
+    ['set', ['on']],
+  ])('%s says that it is a folder, or not UTF-8', async (command, rest) => {
+    const folder = join(await makeFolder(), 'folder.yaml')
+    await mkdir(folder)
+    expect(await run(command, folder, ...rest)).toMatchObject({ code: 1, err: expect.stringContaining('(EISDIR)') })
+    expect((await run(command, folder, ...rest)).err).toContain(folder)
+    const path = join(folder, 'flags.yaml')
+    await writeFile(path, Buffer.from([0x66, 0xff]))
+    expect(await run(command, path, ...rest)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the file is not UTF-8'),
+    })
+    expect(await readdir(folder)).toEqual(['flags.yaml'])
+  })
+})
+
 it.each([
   [[], 'a command is missing'],
-  [['frobnicate'], 'no command "frobnicate"'],
+  [['frobnicate'], 'unknown command "frobnicate"\n'],
   [['validate'], 'validate needs a file'],
   [['explain'], 'explain needs one file'],
   [['explain', 'a.json', '--attr', 'x'], '--attr must be'],
@@ -237,10 +352,13 @@ it.each([
   [['set', 'a.json', 'kill', '--tool', 'bash'], 'no further options'],
   [['set', 'a.json', 'on', '--tool', 'a', '--flag', 'b'], 'one flag'],
   [['set', 'a.txt', 'on'], 'must end in'],
+  [['validate', 'a.json', '--user', 'u1'], 'validate does not take the option "--user"'],
+  [['explain', 'a.json', '--flag', 'a'], 'explain does not take the option "--flag"'],
+  [['set', 'a.json', 'on', '--user', 'u1'], 'set does not take the option "--user"'],
   [['validate', 'a.json', '--format', 'toml'], '--format must be'],
-  [['validate', '--colour'], 'there is no option --colour\n'],
-  [['explain', 'a.json', '--usr', 'u1'], 'there is no option --usr: did you mean --user?'],
-  [['explian', 'a.json'], 'there is no command "explian": did you mean explain?'],
+  [['validate', '--colour'], 'unknown option "--colour"\n'],
+  [['explain', 'a.json', '--usr', 'u1'], 'unknown option "--usr"; did you mean "--user"?'],
+  [['explian', 'a.json'], 'unknown command "explian"; did you mean "explain"?'],
   [['set', 'a.json', 'on', '--tool', 'bad name!'], '--tool must be the name of a tool'],
   [['set', 'a.json', 'on', '--tool'], "Option '--tool <value>' argument missing"],
 ])('says how %j is wrong', async (args, message) => {
@@ -254,15 +372,62 @@ it('explains itself, and a file that is not there', async () => {
   expect(await run('--help')).toMatchObject({ code: 0, out: expect.stringContaining('millrace-flags validate') })
   expect(await run('validate', join(await makeFolder(), 'none.json'))).toMatchObject({
     code: 1,
-    err: expect.stringContaining('ENOENT'),
+    err: expect.stringContaining('the file does not exist'),
   })
 })
 
-it('is a program', async () => {
+const program = fileURLToPath(new URL('../src/bin.ts', import.meta.url))
+const node = ['--conditions=millrace-source', program]
+
+it('runs as a program', async () => {
   const path = await file('flags.json', jsonOf(true))
-  const program = fileURLToPath(new URL('../src/bin.ts', import.meta.url))
-  const start = (...args: string[]) =>
-    promisify(execFile)(process.execPath, ['--conditions=millrace-source', program, ...args])
-  expect(await start('set', path, 'kill')).toMatchObject({ stdout: `${path}: use_streaming.kill is set to kill\n` })
+  const start = (...args: string[]) => promisify(execFile)(process.execPath, [...node, ...args])
+  expect(await start('set', path, 'kill')).toMatchObject({
+    stdout: `${path}: use_streaming.kill is set to on: no run streams\n`,
+  })
+  expect(await start('set', path, 'unkill')).toMatchObject({ stdout: `${path}: use_streaming.kill is set to off\n` })
   await expect(start('set', path, 'perhaps')).rejects.toMatchObject({ code: 2, stdout: '' })
+})
+
+/** Runs the program with the reading ends of its output closed, as `| head` leaves them. */
+async function runUnread(closed: 'stdout' | 'stderr', ...args: string[]): Promise<{ code: unknown; other: string }> {
+  const child = spawn(process.execPath, [...node, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child[closed].destroy()
+  let other = ''
+  const open = closed === 'stdout' ? child.stderr : child.stdout
+  open.setEncoding('utf8').on('data', (text: string) => (other += text))
+  const [code]: unknown[] = await once(child, 'close')
+  return { code, other }
+}
+
+describe('with nobody left to read its output', () => {
+  it.each(['--help', 'validate', 'explain'])('%s ends without an error', async (command) => {
+    expect(await runUnread('stdout', command, await file('flags.json', jsonOf(true)))).toEqual({ code: 0, other: '' })
+  })
+
+  it('set still changes the file', async () => {
+    const path = await file('flags.json', jsonOf(true))
+    expect(await runUnread('stdout', 'set', path, 'kill')).toEqual({ code: 0, other: '' })
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
+      flags: { 'use_streaming.kill': { defaultVariant: 'on' } },
+    })
+  })
+
+  it('keeps the exit code of a file with an error, and of wrong arguments', async () => {
+    expect(await runUnread('stderr', 'validate', await file('flags.json', '{}'))).toEqual({ code: 1, other: '' })
+    expect(await runUnread('stderr', 'explian')).toEqual({ code: 2, other: '' })
+  })
+})
+
+it('fails if its output cannot be written', async () => {
+  const readOnly = await open(await file('flags.json', jsonOf(true)), 'r')
+  try {
+    const child = spawn(process.execPath, [...node, '--help'], { stdio: ['ignore', readOnly.fd, 'pipe'] })
+    let text = ''
+    child.stderr?.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+    expect(await once(child, 'close')).toEqual([1, null])
+    expect(text).toBe('millrace-flags: cannot write: bad file descriptor (EBADF)\n')
+  } finally {
+    await readOnly.close()
+  }
 })
