@@ -47,6 +47,12 @@ export function aDelay(minimum = 1): Rule {
   )
 }
 
+/** How long something may last or be old, in milliseconds, without a limit if it is `Infinity`. */
+export const aDuration: Rule = rule(
+  (value) => typeof value === 'number' && value > 0,
+  'must be a positive number of milliseconds, or Infinity',
+)
+
 /** A whole number of at least `minimum`. */
 export function aCount(minimum: number): Rule {
   return rule(
@@ -69,6 +75,25 @@ export function withMethods(...names: readonly string[]): Rule {
     (value) => names.every((name) => hasMethod(value, name)),
     `must be an object with ${names.map((name) => `${name}()`).join(', ')}`,
   )
+}
+
+/** A clock, as every option of this name takes it. */
+export const aClock: Rule = withMethods('now', 'setTimer')
+
+/** An array of any length whose every member passes `member`. */
+export function aListOf(member: Rule): Rule {
+  return (value, path) => {
+    if (!Array.isArray(value)) return refuse(path, 'must be an array')
+    for (const [index, item] of value.entries()) member(item, `${path}[${index}]`)
+  }
+}
+
+/** A plain object with any keys whose every value passes `member`. A `Map` or `Headers` would count as empty, and is refused. */
+export function aRecordOf(member: Rule): Rule {
+  return (value, path) => {
+    if (!isRecord(value) || Symbol.iterator in value) return refuse(path, 'must be a plain object')
+    for (const [key, item] of Object.entries(value)) member(item, `${path}.${key}`)
+  }
 }
 
 /** An object whose every key has a rule. */

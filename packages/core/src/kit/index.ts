@@ -1,11 +1,15 @@
 export {
   aBoolean,
+  aClock,
   aCount,
   aDelay,
+  aDuration,
   aFunction,
+  aListOf,
   anId,
   anObject,
   anything,
+  aRecordOf,
   aSignal,
   checkOptions,
   oneOf,
@@ -19,5 +23,6 @@ export {
 export { timeLimit, wait } from './clock.ts'
 export { type Defined, defined } from './defined.ts'
 export { hasMethod, isObject, isRecord } from './guards.ts'
+export { nearest } from './nearest.ts'
 export { readRuntime } from './read-runtime.ts'
 export { type LinkedController, linkedController } from './signals.ts'

@@ -1,7 +1,7 @@
 import { type Runtime, systemRuntime } from './clock.ts'
-import { aFunction, checkOptions, withDefaults, withMethods } from './checks.ts'
+import { aClock, aFunction, checkOptions, withDefaults } from './checks.ts'
 
-const rules = { clock: withMethods('now', 'setTimer'), random: aFunction, newId: aFunction }
+const rules = { clock: aClock, random: aFunction, newId: aFunction }
 
 /**
  * The runtime, with the platform's parts where none were given.
