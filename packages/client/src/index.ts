@@ -1,12 +1,11 @@
-export type { ClientEvent, StreamReset } from './client-event.ts'
-export type { ClientOptions, HeaderSource, ReconnectOptions } from './client-options.ts'
-export { type Client, createClient, type FollowOptions, type StreamOptions } from './create-client.ts'
-export { createView, type ViewStore } from './create-view.ts'
-export { remoteAgent, type RemoteAgentOptions } from './remote-agent.ts'
-export { reduceEvent, reduceEvents } from './reduce-events.ts'
-export type { RunStream } from './run-stream.ts'
+export { type Client, type ClientCallOptions, createClient, type FollowOptions } from './client/create-client.ts'
+export type { RunStream } from './client/run-stream.ts'
+export type { ClientOptions, HeaderSource, ReconnectOptions } from './http/client-options.ts'
+export { remoteAgent, type RemoteAgentOptions } from './remote/remote-agent.ts'
+export type { ClientEvent, StreamReset } from './view/client-event.ts'
+export { createView, type ViewStore } from './view/create-view.ts'
+export { reduceEvent, reduceEvents } from './view/reduce-events.ts'
 export {
-  viewText,
   type BlockView,
   emptyView,
   type RunView,
@@ -14,4 +13,5 @@ export {
   type ToolView,
   type TurnView,
   type ViewDamage,
-} from './view.ts'
+  viewText,
+} from './view/view.ts'

@@ -2,7 +2,7 @@ import { type AgentEvent, checksum, type EventBody, type Runtime } from '@millra
 import { collect, macrotask, manualClock } from '@millrace/testing/async'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ClientOptions, createClient, emptyView, reduceEvents } from '../src/index.ts'
+import { type ClientOptions, createClient, emptyView, reduceEvents, remoteAgent } from '../src/index.ts'
 import { arbitraryRun } from './arbitrary-run.ts'
 import { type Answer, scriptedFetch } from './scripted-fetch.ts'
 
@@ -36,7 +36,7 @@ function impatient(): { runtime: Runtime; waits: number[] } {
       clock: {
         now: () => clock.now(),
         setTimer(fire, ms) {
-          if (ms === idleTimeoutMs) return clock.setTimer(fire, ms)
+          if (ms === idleTimeoutMs || ms === requestTimeoutMs) return clock.setTimer(fire, ms)
           waits.push(ms)
           queueMicrotask(fire)
           return () => undefined
@@ -47,11 +47,19 @@ function impatient(): { runtime: Runtime; waits: number[] } {
 }
 
 const idleTimeoutMs = 45_000
+// No wait before a reconnect has this length.
+const requestTimeoutMs = 31_000
 
 function connect(events: readonly AgentEvent[], script: readonly Answer[] = [], options: Partial<ClientOptions> = {}) {
   const server = scriptedFetch(events, script)
   const { runtime, waits } = impatient()
-  const client = createClient({ url: 'http://millrace.test/agent/', fetch: server.fetch, runtime, ...options })
+  const client = createClient({
+    url: 'http://millrace.test/agent/',
+    fetch: server.fetch,
+    runtime,
+    requestTimeoutMs,
+    ...options,
+  })
   return { server, client, waits }
 }
 
@@ -359,11 +367,27 @@ describe('cancel and snapshot', () => {
 describe('options', () => {
   it.each<[string, object]>([
     ['url', { url: '' }],
+    ['url', { url: undefined }],
     ['url', { url: 'http://x/?a=1' }],
-    ['idleTimeoutMs', { url: '/', idleTimeoutMs: -1 }],
-    ['reconnect.attempts', { url: '/', reconnect: { attempts: Number.NaN } }],
-    ['retries', { url: '/', retries: 3 }],
+    ['headers', { headers: 'authorization: x' }],
+    ['idleTimeoutMs', { idleTimeoutMs: -1 }],
+    ['requestTimeoutMs', { requestTimeoutMs: Number.POSITIVE_INFINITY }],
+    ['reconnect.attempts', { reconnect: { attempts: Number.NaN } }],
+    ['reconnect.retries', { reconnect: { retries: 3 } }],
+    ['runtime.clock', { runtime: { clock: {} } }],
+    ['retries', { retries: 3 }],
   ])('are refused with their path: %s', (path, options) => {
     expect(() => createClient({ url: '/', ...options })).toThrow(expect.objectContaining({ path }))
+    expect(() => remoteAgent({ url: '/', ...options })).toThrow(expect.objectContaining({ path }))
+  })
+
+  it.each<[string, object]>([
+    ['interruptTimeoutMs must be a number of milliseconds', { interruptTimeoutMs: -1 }],
+    ['readOnlyTools must be a list of tool names', { readOnlyTools: 'search' }],
+    ['unknown option "rawContent"', { rawContent: true }],
+    ['unknown option "interruptTimeout"; did you mean "interruptTimeoutMs"?', { interruptTimeout: 1 }],
+    ['unknown option "header"; did you mean "headers"?', { header: {} }],
+  ])('of a remote agent are refused at once: %s', (message, options) => {
+    expect(() => remoteAgent({ url: '/', ...options })).toThrow(message)
   })
 })

@@ -1,11 +1,12 @@
 import { isMillraceError, MillraceError } from '@millrace/core'
+import { wait } from '@millrace/core/kit'
 import { type CancelAnswer, contentParameter, type StartRunBody } from '@millrace/wire'
-import type { ClientEvent, StreamReset } from './client-event.ts'
-import type { ClientSettings } from './client-options.ts'
-import { type Connection, type HttpRequest, openConnection } from './connection.ts'
-import { pause } from './pause.ts'
-import { reduceEvent } from './reduce-events.ts'
-import { emptyView, type RunView } from './view.ts'
+import type { ClientSettings } from '../http/client-options.ts'
+import { type EventConnection, openConnection } from '../http/event-connection.ts'
+import type { HttpRequest } from '../http/send.ts'
+import type { ClientEvent, StreamReset } from '../view/client-event.ts'
+import { reduceEvent } from '../view/reduce-events.ts'
+import { emptyView, type RunView } from '../view/view.ts'
 
 /**
  * The events of a run, whatever happens to the connection: after a loss it goes on from the last event, without loss or
@@ -21,8 +22,8 @@ export interface RunStream extends AsyncIterable<ClientEvent> {
   readonly view: RunView
   /** The same events, in batches of what arrives together. */
   batches(): AsyncIterable<readonly ClientEvent[]>
-  /** Stops the run, from wherever it runs; its last events still come. */
-  cancel(reason?: string): Promise<CancelAnswer>
+  /** Stops the run, whichever instance runs it. Its last events still come. Throws as the client's `cancel` does. */
+  cancel(reason?: string, options?: { readonly signal?: AbortSignal }): Promise<CancelAnswer>
 }
 
 export interface RunStreamStart {
@@ -86,7 +87,7 @@ async function* readThrough(
   const { signal } = start
   while (!state.isDone && !signal.aborted) {
     let failure: unknown
-    let connection: Connection | undefined
+    let connection: EventConnection | undefined
     try {
       connection = await openConnection(settings, nextRequest(settings, start, state), signal)
       state.isStarted = true
@@ -107,7 +108,7 @@ async function* readThrough(
   }
 }
 
-async function* readConnection(connection: Connection, state: StreamState): AsyncIterable<readonly ClientEvent[]> {
+async function* readConnection(connection: EventConnection, state: StreamState): AsyncIterable<readonly ClientEvent[]> {
   for await (const events of connection.batches) {
     const fresh: ClientEvent[] = []
     for (const event of events) {
@@ -137,7 +138,7 @@ function nextRequest(
   { rawContent }: ClientSettings,
   { runId, body }: RunStreamStart,
   { isStarted, view }: StreamState,
-): Omit<HttpRequest, 'accept'> {
+): HttpRequest {
   const query = new URLSearchParams(rawContent ? [[contentParameter.name, contentParameter.raw]] : [])
   if (!isStarted) {
     const path = query.size > 0 ? `/runs?${query}` : '/runs'
@@ -162,17 +163,18 @@ function resetFor(failure: unknown, state: StreamState): StreamReset | undefined
 
 /** @throws the failure, where trying again is no use or was tried too often */
 async function backOff(
-  { attempts, minDelayMs, maxDelayMs, clock, runtime }: ClientSettings,
+  { reconnect, clock, runtime }: ClientSettings,
   state: StreamState,
   failure: unknown,
   signal: AbortSignal,
 ): Promise<void> {
+  const { attempts, minDelayMs, maxDelayMs } = reconnect
   state.failures++
   if (!isMillraceError(failure) || !failure.retryable || state.failures > attempts) throw failure
   const least = Math.min(maxDelayMs, (state.retryMs ?? minDelayMs) * 2 ** (state.failures - 1))
   // Half of it at random, so that the clients of a server that was restarted do not all come at once.
   const delay = least * (0.5 + runtime.random() / 2)
-  await pause(clock, Math.min(maxDelayMs, Math.max(delay, failure.retryAfterMs ?? 0)), signal)
+  await wait(clock, Math.min(maxDelayMs, Math.max(delay, failure.retryAfterMs ?? 0)), signal)
 }
 
 export const wholeFromStart: Pick<RunStreamStart, 'view' | 'isWhole'> = { view: emptyView, isWhole: true }

@@ -11,8 +11,8 @@ import {
   type TurnFinished,
   type Usage,
 } from '@millrace/core'
-import { reduceEvent } from './reduce-events.ts'
-import { emptyView, type RunView } from './view.ts'
+import { reduceEvent } from '../view/reduce-events.ts'
+import { emptyView, type RunView } from '../view/view.ts'
 
 interface Call {
   readonly id: string

@@ -1,0 +1,135 @@
+import {
+  type AgentEvent,
+  type AgentRun,
+  createRun,
+  isMillraceError,
+  type Message,
+  MillraceError,
+  type RunHandle,
+  type RunInput,
+} from '@millrace/core'
+import { wait } from '@millrace/core/kit'
+import type { StartRunBody } from '@millrace/wire'
+import { type Client, clientOf } from '../client/create-client.ts'
+import type { ClientSettings } from '../http/client-options.ts'
+import { relayTo, settleUnknown } from './relay.ts'
+import { type RemoteEnd, type RemoteHistory, remoteHistory } from './remote-history.ts'
+
+export interface RemoteRun {
+  readonly settings: ClientSettings
+  readonly input: RunInput
+  readonly body: StartRunBody
+  readonly readOnlyTools: readonly string[]
+  readonly interruptTimeoutMs: number
+  readonly onWarning: ((error: MillraceError) => void) | undefined
+}
+
+export function startRemote(remote: RemoteRun): AgentRun {
+  const { settings, input, onWarning } = remote
+  const { runtime } = settings
+  const runId = input.runId ?? runtime.newId()
+  const given: readonly Message[] = input.messages.filter(isMessage)
+  const history = remoteHistory(runId, given)
+  return createRun({
+    runId,
+    runtime,
+    onWarning,
+    async drive(handle) {
+      handle.attach(input.callbacks, input.signal)
+      if (handle.signal.aborted) return history.result({ outcome: 'interrupted' })
+      return history.result(await follow(remote, handle, history))
+    },
+    crashed: (error) => history.result({ outcome: 'failed', error }),
+  })
+}
+
+/** Passes the remote run's events on until it ends, one way or the other. */
+async function follow(remote: RemoteRun, handle: RunHandle, history: RemoteHistory): Promise<RemoteEnd> {
+  const { settings, input, body, readOnlyTools } = remote
+  const client = clientOf(settings)
+  // The service wants a UUID; the caller may name the run as they like.
+  const remoteId = isUuid(handle.runId) ? handle.runId : settings.runtime.newId()
+  const leaving = new AbortController()
+  const stream = client.start({ ...body, runId: remoteId }, { signal: leaving.signal })
+  const onInterrupt = (): void => void interrupt(remote, client, remoteId, handle, leaving)
+  handle.signal.addEventListener('abort', onInterrupt, { once: true })
+  const relay = relayTo(handle, history, input, readOnlyTools)
+  try {
+    for await (const batch of stream.batches()) {
+      for (const event of batch) {
+        if (event.type === 'reset') throw lostTrack()
+        if (event.type === 'unknown') continue
+        if (event.type === 'run.finished') {
+          history.take(event)
+          if (history.lacksContent) throw noRawContent()
+          return endOf(event)
+        }
+        relay(event)
+      }
+      await handle.ready()
+    }
+    if (!handle.signal.aborted) throw lostTrack()
+    settleUnknown(handle, history, relay)
+    return { outcome: 'interrupted' }
+  } catch (cause) {
+    const error = asError(cause)
+    leaving.abort()
+    // Before somebody takes over: the service may be alive, and only its stream lost.
+    if (error.retryable || stream.view.seq > 0) {
+      await client.cancel(remoteId, 'the caller lost the run').catch(() => undefined)
+    }
+    settleUnknown(handle, history, relay)
+    return handle.signal.aborted ? { outcome: 'interrupted' } : { outcome: 'failed', error }
+  } finally {
+    handle.signal.removeEventListener('abort', onInterrupt)
+    leaving.abort()
+  }
+}
+
+/** Asks the service to end the run. Leaves it when it does not within the time for that, or cannot be asked. */
+async function interrupt(
+  { settings, interruptTimeoutMs }: RemoteRun,
+  client: Client,
+  remoteId: string,
+  handle: RunHandle,
+  leaving: AbortController,
+): Promise<void> {
+  const reason = isMillraceError(handle.signal.reason) ? handle.signal.reason.message : 'interrupted'
+  // Not aborted with the stream: a service that is slow to answer shall still be told. `requestTimeoutMs` bounds it.
+  client.cancel(remoteId, reason.slice(0, 256) || 'interrupted').catch((cause: unknown) => {
+    handle.report(asError(cause))
+    leaving.abort()
+  })
+  await wait(settings.clock, interruptTimeoutMs, leaving.signal)
+  leaving.abort()
+}
+
+function endOf({ outcome, error }: Extract<AgentEvent, { readonly type: 'run.finished' }>): RemoteEnd {
+  if (!error) return { outcome }
+  const { code, message, retryable, requestId } = error
+  return {
+    outcome,
+    error: new MillraceError(code, message, { retryable, ...(requestId !== undefined && { requestId }) }),
+  }
+}
+
+function isUuid(id: string): boolean {
+  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id)
+}
+
+function isMessage(message: unknown): message is Message {
+  return typeof message === 'object' && message !== null && 'role' in message
+}
+
+function asError(cause: unknown): MillraceError {
+  if (isMillraceError(cause)) return cause
+  return new MillraceError('internal', 'the remote run could not be followed', { cause })
+}
+
+function lostTrack(): MillraceError {
+  return new MillraceError('protocol_error', 'the events of the remote run were lost', { retryable: true })
+}
+
+function noRawContent(): MillraceError {
+  return new MillraceError('protocol_error', 'the service does not send raw content: allow it there')
+}
