@@ -47,12 +47,12 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   function take(batch: readonly StreamEvent[]): MillraceError | undefined {
     try {
       for (const event of batch) {
-        const addition = accumulator.add(event)
-        if (addition === undefined) continue
-        view.add(addition)
-        if (addition.type !== 'finished') continue
-        const finished = accumulator.block(addition.index)
-        if (finished?.validInput === true && isToolUse(finished.block)) onCall(finished.block)
+        for (const addition of accumulator.add(event)) {
+          view.add(addition)
+          if (addition.type !== 'finished') continue
+          const finished = accumulator.block(addition.index)
+          if (finished?.validInput === true && isToolUse(finished.block)) onCall(finished.block)
+        }
       }
       return undefined
     } catch (error) {
@@ -70,7 +70,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
         link.abort(error)
         throw error
       }
-      if (accumulator.whole || signal.aborted) break
+      if (accumulator.ended || signal.aborted) break
     }
   } catch (error) {
     const { blocks } = accumulator

@@ -2,10 +2,12 @@ import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { readUsage } from '../protocol/usage.ts'
 import { type AssistantMessage, type ContentBlock, isContentBlock } from '../protocol/messages.ts'
 import { isRecord } from '../kit/guards.ts'
+import { wellFormed } from '../kit/well-formed.ts'
 import { fault } from '../protocol/faults.ts'
+import { appendText, buildBlock, closeBlock, describeBlock, type OpenBlock, openBlock } from './open-block.ts'
 import type { StreamEvent } from './turn-source.ts'
 
-/** What one event added, for whoever shows it. */
+/** What one event added, for what shows it. */
 export type Addition =
   | { readonly type: 'started'; readonly index: number; readonly block: ContentBlock }
   | { readonly type: 'text' | 'thinking' | 'input'; readonly index: number; readonly text: string }
@@ -17,33 +19,22 @@ export type Addition =
  */
 export interface Accumulator {
   /**
-   * Takes one event. Duplicates and unknown events are passed over.
+   * Takes one event and returns what it added. Duplicates and unknown events add nothing.
    *
    * @throws MillraceError `protocol_error` where the event cannot follow what came before
    */
-  add(event: StreamEvent): Addition | undefined
+  add(event: StreamEvent): readonly Addition[]
   /** All blocks have stopped and the stop reason has arrived: the answer is there, however the connection ends. */
   readonly whole: boolean
+  /** The answer is whole, and no further event can add to it. */
+  readonly ended: boolean
   readonly blocks: readonly AccumulatedBlock[]
   block(index: number): AccumulatedBlock | undefined
   /** The message as far as it has arrived; undefined before its start event. */
   message(): AssistantMessage | undefined
 }
 
-interface OpenBlock {
-  readonly start: ContentBlock
-  finished: boolean
-  text: string
-  signature: string | undefined
-  readonly citations: unknown[]
-  fields: Readonly<Record<string, unknown>>
-  input: ParsedInput | undefined
-}
-
-type ParsedInput = { readonly valid: true; readonly value: unknown } | { readonly valid: false }
-
-/** The field that a block's deltas append to. */
-const textField: Readonly<Record<string, 'text' | 'thinking'>> = { text: 'text', thinking: 'thinking' }
+const nothing: readonly Addition[] = []
 
 // oxlint-disable-next-line max-lines-per-function -- short functions over one message
 export function createAccumulator(): Accumulator {
@@ -51,49 +42,80 @@ export function createAccumulator(): Accumulator {
   let head: Readonly<Record<string, unknown>> | undefined
   let tail: Readonly<Record<string, unknown>> = {}
   let usage: Readonly<Record<string, unknown>> = {}
+  /** The stop reason that the end of the message has said or confirmed. */
   let stopReason: string | null = null
+  /** The stop reason of the start event. It counts where no block follows, or `message_stop` follows directly. */
+  let givenReason: string | null = null
+  /** Whether `blocks` are those of the start event, of which nothing is shown: the next event confirms them or not. */
+  let prefilled = false
+  /** Whether an event of a block has arrived. */
+  let streamed = false
 
-  function startMessage(event: StreamEvent): undefined {
+  function startMessage(event: StreamEvent): readonly Addition[] {
     if (!isRecord(event['message'])) throw fault('protocol_error')
-    const { usage: given, content: _, ...rest } = event['message']
+    const { usage: given, content, stop_reason, ...rest } = event['message']
     if (head !== undefined) {
-      // A proxy that retried may splice a second answer into the first; the same start twice is harmless.
-      if (head['id'] !== rest['id']) throw fault('protocol_error')
-      return
+      // A proxy that retried may splice another answer into this one, or send this one again from its start. Before
+      // the first block, the same start twice is harmless.
+      if (head['id'] !== rest['id'] || streamed) throw fault('protocol_error')
+      return nothing
     }
     head = rest
     usage = isRecord(given) ? given : {}
+    if (typeof stop_reason === 'string') givenReason = stop_reason
+    // Programmatic tool calling sends the calls here, and no event of their own.
+    for (const block of Array.isArray(content) ? content : []) closeBlock(add(block))
+    prefilled = blocks.length > 0
+    return nothing
   }
 
-  function startBlock(event: StreamEvent): Addition | undefined {
+  /** Decides about the blocks of the start event, at the first event behind it. */
+  function confirmPrefilled({ type, index }: StreamEvent): readonly Addition[] {
+    if (!prefilled) return nothing
+    prefilled = false
+    if (type === 'content_block_start' && typeof index === 'number' && index < blocks.length) {
+      // The events say it all again, as from a gateway that makes a stream of a whole answer.
+      blocks.length = 0
+      return nothing
+    }
+    return blocks.flatMap((block, at): Addition[] => {
+      const started: Addition = { type: 'started', index: at, block: block.start }
+      if (type !== 'content_block_delta' || at !== index) return [started, { type: 'finished', index: at }]
+      block.finished = false
+      return [started]
+    })
+  }
+
+  function add(given: unknown): OpenBlock {
+    const start = wellFormed(given)
+    if (!isContentBlock(start)) throw fault('protocol_error')
+    const block = openBlock(start)
+    blocks.push(block)
+    return block
+  }
+
+  function startBlock(event: StreamEvent): readonly Addition[] {
     const { index, content_block: block } = event
     if (typeof index !== 'number' || !isContentBlock(block)) throw fault('protocol_error')
     const known = blocks[index]
     if (known !== undefined) {
-      if (known.start.type !== block.type || known.start['id'] !== block['id']) throw fault('protocol_error')
-      return undefined
+      // The same start twice is harmless, but not behind a delta, where its deltas would come twice as well.
+      const isRepeated = known.grown && !known.finished
+      if (isRepeated || known.start.type !== block.type || known.start['id'] !== block['id'])
+        throw fault('protocol_error')
+      return nothing
     }
     if (head === undefined || index !== blocks.length) throw fault('protocol_error')
-    const field = textField[block.type]
-    const initial = field === undefined ? undefined : block[field]
-    blocks.push({
-      start: block,
-      finished: false,
-      text: typeof initial === 'string' ? initial : '',
-      signature: undefined,
-      citations: [],
-      fields: {},
-      input: undefined,
-    })
-    return { type: 'started', index, block }
+    return [{ type: 'started', index, block: add(block).start }]
   }
 
-  function addDelta(event: StreamEvent): Addition | undefined {
+  function addDelta(event: StreamEvent): readonly Addition[] {
     const { index, delta } = event
     const block = typeof index === 'number' ? blocks[index] : undefined
     if (typeof index !== 'number' || block === undefined || !isRecord(delta)) throw fault('protocol_error')
     // A delta for a block that has stopped cannot be placed: better to ask again than to lose it.
     if (block.finished) throw fault('protocol_error')
+    block.grown = true
     switch (delta['type']) {
       case 'text_delta':
         return append(block, index, 'text', delta['text'])
@@ -104,17 +126,18 @@ export function createAccumulator(): Accumulator {
       case 'signature_delta':
         // Sent whole, each replacing the one before.
         if (typeof delta['signature'] === 'string') block.signature = delta['signature']
-        return undefined
+        return nothing
       case 'citations_delta':
-        block.citations.push(delta['citation'])
-        return undefined
+        block.citations.push(wellFormed(delta['citation']))
+        return nothing
       case 'compaction_delta': {
         const { type: _, ...fields } = delta
-        block.fields = { ...block.fields, ...fields }
-        return undefined
+        const clean = wellFormed(fields)
+        if (isRecord(clean)) block.fields = { ...block.fields, ...clean }
+        return nothing
       }
       default:
-        return undefined
+        return nothing
     }
   }
 
@@ -123,64 +146,86 @@ export function createAccumulator(): Accumulator {
     index: number,
     type: 'text' | 'thinking' | 'input',
     text: unknown,
-  ): Addition | undefined {
+  ): readonly Addition[] {
     if (typeof text !== 'string') throw fault('protocol_error')
-    block.text += text
-    return text === '' ? undefined : { type, index, text }
+    const added = appendText(block, text)
+    return added === '' ? nothing : [{ type, index, text: added }]
   }
 
-  function finishBlock(index: number): Addition | undefined {
+  function finishBlock(index: number): readonly Addition[] {
     const block = blocks[index]
     if (block === undefined) throw fault('protocol_error')
-    if (block.finished) return undefined
-    block.finished = true
-    if (block.start.type.endsWith('tool_use')) block.input = parseInput(block.text, block.start['input'])
-    return { type: 'finished', index }
+    if (block.finished) return nothing
+    const rest = closeBlock(block)
+    const { type } = block.start
+    const kind = type === 'text' || type === 'thinking' ? type : 'input'
+    return [...(rest === '' ? [] : [{ type: kind, index, text: rest } as const]), { type: 'finished', index }]
   }
 
-  function endMessage(event: StreamEvent): undefined {
+  function endMessage(event: StreamEvent): readonly Addition[] {
     if (head === undefined || !isRecord(event['delta'])) throw fault('protocol_error')
     const { stop_reason, ...rest } = event['delta']
     if (typeof stop_reason === 'string') stopReason = stop_reason
     tail = { ...tail, ...dropNulls(rest) }
     // Totals are cumulative; a null says nothing.
     if (isRecord(event['usage'])) usage = { ...usage, ...dropNulls(event['usage']) }
+    return nothing
   }
 
-  function stopMessage(): undefined {
-    if (stopReason === null) return
+  function stopMessage(): readonly Addition[] {
+    stopReason ??= givenReason
+    if (stopReason === null) return nothing
     // With eager input streaming the last block may never get its own stop.
-    for (const index of blocks.keys()) finishBlock(index)
+    return [...blocks.keys()].flatMap(finishBlock)
+  }
+
+  /** Takes an event of a block, or of the end, behind what the start event held. */
+  function take(event: StreamEvent): readonly Addition[] {
+    const index = typeof event['index'] === 'number' ? event['index'] : -1
+    switch (event.type) {
+      case 'content_block_start':
+        return startBlock(event)
+      case 'content_block_delta':
+        return addDelta(event)
+      case 'content_block_stop':
+        return finishBlock(index)
+      case 'message_delta':
+        return endMessage(event)
+      default:
+        return stopMessage()
+    }
+  }
+
+  function reason(): string | null {
+    const counts = blocks.length > 0 && !streamed
+    return stopReason ?? (counts ? givenReason : null)
+  }
+
+  function isWhole(): boolean {
+    return head !== undefined && reason() !== null && blocks.every((block) => block.finished)
   }
 
   return {
     add(event) {
-      switch (event.type) {
-        case 'message_start':
-          return startMessage(event)
-        case 'content_block_start':
-          return startBlock(event)
-        case 'content_block_delta':
-          return addDelta(event)
-        case 'content_block_stop':
-          return finishBlock(typeof event['index'] === 'number' ? event['index'] : -1)
-        case 'message_delta':
-          return endMessage(event)
-        case 'message_stop':
-          return stopMessage()
-        default:
-          return undefined
-      }
+      if (event.type === 'message_start') return startMessage(event)
+      if (!follows.has(event.type)) return nothing
+      const confirmed = confirmPrefilled(event)
+      streamed ||= event.type.startsWith('content_block')
+      const added = take(event)
+      return confirmed.length === 0 ? added : [...confirmed, ...added]
     },
     get whole() {
-      return head !== undefined && stopReason !== null && blocks.every((block) => block.finished)
+      return isWhole()
+    },
+    get ended() {
+      return stopReason !== null && isWhole()
     },
     block(index) {
       const open = blocks[index]
-      return open === undefined ? undefined : describe(open, index)
+      return open === undefined ? undefined : describeBlock(open, index)
     },
     get blocks() {
-      return blocks.map(describe)
+      return blocks.map(describeBlock)
     },
     message() {
       if (head === undefined) return undefined
@@ -190,52 +235,22 @@ export function createAccumulator(): Accumulator {
         stop_sequence: null,
         ...head,
         ...tail,
-        content: blocks.map(build),
-        stop_reason: stopReason,
+        content: blocks.map(buildBlock),
+        stop_reason: reason(),
         usage: readUsage(usage),
       }
     },
   }
 }
 
-function describe(open: OpenBlock, index: number): AccumulatedBlock {
-  return {
-    index,
-    kind: open.start.type,
-    finished: open.finished,
-    text: open.text,
-    block: build(open),
-    validInput: open.input?.valid ?? true,
-  }
-}
-
-/** The block as the non-streaming answer would hold it. */
-function build({ start, text, signature, citations, fields, input }: OpenBlock): ContentBlock {
-  const field = textField[start.type]
-  return {
-    ...start,
-    ...(field !== undefined && { [field]: text }),
-    ...(signature !== undefined && { signature }),
-    ...(citations.length > 0 && { citations: [...existing(start['citations']), ...citations] }),
-    ...(input?.valid === true && { input: input.value }),
-    ...fields,
-  }
-}
-
-function existing(citations: unknown): readonly unknown[] {
-  return Array.isArray(citations) ? citations : []
-}
-
-/** No JSON at all is a call without arguments: the start event's `input` stands, which is also how whole answers come. */
-function parseInput(json: string, initial: unknown): ParsedInput {
-  if (json === '') return { valid: true, value: isRecord(initial) ? initial : {} }
-  try {
-    const value: unknown = JSON.parse(json)
-    return isRecord(value) ? { valid: true, value } : { valid: false }
-  } catch {
-    return { valid: false }
-  }
-}
+/** The events that add to a message behind its start. */
+const follows = new Set([
+  'content_block_start',
+  'content_block_delta',
+  'content_block_stop',
+  'message_delta',
+  'message_stop',
+])
 
 function dropNulls(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))

@@ -32,8 +32,7 @@ const atFault =
 const breaksAll =
   /^(status,|error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|no-headers|refused|html|tool-use-without-tool|stop-reason,stopReason=tool_use)/
 
-const breaksStream =
-  /^(error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|garbage-line|second-message-start,id=other)/
+const breaksStream = /^(error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|garbage-line|second-message-start)/
 
 const always = ['once', 'twice', 'every-stream', 'every-request'] as const
 const withoutLegacy: readonly Variant[] = ['events', 'callbacks']

@@ -1,0 +1,31 @@
+import { isRecord } from './guards.ts'
+
+/**
+ * Returns a JSON value in which U+FFFD stands for every half of a surrogate pair: JSON can carry a half, the API
+ * refuses it. Returns `value` itself where nothing has to change.
+ */
+export function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (findHalfPair(value, '') === undefined) return value
+  if (Array.isArray(value)) return value.map(wellFormed)
+  if (!isRecord(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key.toWellFormed(), wellFormed(each)]))
+}
+
+/** Returns the path of the first string in a JSON value, at `path`, that holds half of a surrogate pair. */
+export function findHalfPair(value: unknown, path: string): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : path
+  if (Array.isArray(value)) {
+    for (const [index, each] of value.entries()) {
+      const found = findHalfPair(each, `${path}[${index}]`)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  if (!isRecord(value)) return undefined
+  for (const [key, each] of Object.entries(value)) {
+    const found = key.isWellFormed() ? findHalfPair(each, `${path}.${key}`) : path
+    if (found !== undefined) return found
+  }
+  return undefined
+}
