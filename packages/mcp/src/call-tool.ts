@@ -21,7 +21,7 @@ export interface CallOptions {
   readonly callTimeout: number
 }
 
-/** The call was sent and never answered. Of a tool without effects that is an error like any other. */
+/** The call was sent and never answered. For a tool without effects that is an error like any other. */
 function unanswered({ readOnly }: CallOptions, what: string, cause: unknown): ToolError {
   return readOnly
     ? new ToolError(`${what} The call may be repeated.`, { cause })
@@ -29,6 +29,11 @@ function unanswered({ readOnly }: CallOptions, what: string, cause: unknown): To
         cause,
         outcome: 'unknown',
       })
+}
+
+/** The call was not sent, or its server has not run it: that is known, even when the run has been stopped meanwhile. */
+function notRun(what: string, cause: unknown): ToolError {
+  return new ToolError(`${what} The call did not run.`, { cause, outcome: 'error' })
 }
 
 function property(error: unknown, key: 'code' | 'message' | 'status'): unknown {
@@ -39,36 +44,33 @@ function property(error: unknown, key: 'code' | 'message' | 'status'): unknown {
 function explain(error: unknown, options: CallOptions, client: Client): ToolError {
   const { tool, link } = options
   const code = property(error, 'code')
-  const cause = { cause: error }
   if (code === 'REQUEST_TIMEOUT') return unanswered(options, `"${tool}" did not answer in time.`, error)
   if (code === 'CONNECTION_CLOSED') return unanswered(options, `The server of "${tool}" ended during the call.`, error)
   // A number is the server's own answer, by JSON-RPC.
-  if (typeof code === 'number') return new ToolError(`"${tool}" failed: ${String(property(error, 'message'))}`, cause)
+  if (typeof code === 'number')
+    return new ToolError(`"${tool}" failed: ${String(property(error, 'message'))}`, { cause: error })
   // HTTP has no connection whose end could be seen: after a failed request the next call begins a new session.
   link.drop(client)
-  if (property(error, 'status') === 404) {
-    return new ToolError(
-      `The server of "${tool}" has forgotten its session. The call did not run; it may be repeated.`,
-      cause,
-    )
-  }
+  if (property(error, 'status') === 404)
+    return notRun(`The server of "${tool}" has forgotten its session, and can be called again.`, error)
   return unanswered(options, `The server of "${tool}" could not be reached.`, error)
 }
 
 async function connected({ link, tool, signal }: CallOptions): Promise<Client> {
-  signal.throwIfAborted()
   try {
-    // Others may wait for the same connection: it is not given up, only this wait is.
-    return await unlessAborted(link.connect(), signal)
-  } catch (cause) {
     signal.throwIfAborted()
-    throw new ToolError(`The server of "${tool}" cannot be reached. The call did not run.`, { cause })
+    // Others may wait for the same connection: it is not given up, only this wait is.
+    const client = await unlessAborted(link.connect(), signal)
+    signal.throwIfAborted()
+    return client
+  } catch (cause) {
+    const what = signal.aborted ? 'It was stopped before it was sent.' : `The server of "${tool}" cannot be reached.`
+    throw notRun(what, cause)
   }
 }
 
 async function request(client: Client, options: CallOptions): Promise<unknown> {
   const { tool, input, signal, progress, idleTimeout, callTimeout } = options
-  signal.throwIfAborted()
   try {
     return await client.request({ method: 'tools/call', params: { name: tool, arguments: input } }, anything, {
       signal,
@@ -90,9 +92,9 @@ async function request(client: Client, options: CallOptions): Promise<unknown> {
 }
 
 /**
- * Calls a tool of a server and gives its content. A call is sent once, whatever becomes of it.
+ * Calls a tool of a server and returns its content. A call is sent once, whatever becomes of it.
  *
- * @throws ToolError with what the model is to be told; the signal's reason
+ * @throws ToolError with what the model is to be told; the signal's reason where it aborts after the call was sent
  */
 export async function callTool(options: CallOptions): Promise<unknown> {
   const { tool } = options

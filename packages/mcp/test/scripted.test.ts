@@ -2,6 +2,8 @@ import type { Tool, ToolContext, ToolProgress } from '@millrace/core'
 import { manualClock } from '@millrace/core/conformance'
 import { afterEach, expect, test, vi } from 'vitest'
 import { connectMcp, isMcpError, type McpConnection, type McpError, type McpOptions } from '../src/index.ts'
+import { text, toolUse } from '@millrace/testing'
+import { ofType, runAgent } from './run-agent.ts'
 import { listed, scriptedServer } from './scripted-server.ts'
 
 let open: McpConnection | undefined
@@ -255,8 +257,37 @@ test('an abort while a lost server is being connected ends the wait', async () =
   const reason = new Error('interrupted')
   const running = find(connection, 't').run({}, context(controller.signal))
   controller.abort(reason)
-  await expect(running).rejects.toBe(reason)
+  await expect(running).rejects.toMatchObject({
+    name: 'ToolError',
+    outcome: 'error',
+    message: 'It was stopped before it was sent. The call did not run.',
+    cause: reason,
+  })
 })
+
+test.each([
+  ['its time is up', undefined, 20],
+  ['the run is interrupted', 'user', 600_000],
+])(
+  'a call that was sent has an unknown outcome when %s, unless it is read-only',
+  async (_when, reason, callTimeout) => {
+    for (const readOnly of [false, true]) {
+      const a = scriptedServer(listed('t', { annotations: { readOnlyHint: readOnly } }))
+      const connection = await connect({ a }, { callTimeout })
+      const running = runAgent({
+        script: [{ content: [toolUse('t')] }, { content: [text('Done.')] }],
+        tools: connection.tools,
+        onEvent(event, run) {
+          if (event.type === 'tool.started' && reason !== undefined) void a.nextCall().then(() => run.interrupt(reason))
+        },
+      })
+      const [end] = ofType((await running).events, 'tool.finished')
+      const stopped = reason === undefined ? 'timeout' : 'cancelled'
+      expect(end?.outcome).toBe(readOnly ? stopped : 'unknown')
+      await connection.close()
+    }
+  },
+)
 
 test('a server that stays away: calls say that they did not run, attempts come at growing distances', async () => {
   const a = scriptedServer(listed('t'))

@@ -57,8 +57,9 @@ function describe(seen: Observation): [Level, string, Fields] | undefined {
       return ['warn', 'Output withdrawn', { turn: seen.turn, reason: seen.reason }]
     case 'tool.ended': {
       const { tool, toolUseId, outcome, ms } = seen
-      const durationMs = Math.round(ms)
-      return isToolFailure(outcome) ? ['warn', 'Tool call failed', { tool, toolUseId, outcome, durationMs }] : undefined
+      const fields = { tool, toolUseId, outcome, durationMs: Math.round(ms) }
+      if (outcome === 'unknown') return ['warn', 'Tool call of unknown outcome', fields]
+      return isToolFailure(outcome) ? ['warn', 'Tool call failed', fields] : undefined
     }
     case 'run.lost':
       return ['warn', 'Run no longer followed: there are too many at once', {}]

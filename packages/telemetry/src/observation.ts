@@ -57,6 +57,8 @@ export interface EndedTool {
   readonly tool: string
   readonly toolUseId: string | undefined
   readonly outcome: ToolOutcome
+  /** Whether the user stopped the run while it ran. */
+  readonly interrupted: boolean
   readonly ms: number
 }
 
@@ -90,6 +92,11 @@ export type Observation =
   | { readonly type: 'run.resumed'; readonly run: ObservedRun }
 
 export type Observe = (observation: Observation) => void
+
+/** The outcome that a tool call is counted under: one that its user stopped is `cancelled`, whatever became of it. */
+export function countedOutcome({ outcome, interrupted }: Pick<EndedTool, 'interrupted' | 'outcome'>): ToolOutcome {
+  return interrupted && outcome === 'unknown' ? 'cancelled' : outcome
+}
 
 /** Whether the end of a tool call counts against its tool. */
 export function isToolFailure(outcome: ToolOutcome): boolean {

@@ -2,7 +2,7 @@ import { attributes } from './conventions.ts'
 import type { Guard } from './guard.ts'
 import type { Labels, RecordValue } from './meter.ts'
 import type { EndedRequest, EndedRun, EndedTool, ErrorSource, ObservedRun, Observe, RunRung } from './observation.ts'
-import { isToolFailure } from './observation.ts'
+import { countedOutcome, isToolFailure } from './observation.ts'
 
 export interface RecordMetricsOptions {
   readonly record: RecordValue
@@ -71,8 +71,10 @@ export function recordMetrics({ record: given, guard, agentName, provider }: Rec
     if (errorType !== undefined && errorType !== interrupted) count('request', errorType, run)
   }
 
-  function countTool({ run, tool, outcome, ms }: EndedTool): void {
+  function countTool(ended: EndedTool): void {
+    const { run, tool, ms } = ended
     const { mode, arm } = run
+    const outcome = countedOutcome(ended)
     const labels: Labels = { [attributes.toolName]: tool, [attributes.toolType]: 'function', mode, arm, ...agent }
     record('toolDuration', ms / 1000, { ...labels, ...wrong(outcome === 'ok' ? undefined : outcome) })
     if (isToolFailure(outcome)) count('tool', outcome, run)

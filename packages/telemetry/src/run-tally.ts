@@ -23,12 +23,16 @@ export interface RunTally {
   readonly run: ObservedRun
 }
 
+type ToolFinished = Extract<AgentEvent, { type: 'tool.finished' }>
+
 const depth: Readonly<Record<RunRung, number>> = { stream: 0, buffered: 1, legacy: 2 }
 
 export function createRunTally(options: RunTallyOptions): RunTally {
   const { runId, sessionId, decision, startedAt, resumed, observe, label } = options
   const { mode, arm } = decision
   const called = new Set<string>()
+  /** Calls of unknown outcome. What follows tells whether the user had stopped them. */
+  let held: ToolFinished[] = []
   let run: ObservedRun = { runId, sessionId, mode, arm, model: options.model }
   let rung: RunRung = mode
   let turns = 0
@@ -43,11 +47,22 @@ export function createRunTally(options: RunTallyOptions): RunTally {
     return called.has(name) || Object.hasOwn(decision.tools, name) ? label.tool(name) : label.unknownTool
   }
 
+  function endTool({ name, toolUseId, outcome, durationMs: ms }: ToolFinished, interrupted: boolean): void {
+    observe({ type: 'tool.ended', run, tool: toolLabel(name), toolUseId, outcome, interrupted, ms })
+  }
+
+  function release(interrupted: boolean): void {
+    const ended = held
+    held = []
+    for (const event of ended) endTool(event, interrupted)
+  }
+
   const since = (at: number): number => Math.max(0, at - startedAt)
 
   function take(event: AgentEvent): void {
     switch (event.type) {
       case 'turn.started':
+        release(false)
         turns = Math.max(turns, event.turn)
         lower(event.mode)
         return
@@ -57,11 +72,11 @@ export function createRunTally(options: RunTallyOptions): RunTally {
       case 'tool.started':
         called.add(event.name)
         return
-      case 'tool.finished': {
+      case 'tool.finished':
         if (event.reused === true) return
-        const { name, toolUseId, outcome, durationMs } = event
-        return observe({ type: 'tool.ended', run, tool: toolLabel(name), toolUseId, outcome, ms: durationMs })
-      }
+        if (event.outcome === 'unknown') held.push(event)
+        else endTool(event, false)
+        return
       case 'fallback': {
         const { turn, from, to, stage } = event
         const reason = label.reason(event.reason)
@@ -70,6 +85,7 @@ export function createRunTally(options: RunTallyOptions): RunTally {
       case 'turn.retracted':
         return observe({ type: 'retraction', run, turn: event.turn, reason: label.reason(event.reason) })
       case 'run.finished': {
+        release(event.outcome === 'interrupted')
         const end = endOf(event)
         const ms = since(event.at)
         const errorType = end === 'failed' ? label.reason(event.error?.code ?? 'internal') : undefined

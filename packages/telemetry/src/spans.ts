@@ -2,7 +2,7 @@ import { isMillraceError } from '@millrace/core'
 import type { RunResult, RunScope, ToolCall, ToolCallEnd, TurnEnd, TurnScope } from '@millrace/core'
 import type { Attributes, Context } from '@opentelemetry/api'
 import { attributes, ownAttributes } from './conventions.ts'
-import { isToolFailure } from './observation.ts'
+import { countedOutcome, isToolFailure } from './observation.ts'
 import { requestAttributes, requestedModel, responseAttributes } from './span-attributes.ts'
 import { tokenCounts } from './token-counts.ts'
 import type { OpenSpanBelow, SpanError } from './tracing.ts'
@@ -78,7 +78,9 @@ export function createRunSpans({ open, chat, agentName, provider }: SpansOptions
         end = await span.within(() => next(call))
         return end
       } finally {
-        const failure = end !== undefined && isToolFailure(end.outcome) ? { type: end.outcome } : undefined
+        const interrupted = scope.signal.aborted
+        const outcome = end && countedOutcome({ outcome: end.outcome, interrupted })
+        const failure = outcome !== undefined && isToolFailure(outcome) ? { type: outcome } : undefined
         span.end(end === undefined ? {} : { [ownAttributes.toolOutcome]: end.outcome }, failure)
       }
     },

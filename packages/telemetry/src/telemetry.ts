@@ -160,6 +160,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
           tool: label.tool(name),
           toolUseId: undefined,
           outcome: ok ? 'ok' : 'error',
+          interrupted: false,
           ms: durationMs,
         }),
       )

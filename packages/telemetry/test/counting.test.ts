@@ -139,6 +139,24 @@ describe('tool calls', () => {
     expect(samples('millrace_errors_total')).toHaveLength(isFailure ? 1 : 0)
   })
 
+  test('a call of unknown outcome that the user had stopped counts as cancelled', () => {
+    const { run, samples, watch } = watched()
+    run(
+      started(),
+      toolStarted('pay'),
+      toolFinished('pay', { outcome: 'unknown' }),
+      turnStarted('stream'),
+      toolFinished('pay', { outcome: 'unknown' }),
+      toolFinished('pay', { outcome: 'error' }),
+      finished({ outcome: 'interrupted' }),
+    )
+    expect(watch.window.snapshot().groups[0]?.tools).toEqual({ pay: { calls: 2, failed: 2, cancelled: 1 } })
+    expect(
+      samples('gen_ai_execute_tool_duration_seconds_count').map((line) => /error_type="(\w+)"/.exec(line)?.[1]),
+    ).toEqual(['unknown', 'error', 'cancelled'])
+    expect(samples('millrace_errors_total')).toHaveLength(2)
+  })
+
   test('what was answered from the ledger is no call', () => {
     const { run, watch } = watched()
     run(started(), toolFinished('look_up', { reused: true }), finished())

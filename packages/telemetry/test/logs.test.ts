@@ -82,6 +82,20 @@ test('pino is a logger as it is: ids and numbers, levels by what they mean, and 
   expect(lines.join('')).not.toContain('secret')
 })
 
+test('a call of unknown outcome is logged as such, also where the user stopped it', () => {
+  const seen: unknown[] = []
+  const log = (fields: Readonly<Record<string, unknown>>, message: string): void =>
+    void seen.push([fields['outcome'], message])
+  const clock = manualClock()
+  const watch = telemetry({ logger: { info: log, warn: log, error: log }, clock, meter: false })
+  const tell = teller(watch.onEvent, clock, 'run-1')
+  tell(started(), toolStarted('pay'), toolFinished('pay', { outcome: 'unknown' }), finished({ outcome: 'interrupted' }))
+  expect(seen).toEqual([
+    ['unknown', 'Tool call of unknown outcome'],
+    ['cancelled', 'Run ended'],
+  ])
+})
+
 test('a line has no field that says nothing: a tool of the control group is of no run, and what is not known is left out', () => {
   const seen: unknown[] = []
   const log = (fields: unknown): void => void seen.push(fields)

@@ -76,7 +76,11 @@ interface Shell {
 
 async function runCommand(command: string, { runId, signal, progress }: ToolContext, shell: Shell): Promise<string> {
   const { settings, bash, sessions } = shell
-  signal.throwIfAborted()
+  if (signal.aborted)
+    throw new ToolError('The command was not run: the call was stopped before.', {
+      cause: signal.reason,
+      outcome: 'error',
+    })
   const before: ShellState = sessions.get(runId)
   const cwd = before.cwd !== undefined && (await isFolder(before.cwd)) ? before.cwd : settings.workspace.root
   const prepared = await prepareCommand(command, before)

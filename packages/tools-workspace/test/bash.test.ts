@@ -117,10 +117,13 @@ test('an abort stops it, with what it had started', async () => {
   expect(isRunning(pid)).toBe(false)
 })
 
-test('a call that was stopped before it began does nothing', async () => {
-  const reason = new Error('interrupted')
-  const context = contextOf({ signal: AbortSignal.abort(reason) })
-  await expect(call(bash(), { command: 'touch marker' }, context)).rejects.toBe(reason)
+test('a call that was stopped before it began does nothing, and says so', async () => {
+  const context = contextOf({ signal: AbortSignal.abort(new Error('interrupted')) })
+  const running = bash().run({ command: 'touch marker' }, context)
+  await expect(running).rejects.toMatchObject({
+    outcome: 'error',
+    content: 'The command was not run: the call was stopped before.',
+  })
   expect(existsSync(join(folder.workspace, 'marker'))).toBe(false)
 })
 

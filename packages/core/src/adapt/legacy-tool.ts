@@ -29,7 +29,8 @@ export interface LegacyToolOptions<Args extends unknown[], R> {
 /**
  * Wraps a tool of the legacy loop. In everyday use it only measures. Where a run was handed over to the legacy loop from
  * its start (`handover: 'restart'`), a call that the run has made already is answered with its result: by name and equal
- * input, each entry once and in order, never for read-only tools.
+ * input, each entry once and in order, never for read-only tools. A call whose outcome is unknown is refused with
+ * `tool_outcome_unknown`, each time that it is made again.
  */
 export function wrapLegacyTool<Args extends unknown[], R>(
   options: LegacyToolOptions<Args, R>,
@@ -67,11 +68,13 @@ export function wrapLegacyTool<Args extends unknown[], R>(
 }
 
 function reuse<R>(entry: LedgerEntry, fromEntry: LegacyToolOptions<never[], R>['fromEntry']): R {
-  const { output, result } = entry
-  if (entry.outcome === 'ok') return fromEntry({ output, result })
-  if (entry.error instanceof Error) throw entry.error
+  const { output, result, outcome, error } = entry
+  if (outcome === 'ok') return fromEntry({ output, result })
+  // What a tool throws when it is stopped looks like a fault that a retry repairs: of an unknown outcome it would be a lie.
+  if (outcome !== 'unknown' && error instanceof Error) throw error
   throw new MillraceError(
     'tool_outcome_unknown',
-    `"${entry.name}" was called with this input already, and ended as "${entry.outcome}"`,
+    `"${entry.name}" was called with this input already, and ended as "${outcome}"`,
+    { cause: error },
   )
 }

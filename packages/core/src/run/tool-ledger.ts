@@ -19,7 +19,11 @@ export interface LedgerEntry {
 /** The calls that a run has executed, for a loop that starts over and must not repeat them. */
 export interface ToolLedger {
   record(entry: LedgerEntry): void
-  /** The oldest entry with this name and an equal input, once; then the next one, and so on. Never a read-only one. */
+  /**
+   * Returns the oldest entry with this name and an equal input, once; then the next one, and so on. When all of them have
+   * been taken, one of unknown outcome is returned again, so that its call is never made a second time. Read-only entries
+   * are never returned.
+   */
   take(name: string, input: unknown): LedgerEntry | undefined
   readonly entries: readonly LedgerEntry[]
 }

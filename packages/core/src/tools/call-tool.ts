@@ -24,8 +24,17 @@ export interface CallToolOptions {
 type Settled =
   | { readonly status: 'invalid'; readonly issues: readonly InputIssue[] }
   | { readonly status: 'returned'; readonly output: unknown }
-  | { readonly status: 'threw'; readonly error: unknown }
-  | { readonly status: 'deaf' }
+  /** `stopped`: the signal had aborted by then. */
+  | { readonly status: 'threw'; readonly error: unknown; readonly stopped: boolean }
+  | { readonly status: 'unresponsive' }
+
+/** What stopped a call. */
+interface Stop {
+  readonly outcome: 'timeout' | 'cancelled'
+  readonly why: string
+  /** Said of a call that stopped at its signal. */
+  readonly stopped: string
+}
 
 /** Validates the input and runs the tool. Never rejects, and never waits for one that ignores its signal. */
 export async function callTool(tool: Tool, call: ToolCall, options: CallToolOptions): Promise<ToolCallEnd> {
@@ -53,8 +62,8 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
   async function work(): Promise<Settled> {
     const valid = await validate(tool, call.input)
     if (valid.issues !== undefined) return { status: 'invalid', issues: valid.issues }
-    // Who stood before the call, or validated it, may have taken too long.
-    if (signal.aborted) return { status: 'deaf' }
+    // A middleware before the call, or the validation, may have taken too long.
+    if (signal.aborted) return { status: 'unresponsive' }
     started = { input: valid.value }
     return run(tool, valid.value, context)
   }
@@ -69,15 +78,13 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
   if (settled.status === 'invalid') {
     return { outcome: 'error', result: `Invalid input:\n${describeIssues(settled.issues)}` }
   }
-  const why = isTimeout(signal) ? `took longer than ${timeout} ms` : signal.aborted ? 'was cancelled' : 'failed'
-  const outcome = isTimeout(signal) ? 'timeout' : signal.aborted ? 'cancelled' : 'error'
-  const withoutEffect: ToolCallEnd = { outcome, result: `The call ${why}, and it took no effect` }
-  if (started === undefined) return withoutEffect
-  const end = settled.status === 'deaf' ? deafEnd(why) : describeThrow(settled.error, outcome, why)
+  const stop = stopOf(signal, timeout)
+  if (started === undefined) return withoutEffect(stop)
+  const end = settled.status === 'threw' ? thrownEnd(tool, settled, stop) : unresponsiveEnd(tool, stop)
   if (end.outcome !== 'unknown') return end
   const found = await askTool(tool, call, started.input, clock, abortGrace)
   if (found === undefined) return end
-  return found.happened ? describeOutput(found.result) : withoutEffect
+  return found.happened ? describeOutput(found.result) : withoutEffect(signal.aborted ? stop : undefined)
 }
 
 async function validate(tool: Tool, input: unknown): Promise<Awaited<ReturnType<Tool['validate']>>> {
@@ -93,7 +100,7 @@ async function run(tool: Tool, input: unknown, context: Parameters<Tool['run']>[
     const given = await tool.run(input, context)
     return { status: 'returned', output: isGenerator(given) ? await drive(given, context) : given }
   } catch (error) {
-    return { status: 'threw', error }
+    return { status: 'threw', error, stopped: context.signal.aborted }
   }
 }
 
@@ -122,7 +129,7 @@ function settle(work: Promise<Settled>, signal: AbortSignal, clock: Clock, grace
   return new Promise((resolve) => {
     let cancel = (): void => {}
     const giveUp = (): void => {
-      cancel = clock.setTimer(() => end({ status: 'deaf' }), grace())
+      cancel = clock.setTimer(() => end({ status: 'unresponsive' }), grace())
     }
     const end = (settled: Settled): void => {
       cancel()
@@ -152,22 +159,42 @@ export function describeOutput(output: unknown): ToolCallEnd {
   }
 }
 
-/** How a call ended that neither came to its end nor stopped when it was told to. */
-function deafEnd(why: string): ToolCallEnd {
-  return {
-    outcome: 'unknown',
-    result: `The call ${why} and could not be stopped: it is unknown whether it took effect`,
-  }
+function stopOf(signal: AbortSignal, timeout: number): Stop {
+  if (!isTimeout(signal)) return { outcome: 'cancelled', why: 'was cancelled', stopped: 'was cancelled while it ran' }
+  const why = `took longer than ${timeout} ms`
+  return { outcome: 'timeout', why, stopped: `${why} and was stopped` }
 }
 
-/** How a call ended that threw: as the tool itself says, else by what stopped it. */
-function describeThrow(error: unknown, outcome: 'timeout' | 'cancelled' | 'error', why: string): ToolCallEnd {
-  const isUnknown = error instanceof ToolError && error.outcome === 'unknown'
-  if (isUnknown || outcome === 'error') {
-    return { outcome: isUnknown ? 'unknown' : outcome, result: toErrorContent(error), error }
-  }
-  return { outcome, result: `The call ${why}`, error }
+/** How a call ended that did nothing. */
+function withoutEffect(stop: Stop | undefined): ToolCallEnd {
+  const { outcome, why } = stop ?? { outcome: 'error', why: 'failed' }
+  return { outcome, result: `The call ${why}, and it took no effect` }
 }
+
+/** How a call ended that ignored its signal. */
+function unresponsiveEnd({ readOnly }: Tool, { outcome, why }: Stop): ToolCallEnd {
+  if (readOnly) return { outcome, result: `The call ${why}` }
+  return { outcome: 'unknown', result: `The call ${why} and could not be stopped: ${effectUnknown}` }
+}
+
+/**
+ * How a call ended that threw. A tool that obeys its signal stops waiting, but what it has asked for may happen all the
+ * same. So once the signal has aborted, only the tool itself can say that the outcome is known.
+ */
+function thrownEnd(
+  { readOnly }: Tool,
+  { error, stopped }: Extract<Settled, { status: 'threw' }>,
+  { outcome, why, stopped: wasStopped }: Stop,
+): ToolCallEnd {
+  const stated = error instanceof ToolError ? error.outcome : undefined
+  if (stated === 'unknown') return { outcome: 'unknown', result: toErrorContent(error), error }
+  if (!stopped) return { outcome: 'error', result: toErrorContent(error), error }
+  if (stated === 'error') return { outcome, result: toErrorContent(error), error }
+  if (readOnly) return { outcome, result: `The call ${why}`, error }
+  return { outcome: 'unknown', result: `The call ${wasStopped}: ${effectUnknown}`, error }
+}
+
+const effectUnknown = 'it is unknown whether it took effect'
 
 /** Asks `reconcile`, where there is one, for an answer within `deadline` milliseconds. */
 export async function askTool(

@@ -37,8 +37,8 @@ export interface ToolOptions<Schema extends ToolSchema> {
   /** Milliseconds that a call may take. Default: the agent's `limits.toolTimeout`. */
   readonly timeout?: number
   /**
-   * Asked whether a call of unknown outcome happened. It has the agent's `limits.toolAbortGrace` to answer; after a crash
-   * as long as a call may take.
+   * Says whether a call of unknown outcome happened: one that was stopped before it returned, that says so itself, or
+   * whose process died. It has the agent's `limits.toolAbortGrace` to answer; after a crash as long as a call may take.
    */
   readonly reconcile?: (
     input: InputOf<Schema>,
@@ -50,8 +50,9 @@ export interface ToolOptions<Schema extends ToolSchema> {
    */
   readonly definition?: Readonly<Record<string, unknown>>
   /**
-   * Does the work. Give the result, or be an async generator: what it yields is progress, what it returns the result.
-   * A throw becomes an error result that the model sees, with the error's message.
+   * Does the work. Returns the result, or is an async generator: what it yields is progress, what it returns the result.
+   * A throw becomes an error result that the model sees, with the error's message. After its signal has aborted, a throw
+   * means that nobody knows whether the call took effect, unless it is `readOnly` or a `ToolError` says otherwise.
    */
   readonly run: (
     input: InputOf<Schema>,
@@ -76,20 +77,22 @@ export interface Tool {
 }
 
 /**
- * Thrown by a tool to say, in its own content, what the model should see as the error result; of blocks only the text,
- * since the API takes nothing else in an error. And, with `outcome: 'unknown'`, that nobody can tell whether the call took
- * effect: `reconcile`, where there is one, is then asked.
+ * Thrown by a tool to choose what the model sees as the error result: `content`. Of content blocks only the text is sent,
+ * since the API takes nothing else in an error.
+ *
+ * `outcome` says what the tool knows. `unknown`: the call may have taken effect; `reconcile`, where there is one, is then
+ * asked. `error`: the call failed and its effect is known, even if its signal has aborted by now. Where it is not given,
+ * an error counts as `error`, and after an abort as `unknown`, unless the tool is `readOnly`.
  */
 export class ToolError extends Error {
   override readonly name: string = 'ToolError'
   readonly content: ToolResultContent
-  /** Default: `error`. */
-  readonly outcome: 'error' | 'unknown'
+  readonly outcome: 'error' | 'unknown' | undefined
 
   constructor(content: ToolResultContent, options?: ErrorOptions & { readonly outcome?: 'error' | 'unknown' }) {
     super(typeof content === 'string' ? content : 'The tool failed', options)
     this.content = content
-    this.outcome = options?.outcome ?? 'error'
+    this.outcome = options?.outcome
   }
 }
 

@@ -94,6 +94,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return { ...end, result }
   }
 
+  /** Writes a call into the ledger. */
+  function enter({ id: toolUseId, name, input }: ToolUseBlock, end: ToolCallEnd, readOnly: boolean): void {
+    const { outcome, result, output, error } = end
+    const key = idempotencyKey(scope.runId, toolUseId)
+    const entry = { name, input, toolUseId, idempotencyKey: key, outcome, readOnly, result }
+    try {
+      ledger?.record({ ...entry, ...defined({ output, error }) })
+    } catch (cause) {
+      report(new MillraceError('callback_failed', 'The ledger failed', { cause }))
+    }
+  }
+
   function execute(tool: Tool, call: ToolUseBlock, signal: AbortSignal, startedAt: number): Promise<ToolCallEnd> {
     const streams = scope.decision.tools[tool.name] ?? true
     const { id: toolUseId, name } = call
@@ -141,14 +153,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const given = await execute(tool, call, signal, startedAt)
     if (isDiscarded?.() === true) return given
     const end = finish(call, given, startedAt)
-    const { outcome, result, output, error } = end
-    const key = idempotencyKey(scope.runId, toolUseId)
-    const entry = { name, input, toolUseId, idempotencyKey: key, outcome, readOnly: tool.readOnly, result }
-    try {
-      ledger?.record({ ...entry, ...defined({ output, error }) })
-    } catch (cause) {
-      report(new MillraceError('callback_failed', 'The ledger failed', { cause }))
-    }
+    enter(call, end, tool.readOnly)
     if (!tool.readOnly) await isDurable()
     return end
   }
@@ -164,6 +169,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const found = tool && (await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout))
     if (found?.happened === false) return undefined
     const end = finish(call, found === undefined ? unknownAfterCrash : describeOutput(found.result), startedAt)
+    enter(call, end, false)
     await isDurable()
     return end
   }

@@ -9,9 +9,11 @@ export function createToolLedger(): ToolLedger {
     record: (entry) => void entries.push(entry),
     take(name, input) {
       const wanted = canonicalJson(input)
-      const entry = entries.find(
-        (each) => !taken.has(each) && !each.readOnly && each.name === name && canonicalJson(each.input) === wanted,
+      const equal = entries.filter(
+        (each) => !each.readOnly && each.name === name && canonicalJson(each.input) === wanted,
       )
+      // A loop that retries what failed would otherwise make a call whose first effect may still be there.
+      const entry = equal.find((each) => !taken.has(each)) ?? equal.findLast(({ outcome }) => outcome === 'unknown')
       if (entry !== undefined) taken.add(entry)
       return entry
     },

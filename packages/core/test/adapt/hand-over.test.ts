@@ -10,6 +10,7 @@ import {
   type LegacyScope,
   type RunInput,
   type RunResult,
+  ToolError,
 } from '../../src/index.ts'
 import { wrapLegacyTool } from '../../src/adapt/legacy-tool.ts'
 import { manualClock } from '../support/manual-clock.ts'
@@ -372,6 +373,17 @@ describe('wrapLegacyTool', () => {
     const { answer, calls } = await restart(() => Promise.reject(new Error('no money')), [{ cents: 1 }])
     expect(answer).toBe('threw no money')
     expect(calls).toEqual([])
+  })
+
+  it('never makes a call again whose outcome is unknown, however often the loop tries', async () => {
+    const stopped = new DOMException('This operation was aborted', 'AbortError')
+    const { answer, calls } = await restart(
+      () => Promise.reject(new ToolError('no answer', { outcome: 'unknown', cause: stopped })),
+      [{ cents: 1 }, { cents: 1 }, { cents: 1 }, { cents: 2 }],
+    )
+    const refused = 'threw "charge" was called with this input already, and ended as "unknown"'
+    expect(answer).toBe([refused, refused, refused, 'run 1'].join(', '))
+    expect(calls).toEqual([{ cents: 2 }])
   })
 
   it('outside of a restart only measures', async () => {

@@ -22,6 +22,19 @@ describe('the ledger', () => {
     expect(ledger.entries).toHaveLength(3)
   })
 
+  it('gives an entry of unknown outcome again, once no other is left', () => {
+    const ledger = createToolLedger()
+    ledger.record({ ...entry, input: {}, outcome: 'unknown', result: 'first' })
+    ledger.record({ ...entry, input: {}, result: 'second' })
+    ledger.record({ ...entry, input: { a: 1 }, outcome: 'timeout', result: 'stopped' })
+    expect(ledger.take('charge', {})?.result).toBe('first')
+    expect(ledger.take('charge', {})?.result).toBe('second')
+    expect(ledger.take('charge', {})?.result).toBe('first')
+    expect(ledger.take('charge', {})?.result).toBe('first')
+    expect(ledger.take('charge', { a: 1 })?.result).toBe('stopped')
+    expect(ledger.take('charge', { a: 1 })).toBeUndefined()
+  })
+
   it('never gives a call that was only read', () => {
     const ledger = createToolLedger()
     ledger.record({ ...entry, readOnly: true, input: {}, result: 'x' })

@@ -29,15 +29,24 @@ describe('a tool whose time is up', () => {
       signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true }),
     )
 
-  it('and who stops at its signal ends as timeout', async () => {
-    const { clock, started, run } = late(untilAbort)
-    await started
-    clock.advance(30_000)
-    const { events, told, result } = await run
+  it('ends as timeout where it is read-only, whether it stops at its signal or not', async () => {
+    const obedient = late(untilAbort, { readOnly: true })
+    await obedient.started
+    obedient.clock.advance(30_000)
+    const { events, told, result } = await obedient.run
     expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'timeout', durationMs: 30_000 }])
     expect(told).toMatchObject([{ is_error: true, content: 'The call took longer than 30000 ms' }])
     expect(result.outcome).toBe('completed')
-    expect(clock.pending()).toBe(0)
+    expect(obedient.clock.pending()).toBe(0)
+
+    const hanging = late(() => new Promise(() => {}), { readOnly: true })
+    await hanging.started
+    hanging.clock.advance(30_000)
+    await hanging.clock.timer(1_000)
+    hanging.clock.advance(1_000)
+    expect(only((await hanging.run).events, 'tool.finished')).toMatchObject([
+      { outcome: 'timeout', result: 'The call took longer than 30000 ms' },
+    ])
   })
 
   it('and who gives a result at its signal has given it', async () => {
@@ -85,7 +94,7 @@ describe('a tool whose time is up', () => {
     await listening.promise
     clock.advance(30_000)
     const { events } = await run
-    expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'timeout' }])
+    expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'unknown' }])
     expect(only(events, 'tool.progress')).toEqual([])
     expect(cleaned).toBe(true)
   })
@@ -150,6 +159,8 @@ describe('a tool whose time is up', () => {
     const run = runWith(tool, undefined, { runtime: { clock }, limits: { toolTimeout: 7_000 } })
     await started.promise
     clock.advance(7_000)
-    expect(only((await run).events, 'tool.finished')).toMatchObject([{ outcome: 'timeout' }])
+    expect(only((await run).events, 'tool.finished')).toMatchObject([
+      { outcome: 'unknown', result: expect.stringContaining('took longer than 7000 ms') },
+    ])
   })
 })

@@ -1,6 +1,6 @@
 import type { RunDecision } from '@millrace/core'
 import type { Observation, ObservedRun } from '../observation.ts'
-import { isToolFailure } from '../observation.ts'
+import { countedOutcome, isToolFailure } from '../observation.ts'
 import { interrupted } from '../record-metrics.ts'
 import { addHistogram, addValue, emptyHistogram, type Histogram } from './histogram.ts'
 
@@ -92,7 +92,8 @@ export function countSeen(groups: Groups, seen: Observation): void {
       return
     }
     case 'tool.ended': {
-      const { tool, outcome } = seen
+      const { tool } = seen
+      const outcome = countedOutcome(seen)
       const failed = isToolFailure(outcome)
       count(group, ['tools', tool, failed || outcome === 'ok' ? 'calls' : 'cancelled'])
       if (failed) count(group, ['tools', tool, 'failed'])
