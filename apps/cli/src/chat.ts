@@ -7,10 +7,12 @@ import { openFolder } from './folder/folder.ts'
 import { drained } from './terminal/drained.ts'
 import { openScreen } from './terminal/open-screen.ts'
 
-// Whoever reads the output may leave before its end.
+// A program such as `head` may close the output before its end.
 process.stdout.on('error', () => process.exit(0))
+// With `--json`, what the screen shows goes here: the events still have a reader when this one has left.
+process.stderr.on('error', () => {})
 process.exitCode = await main()
-// Who leaves by Ctrl-C does not wait for the tool or the answer that is under way.
+// A user who leaves with Ctrl-C does not wait for the current tool or answer.
 if (process.exitCode === 130) process.exit()
 
 async function main(): Promise<number> {
@@ -31,7 +33,7 @@ async function main(): Promise<number> {
   try {
     return await runChat({
       options,
-      // Before anything is started that would have to be stopped.
+      // First, since nothing that was started has to be stopped when this fails.
       folder: await openFolder(resolve(process.env['INIT_CWD'] ?? '.', options.folder)),
       connection: await connect(process.env),
       prompter: isTerminal ? terminalPrompter(stdin, stdout) : linePrompter(stdin, (line) => screen.line(line)),

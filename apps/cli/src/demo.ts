@@ -5,13 +5,13 @@ import { runDemo } from './demo/run-demo.ts'
 import { openScreen } from './terminal/open-screen.ts'
 import { untilInterrupted } from './terminal/interrupted.ts'
 
-const help = `The demo: an existing agent loop, wrapped by Millrace, on a scripted Claude server of this machine.
+const help = `Runs a legacy agent loop, wrapped by Millrace, against a scripted Claude server on this machine.
 
 Usage: pnpm demo [options] [folder]
 
-  folder   what its tool looks at (default: the packages of this repository)
-  --fast   the model does not take its time
-  --help   this text
+  folder   the folder that its tool surveys (default: the packages of this repository)
+  --fast   the model answers without pauses
+  --help   prints this text
 
 NO_COLOR=1 gives plain output, as a pipe does.`
 

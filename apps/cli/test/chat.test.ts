@@ -1,5 +1,5 @@
 import { startClaude, type ScriptedClaude, text, thinking, toolUse, demoScript, type Script } from '@millrace/testing'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -120,7 +120,7 @@ describe('a chat', () => {
     expect(shown.code).toBe(0)
     expect(shown.text).toContain('One two three four five\n[turn 1: stream failed')
     expect(shown.text).toContain(' six seven eight\n')
-    expect(shown.text).not.toContain('withdrawn')
+    expect(shown.text).not.toContain('retracted')
   })
 })
 
@@ -191,9 +191,9 @@ describe('whom to talk to', () => {
 
   it('is said not to be there, with what to set', async () => {
     await expect(connect({}, () => Promise.reject(new Error('no port')))).rejects.toThrow(
-      /Set ANTHROPIC_API_KEY .* ANTHROPIC_BASE_URL .*: no port$/,
+      /set ANTHROPIC_API_KEY .* ANTHROPIC_BASE_URL .*: no port$/,
     )
-    await expect(connect({ ANTHROPIC_BASE_URL: 'nonsense' }, never)).rejects.toThrow('ANTHROPIC_BASE_URL is "nonsense"')
+    await expect(connect({ ANTHROPIC_BASE_URL: 'nonsense' }, never)).rejects.toThrow('not "nonsense"')
   })
 })
 
@@ -238,11 +238,23 @@ describe('as a command, on the built packages', () => {
     expect(code).toBe(0)
   })
 
+  it.each(['stdout', 'stderr'] as const)('ends without a crash when its %s is closed at once', async (closed) => {
+    const env = { PATH: process.env['PATH'] }
+    const child = spawn(process.execPath, [join(app, 'src/chat.ts'), '--json', '.'], { cwd: app, env })
+    child[closed].destroy()
+    let errors = ''
+    child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
+    child.stdout.resume()
+    child.stdin.on('error', () => {}).end('hello\n')
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0)
+    expect(errors).not.toContain('EPIPE')
+  })
+
   it('says what is wrong with its arguments', async () => {
     expect(await run(['--modle'], '', {})).toMatchObject({ code: 2, stderr: expect.stringContaining("'--modle'") })
     expect(await run(['no-such-folder'], '', {})).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('is no folder'),
+      stderr: expect.stringContaining('is not a folder'),
     })
     expect(await run(['--help'], '', {})).toMatchObject({
       code: 0,

@@ -16,10 +16,10 @@ const signal = new AbortController().signal
 const quick = { folder, signal, pace: 'fast', backoff: 1 } as const
 
 const notices = [
-  '[turn 1: stream failed in the middle (connection_lost): it is asked again, streaming]',
-  '[turn 2: stream failed in the middle (connection_lost): what has arrived whole is kept, and its tools run]',
-  '[turn 3: stream failed in the middle (connection_lost): it is asked again, streaming]',
-  '[turn 3: stream failed in the middle (connection_lost): it is asked again, without streaming]',
+  '[turn 1: stream failed after output was shown (connection_lost): asking again, streaming]',
+  '[turn 2: stream failed after output was shown (connection_lost): keeping what arrived whole, and running its tools]',
+  '[turn 3: stream failed after output was shown (connection_lost): asking again, streaming]',
+  '[turn 3: stream failed after output was shown (connection_lost): asking again, without streaming]',
 ]
 
 describe('the demo', () => {
@@ -28,7 +28,7 @@ describe('the demo', () => {
     expect(await runDemo({ screen, ...quick })).toEqual([])
     const shown = text()
     expect(notices.filter((notice) => shown.split(notice).length !== 2)).toEqual([])
-    expect(shown.match(/\[withdrawn, \d+ characters: ".+"\]/g)).toHaveLength(2)
+    expect(shown.match(/\[retracted, \d+ characters: ".+"\]/g)).toHaveLength(2)
     expect(shown.match(/survey_folder 100 % \((\d+) of \1\)/g)).toHaveLength(2)
     const table = shown.slice(shown.indexOf('What happened'))
     expect(table).toContain('stream (flag)  stream (flag)')
@@ -41,11 +41,11 @@ describe('the demo', () => {
     expect(shown).not.toContain('\u001b')
   })
 
-  it('shows no withdrawn text on a terminal, and each answer once', async () => {
+  it('shows no retracted text on a terminal, and each answer once', async () => {
     const { output, lines } = openTerminal({ columns: 100, rows: 40 })
     expect(await runDemo({ screen: liveScreen(output), ...quick })).toEqual([])
     const shown = (await lines())
-      .filter((line) => !line.startsWith('[withdrawn'))
+      .filter((line) => !line.startsWith('[retracted'))
       .join(' ')
       .replace(/\s+/g, ' ')
     expect(shown.match(/There are \d+ files with \d+ lines in all/g)).toHaveLength(3)
@@ -68,7 +68,7 @@ describe('the demo', () => {
 
   it('needs a folder', async () => {
     const { screen } = plainOutput()
-    await expect(runDemo({ ...quick, screen, folder: join(app, 'package.json') })).rejects.toThrow('is no folder')
+    await expect(runDemo({ ...quick, screen, folder: join(app, 'package.json') })).rejects.toThrow('is not a folder')
   })
 })
 
@@ -86,7 +86,7 @@ describe('as a command, on the built packages', () => {
     expect(await demo('no-such-folder')).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^demo failed: .*no-such-folder is no folder\n$/),
+      stderr: expect.stringMatching(/^demo failed: ".*no-such-folder" is not a folder\n$/),
     })
     expect(await demo('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: pnpm demo') })
   })

@@ -64,9 +64,9 @@ describe('a folder', () => {
     await expect(folder.read('a.txt', { limit: 7 })).rejects.toThrow('more than 7')
   })
 
-  it('must be one', async () => {
-    await expect(openFolder(join(home, 'outside.txt'))).rejects.toThrow('is no folder')
-    await expect(openFolder(join(home, 'missing'))).rejects.toThrow('is no folder')
+  it('must exist and be a folder', async () => {
+    await expect(openFolder(join(home, 'outside.txt'))).rejects.toThrow('is not a folder')
+    await expect(openFolder(join(home, 'missing'))).rejects.toThrow('is not a folder')
   })
 })
 

@@ -1,7 +1,7 @@
 import { type AgentEvent, checksum, type EventBody } from '@millrace/core'
 import { startClaude } from '@millrace/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { LoopResult } from '../src/demo/existing-loop.ts'
+import type { LoopResult } from '../src/demo/legacy-loop.ts'
 import { createRunCheck } from '../src/demo/run-check.ts'
 import { runScene, type Stage } from '../src/demo/run-scene.ts'
 import { scenes } from '../src/demo/scenes.ts'

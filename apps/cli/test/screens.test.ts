@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { columnsOf } from '../src/terminal/columns.ts'
 import { liveScreen } from '../src/terminal/live-screen.ts'
-import { printable } from '../src/terminal/look.ts'
+import { printable, shorten } from '../src/terminal/look.ts'
 import { drawProgress } from '../src/terminal/progress-bar.ts'
 import { openScreen } from '../src/terminal/open-screen.ts'
 import { plainOutput } from './plain-output.ts'
@@ -36,13 +37,13 @@ describe('plain screen', () => {
     expect(text()).toBe('One two\n[cut]\n three\nend\n')
   })
 
-  it('says what is withdrawn, since it cannot take it back', () => {
+  it('says what is retracted, since it cannot remove it', () => {
     const { screen, text } = plainOutput()
     screen.write('One two three')
-    screen.withdraw(' two three')
+    screen.retract(' two three')
     screen.write(' four')
     screen.endText()
-    expect(text()).toBe('One two three\n[withdrawn, 10 characters: "two three"]\n four\n')
+    expect(text()).toBe('One two three\n[retracted, 10 characters: "two three"]\n four\n')
   })
 
   it('writes progress once for each quarter', () => {
@@ -86,14 +87,14 @@ describe('live screen', () => {
     expect(await lines()).toEqual(['I count.', 'a line'])
   })
 
-  it('takes back what is withdrawn, and says so above', async () => {
+  it('removes what is retracted, and says so above', async () => {
     const { output, lines } = openTerminal()
     const screen = liveScreen(output)
     screen.write('One two three')
-    screen.withdraw(' two three')
+    screen.retract(' two three')
     screen.write(' four')
     screen.rest()
-    expect(await lines()).toEqual(['[withdrawn, 10 characters: "two three"]', 'One four'])
+    expect(await lines()).toEqual(['[retracted, 10 characters: "two three"]', 'One four'])
   })
 
   it('shows exactly the text that was written, in any pieces, whatever bars come and go', async () => {
@@ -124,19 +125,72 @@ describe('live screen', () => {
     )
   })
 
-  it('wraps long lines at words, and lets them scroll away at the ends of lines', async () => {
-    const { output, lines } = openTerminal({ columns: 40, rows: 10 })
+  it('breaks long lines between words, in any pieces, at any width, while they scroll away', async () => {
+    const words = fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1, maxLength: 120 })
+    await fc.assert(
+      fc.asyncProperty(
+        words,
+        fc.integer({ min: 13, max: 40 }),
+        fc.integer({ min: 1, max: 7 }),
+        async (given, columns, size) => {
+          const { output, lines } = openTerminal({ columns, rows: 10 })
+          const screen = liveScreen(output)
+          const text = given.join(' ')
+          for (let from = 0; from < text.length; from += size) screen.write(text.slice(from, from + size))
+          screen.rest()
+          const shown = await lines()
+          expect(shown.map((line) => line.trimEnd()).join(' ')).toBe(text)
+          // Every line but the last is as full as words allow.
+          for (const [index, line] of shown.slice(0, -1).entries()) {
+            const next = shown[index + 1]?.split(' ')[0] ?? ''
+            expect(`${line.trimEnd()} ${next}`.length).toBeGreaterThan(columns)
+          }
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  it('keeps words whole where the text has tabs and composed characters', async () => {
+    const { output, lines } = openTerminal({ columns: 20, rows: 6 })
     const screen = liveScreen(output)
-    const words = Array.from({ length: 300 }, (_, index) => `word${index}`)
-    for (const word of words) screen.write(`${word} `)
+    const text = `a\tb cafe\u0301 ${Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ')}`
+    for (const character of text) screen.write(character)
     screen.rest()
     const shown = await lines()
-    expect(shown.join(' ').trim().split(/\s+/)).toEqual(words)
-    // Every line but the last is as full as words allow.
-    for (const [index, line] of shown.slice(0, -1).entries()) {
-      const next = shown[index + 1]?.trim().split(' ')[0] ?? ''
-      expect(`${line.trimEnd()} ${next}`.length).toBeGreaterThan(38)
+    expect(shown[0]).toBe('a       b caf\u00e9 word0')
+    expect(shown.join(' ').split(/\s+/)).toEqual(text.normalize().split(/\s+/))
+  })
+
+  it('draws wide characters and long words within a terminal of any width', async () => {
+    for (const columns of [2, 3, 5, 8, 19]) {
+      const { output, lines } = openTerminal({ columns, rows: 8 })
+      const screen = liveScreen(output)
+      screen.progress('bar', { label: '進捗', done: 1, total: 2, message: '統計を数えています' })
+      for (const character of '世界中のすべての人へ https://example.test/a') screen.write(character)
+      screen.progress('bar', undefined)
+      screen.rest()
+      expect((await lines()).join('').replaceAll(' ', '')).toBe('世界中のすべての人へhttps://example.test/a')
     }
+  })
+
+  it.each([
+    [40, 17],
+    [40, 80],
+    [80, 9],
+  ])('leaves nothing behind when the terminal changes from %i to %i columns', async (before, after) => {
+    const { output, lines, resize } = openTerminal({ columns: before, rows: 30 })
+    const screen = liveScreen(output)
+    const text = 'the quick brown fox jumps over the lazy dog and then it sleeps in the warm sun'
+    screen.line('above')
+    screen.write(text)
+    screen.progress('bar', { label: 'counting', done: 1, total: 4, message: 'some/file.ts' })
+    await resize(after)
+    screen.write(' all day')
+    screen.progress('bar', undefined)
+    screen.rest()
+    const shown = await lines()
+    expect(shown.map((line) => line.trim()).join(' ')).toBe(`above ${text} all day`)
   })
 
   it('draws no more for the last piece of a long text than for the first ones', () => {
@@ -157,6 +211,8 @@ describe('live screen', () => {
   })
 })
 
+const wideOrNot = fc.constantFrom('a', ' ', '界', '\u{1f600}', 'e\u0301')
+
 describe('what is shown of foreign text', () => {
   it('has no control characters, and the same length', () => {
     fc.assert(
@@ -169,16 +225,22 @@ describe('what is shown of foreign text', () => {
     expect(printable('\u001b[2Jgone\r\n\u009b1m')).toBe('\ufffd[2Jgone \n\ufffd1m')
   })
 
+  it('is cut at a character, never inside one', () => {
+    expect(shorten('世界中のすべて', 6)).toBe('世界…')
+    expect(shorten('\u{1f600}\u{1f600}\u{1f600}', 5)).toBe('\u{1f600}\u{1f600}…')
+    expect([shorten('abc', 3), shorten('abcd', 3), shorten('abcd', 0)]).toEqual(['abc', 'ab…', ''])
+  })
+
   it('draws a bar within the width, whatever it is', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 200 }),
-        fc.string(),
-        fc.string(),
+        fc.string({ unit: wideOrNot }),
+        fc.string({ unit: wideOrNot }),
         fc.nat(),
         fc.nat(),
         (width, label, message, done, total) => {
-          expect(drawProgress({ label, message, done, total }, width).length).toBeLessThanOrEqual(
+          expect(columnsOf(drawProgress({ label, message, done, total }, width))).toBeLessThanOrEqual(
             Math.max(1, width - 1),
           )
         },

@@ -7,6 +7,8 @@ export interface TestTerminal {
   readonly output: Output
   /** Everything that can be scrolled to, without empty lines at the end. */
   lines(): Promise<string[]>
+  /** Changes the width, as a user who drags the window does: the terminal breaks its lines anew. */
+  resize(columns: number): Promise<void>
 }
 
 export function openTerminal({ columns = 80, rows = 24 }: { columns?: number; rows?: number } = {}): TestTerminal {
@@ -18,8 +20,14 @@ export function openTerminal({ columns = 80, rows = 24 }: { columns?: number; ro
     },
   })
   const written = (): Promise<void> => new Promise((resolve) => terminal.write('', resolve))
+  const output = Object.assign(stream, { isTTY: true, columns, rows })
   return {
-    output: Object.assign(stream, { isTTY: true, columns, rows }),
+    output,
+    async resize(width) {
+      await written()
+      terminal.resize(width, rows)
+      output.columns = width
+    },
     async lines() {
       await written()
       const buffer = terminal.buffer.active

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-/** What the command line asks for. */
+/** The arguments of the command line. */
 export interface ChatOptions {
   readonly model: string
   readonly folder: string
@@ -16,17 +16,17 @@ export const chatHelp: string = `Chat with an agent that can look into one folde
 
 Usage: pnpm chat [options] [folder]
 
-  folder         what its tools may read (default: the present one)
+  folder         the folder that its tools may read (default: the current one)
   --model <id>   the model to talk to (default: ${defaultModel})
   --no-stream    ask for whole answers instead of streams
-  --no-thinking  do not ask for thinking, which some models do not have
-  --json         print the events of each run, one JSON object a line, and nothing else
-  --help         this text
+  --no-thinking  do not ask for thinking, which some models do not support
+  --json         print only the events of each run, one JSON object a line
+  --help         print this text
 
-With ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL set it talks to that API, otherwise to a scripted server on this machine,
-which needs nothing. Ctrl-C interrupts an answer and keeps what was said; twice, it leaves. So do Ctrl-D and /exit.`
+With ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL set it talks to that API, otherwise to a scripted server on this machine.
+Ctrl-C interrupts an answer and keeps what was said. Ctrl-C twice, Ctrl-D or /exit ends the chat.`
 
-/** Reads the arguments; throws with a readable message where one is wrong. */
+/** Reads the arguments. Throws an error for the user when one is wrong. */
 export function readChatOptions(args: readonly string[]): ChatOptions {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -40,8 +40,9 @@ export function readChatOptions(args: readonly string[]): ChatOptions {
     },
   })
   const [folder = '.', ...more] = positionals
-  if (more.length > 0) throw new Error(`One folder at most, not ${positionals.length}: ${positionals.join(' ')}`)
-  if (values.model.trim() === '') throw new Error('--model needs the id of a model')
+  if (more.length > 0)
+    throw new Error(`expected at most one folder, got ${positionals.length}: "${positionals.join('", "')}"`)
+  if (values.model.trim() === '') throw new Error('--model must be the id of a model, such as "' + defaultModel + '"')
   return {
     model: values.model,
     folder,

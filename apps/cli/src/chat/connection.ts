@@ -3,10 +3,10 @@ import type { ScriptedClaude } from '@millrace/testing'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Who answers. */
+/** The model that answers. */
 export interface Connection {
   readonly client: Anthropic
-  /** For the user: what it is, and where. */
+  /** Says to the user what it is, and where. */
   readonly description: string
   close(): Promise<void>
 }
@@ -14,17 +14,17 @@ export interface Connection {
 /** Starts the scripted server. */
 export type StartScripted = () => Promise<ScriptedClaude>
 
-/** The API that the environment names, else the scripted server. Rejects with what to set, where neither works. */
+/** Connects to the API that the environment names, else to the scripted server. Rejects with what to set when neither works. */
 export async function connect(env: Environment, startScripted: StartScripted = startDemoServer): Promise<Connection> {
   const key = given(env['ANTHROPIC_API_KEY'])
   const baseURL = given(env['ANTHROPIC_BASE_URL'])
   if (key === undefined && baseURL === undefined) return connectToScripted(startScripted)
   if (baseURL !== undefined && !URL.canParse(baseURL)) {
-    throw new Error(`ANTHROPIC_BASE_URL is "${baseURL}", which is no URL. Set it to one such as http://127.0.0.1:8080`)
+    throw new Error(`ANTHROPIC_BASE_URL must be a URL such as "http://127.0.0.1:8080", not "${baseURL}"`)
   }
   return {
     client: new Anthropic({
-      // A server of one's own may want no key; the client does not start without one.
+      // Your own server may need no key, but the client does not start without one.
       apiKey: key ?? 'none',
       ...(baseURL !== undefined && { baseURL }),
     }),
@@ -53,8 +53,8 @@ async function connectToScripted(startScripted: StartScripted): Promise<Connecti
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new Error(
-      'There is no model to talk to. Set ANTHROPIC_API_KEY to talk to Claude, or ANTHROPIC_BASE_URL to talk to ' +
-        `another server of the Messages API. The scripted server, which needs neither, did not start: ${why}`,
+      'no model to talk to: set ANTHROPIC_API_KEY for Claude, or ANTHROPIC_BASE_URL for another server of the ' +
+        `Messages API; the scripted server, which needs neither, did not start: ${why}`,
       { cause },
     )
   }

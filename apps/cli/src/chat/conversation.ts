@@ -8,11 +8,11 @@ import {
   type RunResult,
 } from '@millrace/core'
 
-/** A conversation: what was said so far, and at most one run that adds to it. */
+/** A conversation, and at most one run that adds to it. */
 export interface Conversation {
-  /** Asks, shows every event, and keeps what was said, also where the run was interrupted. Never rejects. */
+  /** Asks, passes on every event, and keeps what was said, also when the run is interrupted. Never rejects. */
   ask(text: string, see: (event: AgentEvent) => Promise<void> | void): Promise<RunResult>
-  /** Interrupts the run under way; false where there is none, or where it was interrupted already. */
+  /** Interrupts the current run. Returns false when there is none, or it was interrupted already. */
   interrupt(): boolean
   readonly messages: readonly Message[]
 }
@@ -29,7 +29,7 @@ export function createConversation(agent: Agent, input: Pick<RunInput, 'mode' | 
       try {
         for await (const event of run) await see(event)
         const result = await run.result
-        // A question that got nothing but an error is forgotten: asked again, it would stand there twice.
+        // A question whose only answer is an error is dropped, or it would be in history twice when asked again.
         if (result.outcome !== 'failed' || result.newMessages.length > 0) messages = result.messages
         return result
       } finally {
@@ -48,7 +48,7 @@ export function createConversation(agent: Agent, input: Pick<RunInput, 'mode' | 
   }
 }
 
-/** What a user may do about an error of a run, where there is something. */
+/** Returns what the user may do about the error of a run; undefined if there is nothing. */
 export function adviceFor(error: unknown): string | undefined {
   if (!isMillraceError(error)) return undefined
   switch (error.code) {
@@ -58,9 +58,9 @@ export function adviceFor(error: unknown): string | undefined {
     case 'billing':
       return 'Check the billing of the account that ANTHROPIC_API_KEY belongs to.'
     case 'not_found':
-      return 'Name another model with --model.'
+      return 'Choose another model with --model.'
     case 'bad_request':
-      return 'The model may not have adaptive thinking: try --no-thinking.'
+      return 'The model may not support adaptive thinking: try --no-thinking.'
     case 'connection_failed':
     case 'connect_timeout':
       return 'Check ANTHROPIC_BASE_URL and the network.'

@@ -2,13 +2,13 @@ import { createInterface } from 'node:readline'
 import type { ReadStream } from 'node:tty'
 import type { Output } from '../terminal/screen.ts'
 
-/** Where the user's lines come from. */
+/** The source of the user's lines. */
 export interface Prompter {
-  /** The next line; undefined where there is none: at the end of the input, or after Ctrl-C twice. */
+  /** Resolves to the next line; undefined at the end of the input, or after Ctrl-C twice. */
   next(): Promise<string | undefined>
-  /** Calls `pressed` for each Ctrl-C, until the function it gives is called. What else is typed is ignored. */
+  /** Calls `pressed` for each Ctrl-C and ignores other keys, until the returned function is called. */
   watchInterrupts(pressed: () => void): () => void
-  /** Reads no more. */
+  /** Stops reading. */
   close(): void
 }
 
@@ -38,8 +38,8 @@ export function terminalPrompter(input: ReadStream, output: Output): Prompter {
             return
           }
           warned = true
-          output.write('\n(Ctrl-C once more to leave)\n')
-          // Drops what was typed: Ctrl-E to its end, Ctrl-U from there.
+          output.write('\n(press Ctrl-C again to leave)\n')
+          // Drops what was typed: Ctrl-E goes to its end, Ctrl-U deletes from there.
           reader.write(null, { ctrl: true, name: 'e' })
           reader.write(null, { ctrl: true, name: 'u' })
           reader.prompt()
@@ -50,7 +50,7 @@ export function terminalPrompter(input: ReadStream, output: Output): Prompter {
       const onData = (data: Buffer): void => {
         if (data.includes(3)) pressed()
       }
-      // Raw, so that what is typed meanwhile is not written into the answer.
+      // Raw mode keeps what is typed in the meantime out of the answer.
       input.setRawMode(true)
       input.on('data', onData)
       input.resume()
@@ -64,7 +64,7 @@ export function terminalPrompter(input: ReadStream, output: Output): Prompter {
   }
 }
 
-/** Reads lines from a pipe or a file, and repeats each by `echo`, so that the output reads as a conversation. */
+/** Reads lines from a pipe or a file, and repeats each with `echo`, so that the output reads as a conversation. */
 export function linePrompter(input: NodeJS.ReadableStream, echo: (line: string) => void): Prompter {
   const reader = createInterface({ input, terminal: false })
   const lines = reader[Symbol.asyncIterator]()

@@ -11,27 +11,27 @@ import type { Prompter } from './prompter.ts'
 
 export interface ChatHost {
   readonly options: ChatOptions
-  /** What the tools may read. */
+  /** The folder that the tools may read. */
   readonly folder: Folder
   readonly connection: Connection
   readonly prompter: Prompter
-  /** Shows everything but the events that `--json` asks for. */
+  /** Shows everything except the events that `--json` asks for. */
   readonly screen: Screen
   /** Takes the lines of `--json`. */
   readonly out: (line: string) => void
   /** Resolves when the output can take more. */
   readonly ready: () => Promise<void>
-  /** Calls `pressed` for each SIGINT, until the function it gives is called. */
+  /** Calls `pressed` for each SIGINT, until the returned function is called. */
   readonly onSignal: (pressed: () => void) => () => void
 }
 
-/** Chats until the input ends or the user leaves. Gives the exit code: 1 where a run failed, 130 where one was left. */
+/** Chats until the input ends or the user leaves. Returns the exit code: 1 if a run failed, 130 if the user left one. */
 export async function runChat(host: ChatHost): Promise<number> {
   const { options, folder, connection, screen, prompter, onSignal } = host
   const agent = chatAgent(options, connection, folderTools(folder))
   const conversation = createConversation(agent, {
     mode: options.stream ? 'stream' : 'buffered',
-    // What cannot be taken back is committed instead, and the model goes on from there.
+    // Where shown text cannot be retracted, it is kept, and the model continues from there.
     retraction: screen.live || options.json ? 'retract' : 'continue',
   })
   screen.line(`You talk to ${connection.description}. Model: ${options.model}. Folder: ${folder.root}.`, 'dim')
@@ -93,7 +93,7 @@ function createEventSink({ options, screen, out, ready }: ChatHost): (event: Age
   return async (event) => {
     if (options.json) out(JSON.stringify(event))
     else printer.see(event)
-    // An output that does not keep up slows the run down, instead of filling memory.
+    // An output that is slow to drain slows the run down instead of filling memory.
     await ready()
   }
 }
@@ -106,7 +106,7 @@ function describeEnd({ outcome, stopReason, error }: RunResult, screen: Screen):
       screen.line('[interrupted; what was said is kept]', 'notice')
       return
     case 'limit':
-      screen.line(`[the run stopped at a limit: ${stopReason ?? 'of turns'}]`, 'notice')
+      screen.line(`[the run stopped at a limit: ${stopReason ?? 'turns'}]`, 'notice')
       return
     case 'refused':
       screen.line('[the model declined to answer]', 'notice')

@@ -3,9 +3,9 @@ import { adaptLoop, type AdaptedLoop, type AgentEvent, createAgent, type FlagCli
 import { chatLoopPreset } from '@millrace/core/presets'
 import { toolProgress } from '@millrace/tool-progress'
 import type { DemoTools } from './demo-tools.ts'
-import { createExistingLoop, type LoopArgs, type LoopResult } from './existing-loop.ts'
+import { createLegacyLoop, type LoopArgs, type LoopResult } from './legacy-loop.ts'
 
-/** A flag that the demo switches; every other one is left at its default. */
+/** A flag that the demo switches. Every other flag keeps its default. */
 export interface DemoFlag extends FlagClient {
   set(on: boolean): void
 }
@@ -29,12 +29,12 @@ export interface DemoLoopOptions {
   readonly backoff?: number | undefined
 }
 
-/** An existing loop, wrapped: what its callers call stays the same. */
+/** Wraps a legacy loop. Its callers call it as before. */
 export function createDemoLoop(options: DemoLoopOptions): AdaptedLoop<unknown, [LoopArgs], LoopResult> {
   const { baseURL, tools, flags, onEvent, backoff } = options
   const client = new Anthropic({ baseURL, apiKey: 'not-needed-by-the-scripted-server' })
   const model = 'claude-scripted'
-  const executeAgentLoop = createExistingLoop({ client, model, tools: tools.loopTools })
+  const executeAgentLoop = createLegacyLoop({ client, model, tools: tools.loopTools })
   const agent = createAgent({
     client,
     request: { model, max_tokens: 4096 },

@@ -2,7 +2,7 @@ import { type Conversation, type ContentBlock, text, thinking, toolUse, type Tur
 import { z } from 'zod'
 import type { Survey } from '../folder/survey.ts'
 
-/** What the user of the demo asks, in each of its runs. */
+/** The user's question in each run of the demo. */
 export const question: string = 'How large is the source in this folder? Leave a note of it in the journal.'
 
 type Found = Pick<Survey, 'bytes' | 'compressed' | 'files' | 'largest' | 'lines' | 'more'>
@@ -26,7 +26,7 @@ const firstTurn: Turn = {
   ],
 }
 
-/** The scripted model: it surveys, writes a note, and sums up. Asked for its answer again, it words it differently. */
+/** The scripted model. It surveys, writes a note, and sums up. When its answer is asked for again, the wording differs. */
 export function demoModel(conversation: Conversation): Turn {
   const [result] = conversation.resultsOf('survey_folder')
   if (result === undefined) return firstTurn
@@ -45,12 +45,12 @@ function noteTurn(files: number, lines: number): Turn {
   }
 }
 
-/** The text that the model gives for what a survey found. */
+/** The model's answer for the results of a survey. */
 function finalWording({ files, more, lines, bytes, compressed, largest }: Found): string {
   const share = Math.round((100 * compressed) / Math.max(1, bytes))
   const names = largest.map(({ path, lines }) => `${path} (${lines} lines)`).join(', ')
   return [
-    // The survey stops at its limit, and says so.
+    // The survey stops at its limit, and the answer says so.
     `${more ? `I counted the first ${files} files: they have` : `There are ${files} files with`} ${lines} lines in all, that is ${bytes} bytes.`,
     `Compressed, ${share} % of them are left, which is usual for source code.`,
     `The largest are ${names}.`,
@@ -62,14 +62,14 @@ function otherWording(found: Found): string {
   return finalWording(found).replace('Compressed, ', 'Brotli makes them smaller: only ')
 }
 
-/** The events of a turn's stream before the one that carries this word (0-based) of a block's text. */
+/** Returns how many events of a turn's stream come before the one with this word (0-based) of a block's text. */
 function eventOfWord(content: readonly ContentBlock[], block: number, word: number): number {
   const before = content.slice(0, block).reduce((sum, each) => sum + 2 + deltas(each), 0)
-  // `message_start`, `ping`, and the block's own start.
+  // Counts `message_start`, `ping`, and the block's own start.
   return 2 + before + 1 + word
 }
 
-/** How many deltas a block is sent in: one for each word, one for a signature, one that opens a tool's input. */
+/** Returns how many deltas a block is sent in: one for each word, signature and start of a tool's input. */
 function deltas(block: ContentBlock): number {
   const words = (value: unknown): number =>
     typeof value === 'string' ? (value.match(/\s*\S+|\s+$/gu)?.length ?? 0) : 0
@@ -77,15 +77,15 @@ function deltas(block: ContentBlock): number {
   return block.type === 'thinking' ? words(block.thinking) + 1 : words(block.text)
 }
 
-/** Where the second run of the demo loses its streams. */
+/** Where the server cuts the streams of the second run. */
 export const cuts: readonly { readonly turn: number; readonly event: number; readonly where: string }[] = [
   { turn: 1, event: eventOfWord(firstTurn.content, 1, 8), where: 'in the middle of a sentence' },
   {
     turn: 2,
-    // Everything has arrived by then, but for the message's end.
+    // Everything but the end of the message has arrived by then.
     event: eventOfWord([...noteTurn(0, 0).content, text('')], 2, -1),
-    where: 'behind the call of write_note, before the end of the message',
+    where: 'after the call of write_note, before the end of the message',
   },
   { turn: 3, event: 26, where: 'in the answer' },
-  { turn: 3, event: 26, where: 'in the answer once more, which now has another wording' },
+  { turn: 3, event: 26, where: 'in the answer again, which now has another wording' },
 ]

@@ -3,18 +3,18 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { Folder } from '../folder/folder.ts'
 import { surveyFolder } from '../folder/survey.ts'
-import type { LoopTool } from './existing-loop.ts'
+import type { LoopTool } from './legacy-loop.ts'
 
 /** Files that a survey of the demo looks at, so that it takes some seconds and not minutes. */
 const surveyLimit = 200
 
-/** The two tools of the demo, once for the agent and once for the existing loop, and what they have really done. */
+/** The two tools of the demo, for the agent and for the legacy loop, and a record of what they did. */
 export interface DemoTools {
   readonly agentTools: readonly Tool[]
   readonly loopTools: readonly LoopTool[]
-  /** Surveys so far. */
+  /** How many surveys ran. */
   surveys(): number
-  /** The lines that the journal holds: one for each execution of `write_note`. */
+  /** The lines of the journal, one for each execution of `write_note`. */
   notes(): Promise<readonly string[]>
 }
 
@@ -25,7 +25,7 @@ const surveyDefinition = {
   name: 'survey_folder',
   description: 'Counts the files, lines and bytes of a folder, and how small they compress.',
 }
-const noteDefinition = { name: 'write_note', description: 'Writes a note into the journal. It is written each time.' }
+const noteDefinition = { name: 'write_note', description: 'Appends a note to the journal.' }
 
 /** @param journal path of the file that notes are appended to */
 export function createDemoTools(folder: Folder, journal: string): DemoTools {

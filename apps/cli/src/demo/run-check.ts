@@ -1,25 +1,25 @@
 import type { AgentEvent, Fallback, RunFinished, RunStarted } from '@millrace/core'
 import { createShownBlocks } from './shown-blocks.ts'
 
-/** What a client has seen of one run, and what is wrong with it. */
+/** What a client has seen of one run, and the mistakes in it. */
 export interface RunCheck {
   see(event: AgentEvent): void
   readonly decision: RunStarted['decision'] | undefined
   readonly outcome: RunFinished['outcome'] | undefined
-  /** How the requests were made: one for each attempt of each turn. */
+  /** The mode of each attempt of each turn. */
   readonly attempts: readonly string[]
   readonly fallbacks: readonly Pick<Fallback, 'turn' | 'from' | 'to' | 'reason'>[]
   readonly retractions: number
-  /** Calls by the name of their tool, as `tool.finished` reports them. */
+  /** The tool's name for each call, as `tool.finished` reports them. */
   readonly calls: readonly string[]
-  /** Blocks whose length and checksum were compared with what the events add up to. */
+  /** How many blocks were compared with the length and checksum that were sent. */
   readonly verified: number
-  /** The text that is shown, a string for each text block, retractions applied. */
+  /** The text of each text block that is shown, in order. */
   texts(): readonly string[]
   readonly problems: readonly string[]
 }
 
-/** Adds up the events of a run as a client does, and verifies what they say of themselves. */
+/** Follows the events of a run as a client does, and verifies their order, lengths and checksums. */
 export function createRunCheck(): RunCheck {
   const blocks = createShownBlocks()
   const attempts: string[] = []
@@ -32,8 +32,8 @@ export function createRunCheck(): RunCheck {
 
   return {
     see(event) {
-      if (event.seq !== ++seq) order.push(`event ${event.seq} came where ${seq} was due`)
-      if (outcome !== undefined) order.push(`${event.type} came after the run had finished`)
+      if (event.seq !== ++seq) order.push(`expected event ${seq}, received event ${event.seq}`)
+      if (outcome !== undefined) order.push(`received ${event.type} after run.finished`)
       blocks.see(event)
       if (event.type === 'run.started') decision = event.decision
       if (event.type === 'turn.started') attempts.push(event.mode)

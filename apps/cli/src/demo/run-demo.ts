@@ -24,15 +24,15 @@ export interface DemoOptions {
   readonly backoff?: number
 }
 
-/** Runs the tour. Gives what was not as it should be, a sentence each; rejects where it could not be run to its end. */
+/** Runs every scene and returns what was not as expected, a sentence each. Rejects when it cannot run to its end. */
 export async function runDemo(options: DemoOptions): Promise<readonly string[]> {
   const { screen, signal, pace = { tokensPerSecond: 70 }, backoff } = options
   const folder = await openFolder(options.folder)
   const home = await mkdtemp(join(tmpdir(), 'millrace-demo-'))
   const claude = await startClaude({ script: demoModel, pace })
   try {
-    screen.line('Millrace: a streaming agent loop that falls back without doubling a word or a tool call.', 'strong')
-    screen.line(`A scripted Claude answers on ${claude.url}, over real HTTP. The tool works on ${folder.root}.`, 'dim')
+    screen.line('Millrace: an agent loop that streams, and recovers without repeating a word or a tool call.', 'strong')
+    screen.line(`A scripted Claude answers on ${claude.url}, over real HTTP. Its tool surveys ${folder.root}.`, 'dim')
     const tools = createDemoTools(folder, join(home, 'journal.txt'))
     const flag = createDemoFlag()
     let listener: (event: AgentEvent) => void = () => {}
@@ -73,12 +73,12 @@ async function playScenes(stage: Stage, screen: Screen): Promise<readonly string
   screen.line('What happened', 'strong')
   for (const line of summaryTable(reports)) screen.line(line)
   if (new Set(reports.map(({ textChecksum }) => textChecksum)).size === 1) {
-    screen.line('The three answers are equal, to the character.', 'good')
+    screen.line('The three answers are equal, character by character.', 'good')
   }
   return reports.flatMap(({ problems }, index) => problems.map((problem) => `run ${index + 1}: ${problem}`))
 }
 
-/** What the server did to the streams of a run, as its own records say. */
+/** Says how the server cut the streams of a run, from the server's own records. */
 function describeCuts({ requests }: SceneReport): string[] {
   const hit = requests.flatMap(({ turn, faults, bytesSent }, index) =>
     faults.map((fault) => ({ turn, fault, bytesSent, request: index + 1 })),
@@ -91,6 +91,6 @@ function describeCuts({ requests }: SceneReport): string[] {
 
 function describeCheck({ check, surveys, notes, problems }: SceneReport): string {
   if (problems.length > 0) return `✗ ${problems.join('; ')}`
-  const blocks = `length and checksum verified, blocks: ${check.verified}`
-  return `✓ What was shown is what history holds (${blocks}). Tools run: survey_folder ${surveys}, write_note ${notes}.`
+  const blocks = `length and checksum of ${check.verified} blocks verified`
+  return `✓ Shown text and history are equal (${blocks}). Tools run: survey_folder ${surveys}, write_note ${notes}.`
 }

@@ -2,23 +2,23 @@ import { type AgentEvent, checksum } from '@millrace/core'
 import type { RequestRecord, ScriptedClaude } from '@millrace/testing'
 import type { DemoFlag } from './demo-loop.ts'
 import type { DemoTools } from './demo-tools.ts'
-import type { LoopArgs, LoopResult } from './existing-loop.ts'
+import type { LoopArgs, LoopResult } from './legacy-loop.ts'
 import { question } from './demo-model.ts'
 import { createRunCheck, type RunCheck } from './run-check.ts'
 import type { Scene } from './scenes.ts'
 
-/** Everything that a scene needs. */
+/** What a scene is run with. */
 export interface Stage {
   readonly claude: ScriptedClaude
   readonly loop: (args: LoopArgs) => Promise<LoopResult>
   readonly flag: DemoFlag
   readonly tools: DemoTools
-  /** Called with each event of the run under way. */
+  /** Sets the function that is called with each event of the run. */
   readonly listen: (listener: (event: AgentEvent) => void) => void
   readonly signal: AbortSignal
 }
 
-/** What came of a scene. */
+/** The result of a scene. */
 export interface SceneReport {
   readonly scene: Scene
   readonly check: RunCheck
@@ -31,7 +31,7 @@ export interface SceneReport {
   readonly problems: readonly string[]
 }
 
-/** Runs one scene: calls the wrapped loop as its callers do, and compares what was shown with what came back. */
+/** Runs one scene: calls the wrapped loop as its callers do, and compares what was shown with the result. */
 export async function runScene(scene: Scene, stage: Stage, see: (event: AgentEvent) => void): Promise<SceneReport> {
   const { claude, loop, flag, tools, listen, signal } = stage
   const check = createRunCheck()
@@ -80,7 +80,7 @@ function findProblems(report: Omit<SceneReport, 'problems'>, messages: LoopResul
   expect('surveys that were run', surveys, 1)
   expect('notes in the journal', notes, 1)
   if (scene.streaming) expect('tool calls', check.calls, ['survey_folder', 'write_note'])
-  // The existing loop gives its answer as one text; its turns before that are its own affair.
+  // The legacy loop returns its answer as one text, and shows nothing of the turns before it.
   expect('text that was shown', check.texts(), scene.streaming ? textsOf(messages) : [text])
   expect('text of the answer', text, textsOf(messages).at(-1))
   return problems

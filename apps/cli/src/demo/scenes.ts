@@ -1,13 +1,13 @@
 import type { FaultPlan } from '@millrace/testing'
 import { cuts } from './demo-model.ts'
 
-/** One run of the demo, and what must come of it. */
+/** One run of the demo, and its expected end. */
 export interface Scene {
   readonly title: string
   readonly story: string
   readonly streaming: boolean
   readonly faults: FaultPlan
-  /** Requests that the server must have seen, in order. */
+  /** The requests that the server must have seen, in order. */
   readonly attempts: readonly string[]
   /** The rungs of the ladder that must have been taken. */
   readonly rungs: readonly string[]
@@ -17,7 +17,7 @@ export interface Scene {
 export const scenes: readonly Scene[] = [
   {
     title: 'The flag is on: the run streams',
-    story: 'Text, thinking and the progress of a tool arrive while they happen.',
+    story: 'Text, thinking and the progress of a tool arrive as they happen.',
     streaming: true,
     faults: [],
     attempts: ['stream', 'stream', 'stream'],
@@ -34,8 +34,8 @@ export const scenes: readonly Scene[] = [
     retractions: 2,
   },
   {
-    title: 'The flag is off: the same function calls the existing loop',
-    story: 'Nothing of Millrace is between the caller and their loop. The answer comes at its end.',
+    title: 'The flag is off: the same function calls the legacy loop',
+    story: 'The caller gets the result of the legacy loop, unchanged. The answer arrives at its end.',
     streaming: false,
     faults: [],
     attempts: ['buffered', 'buffered', 'buffered'],

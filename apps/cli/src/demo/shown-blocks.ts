@@ -1,6 +1,6 @@
 import { type AgentEvent, checksum } from '@millrace/core'
 
-/** The content blocks that a client shows, kept up from events. */
+/** The content blocks that a client shows. */
 export interface ShownBlocks {
   see(event: AgentEvent): void
   readonly retractions: number
@@ -16,7 +16,7 @@ interface Block {
   text: string
 }
 
-/** Adds deltas, takes back what is retracted, and compares each finished block with its length and checksum. */
+/** Applies deltas and retractions, and compares each finished block with its length and checksum. */
 export function createShownBlocks(): ShownBlocks {
   const turns = new Map<number, Map<number, Block>>()
   const problems: string[] = []
@@ -25,7 +25,7 @@ export function createShownBlocks(): ShownBlocks {
 
   function append(turn: number, index: number, text: string): void {
     const block = turns.get(turn)?.get(index)
-    if (block === undefined) problems.push(`a delta came for block ${index} of turn ${turn}, which is not open`)
+    if (block === undefined) problems.push(`received a delta for block ${index} of turn ${turn}, which is not open`)
     else block.text += text
   }
 
@@ -42,7 +42,7 @@ export function createShownBlocks(): ShownBlocks {
     verified++
     const text = turns.get(turn)?.get(block)?.text
     if (text !== undefined && text.length === length && checksum(text) === sum) return
-    problems.push(`block ${block} of turn ${turn} has ${text?.length ?? 'no'} characters, it should have ${length}`)
+    problems.push(`block ${block} of turn ${turn} has ${text?.length ?? 'no'} characters, expected ${length}`)
   }
 
   return {

@@ -1,6 +1,6 @@
 import type { SceneReport } from './run-scene.ts'
 
-/** What happened, as the lines of a table: a column for each run. */
+/** Returns the lines of a table that has a column for each run. */
 export function summaryTable(reports: readonly SceneReport[]): string[] {
   const row = (name: string, cell: (report: SceneReport, index: number) => string | number): string[] => [
     name,
@@ -11,13 +11,13 @@ export function summaryTable(reports: readonly SceneReport[]): string[] {
     row('mode (why)', ({ check: { decision } }) => (decision ? `${decision.mode} (${decision.reason})` : '-')),
     row('requests', ({ requests }) => requests.length),
     row('streams cut', ({ requests }) => requests.filter(({ faults }) => faults.length > 0).length),
-    row('went on by', ({ check }) => counted(check.fallbacks.map(({ to }) => to))),
-    row('withdrawals', ({ check }) => check.retractions),
+    row('recovered by', ({ check }) => counted(check.fallbacks.map(({ to }) => to))),
+    row('retractions', ({ check }) => check.retractions),
     row('survey_folder', ({ surveys }) => `ran ${surveys}x`),
     row('write_note', ({ notes }) => `ran ${notes}x`),
     row('blocks verified', ({ check }) => check.verified),
     row('answer', ({ textChecksum }) => textChecksum),
-    row('as it should be', ({ problems }) => (problems.length === 0 ? 'yes' : 'NO')),
+    row('as expected', ({ problems }) => (problems.length === 0 ? 'yes' : 'NO')),
   ])
 }
 

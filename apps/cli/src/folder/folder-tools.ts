@@ -6,9 +6,9 @@ import { surveyFolder } from './survey.ts'
 const longestList = 500
 const largestText = 200_000
 
-const path = z.string().describe('Relative to the folder. Default: all of it.').optional()
+const path = z.string().describe('Relative to the folder. Default: the whole folder.').optional()
 
-/** What an agent may do with a folder: list it, read its text files, survey it. Nothing is ever changed. */
+/** Returns tools that list a folder, read its text files and survey it. None of them changes anything. */
 export function folderTools(folder: Folder): readonly Tool[] {
   return [
     defineTool({
@@ -29,7 +29,7 @@ export function folderTools(folder: Folder): readonly Tool[] {
       readOnly: true,
       async run({ path }, { signal }) {
         const content = await folder.read(path, { limit: largestText, signal })
-        if (content.includes(0)) throw new Error(`${path} is no text`)
+        if (content.includes(0)) throw new Error(`"${path}" is not a text file`)
         return content.toString('utf8')
       },
     }),

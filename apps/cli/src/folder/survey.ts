@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { brotliCompress } from 'node:zlib'
 import type { Folder } from './folder.ts'
 
-/** What a survey found. Files of more than 1 MB, and those that cannot be read, are only counted. */
+/** The results of a survey. Files of more than 1 MB, and those that cannot be read, are only counted. */
 export interface Survey {
   readonly files: number
   /** Whether there are more files than were looked at. */
@@ -13,7 +13,7 @@ export interface Survey {
   readonly unread: number
   readonly lines: number
   readonly bytes: number
-  /** Bytes of all files, each compressed by Brotli. */
+  /** The bytes of all files, each compressed with Brotli. */
   readonly compressed: number
   /** The three with the most lines. */
   readonly largest: readonly { readonly path: string; readonly lines: number }[]
@@ -24,7 +24,7 @@ export interface Survey {
 export interface SurveyOptions {
   readonly progress: (report: ToolProgress) => void
   readonly signal: AbortSignal
-  /** Files looked at, at most. Default: 5,000. */
+  /** How many files are read at most. Default: 5,000. */
   readonly limit?: number
 }
 
@@ -42,7 +42,7 @@ export async function surveyFolder(folder: Folder, path: string, options: Survey
   let compressed = 0
   for await (const file of fromIterable(paths, { progress, signal, message: (file) => file })) {
     const content = await folder.read(file, { limit: largestFile, signal }).catch(() => undefined)
-    // A signal that aborts rejects the read as well: that is no file to leave out.
+    // An aborted signal rejects the read as well. Such a file must not be left out as unreadable.
     signal.throwIfAborted()
     if (content === undefined) continue
     hash.update(`${file}\0${content.length}\0`).update(content)

@@ -5,7 +5,7 @@ export interface Drainable {
   off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
-/** Resolves when the stream can take more, at once where it can; and when it is closed, since it then never will. */
+/** Resolves when the stream can take more, or is closed and never will. */
 export async function drained(output: Drainable): Promise<void> {
   if (output.writableNeedDrain !== true) return
   await new Promise<void>((resolve) => {

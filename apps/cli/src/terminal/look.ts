@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { columnsOf, fit } from './columns.ts'
 
 /** How a piece of text is set off from others. */
 export type Look = 'text' | 'dim' | 'strong' | 'good' | 'bad' | 'notice'
@@ -11,14 +12,14 @@ const formats = {
   notice: 'yellow',
 } as const
 
-/** `text` with the escape sequences of its look; for terminals only. */
+/** Adds the escape sequences of its look to `text`. For terminals only. */
 export function paint(look: Look, text: string): string {
   return look === 'text' || text === '' ? text : styleText(formats[look], text, { validateStream: false })
 }
 
 /**
- * `text` without control characters, one character for each: what a model or a file says must not move the cursor or
- * rename the window. Line breaks and tabs stay.
+ * Replaces each control character of `text` by one that is shown, so that what a model or a file says cannot move the
+ * cursor or rename the window. Line breaks and tabs stay.
  */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => {
@@ -27,13 +28,14 @@ export function printable(text: string): string {
   })
 }
 
-/** `text` on one line, and no longer than `limit` characters. */
-export function shorten(text: string, limit: number): string {
+/** Puts `text` on one line of at most `columns`, with an ellipsis where something is left out. */
+export function shorten(text: string, columns: number): string {
   const flat = printable(text).replace(/\s+/g, ' ').trim()
-  return flat.length <= limit ? flat : `${flat.slice(0, limit - 1)}…`
+  if (columnsOf(flat) <= columns) return flat
+  return columns < 1 ? '' : `${fit(flat, columns - 1)}…`
 }
 
-/** Says that `text`, which was shown, is withdrawn. */
-export function describeWithdrawal(text: string): string {
-  return `[withdrawn, ${text.length} characters: ${JSON.stringify(shorten(text, 160))}]`
+/** Says that `text`, which was shown, is retracted. */
+export function describeRetraction(text: string): string {
+  return `[retracted, ${text.length} characters: ${JSON.stringify(shorten(text, 160))}]`
 }

@@ -3,8 +3,8 @@ import { plainScreen } from './plain-screen.ts'
 import type { Output, Screen } from './screen.ts'
 
 /**
- * A live screen on a terminal; a plain one elsewhere, where `NO_COLOR` is set, and on a terminal that is dumb or has no
- * size.
+ * Opens a live screen on a terminal. Opens a plain one elsewhere, where `NO_COLOR` is set, and on a terminal that is dumb
+ * or has no size.
  */
 export function openScreen(output: Output, env: Readonly<Record<string, string | undefined>>): Screen {
   const hasSize = (output.columns ?? 0) > 0

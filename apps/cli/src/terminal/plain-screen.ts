@@ -1,8 +1,8 @@
-import { describeWithdrawal } from './look.ts'
+import { describeRetraction } from './look.ts'
 import { describeProgress } from './progress-bar.ts'
 import type { Screen } from './screen.ts'
 
-/** Text only, in the order in which it comes: for pipes, files and logs. Progress is a line for each quarter. */
+/** Writes text only, in the order in which it comes, for pipes, files and logs. Progress is a line for each quarter. */
 export function plainScreen(out: (text: string) => void): Screen {
   let midLine = false
   const quarters = new Map<string, number>()
@@ -21,7 +21,7 @@ export function plainScreen(out: (text: string) => void): Screen {
   return {
     live: false,
     write: print,
-    withdraw: (text) => line(describeWithdrawal(text)),
+    retract: (text) => line(describeRetraction(text)),
     endText() {
       if (midLine) print('\n')
     },

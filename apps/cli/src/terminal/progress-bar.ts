@@ -1,21 +1,22 @@
+import { columnsOf } from './columns.ts'
 import { shorten } from './look.ts'
 import type { Progress } from './screen.ts'
 
 const barWidth = 24
 
-/** `survey_folder 62 % (194 of 312) src/index.ts`, as far as it is known. */
+/** Describes progress in words, as far as it is known: `survey_folder 62 % (194 of 312) src/index.ts`. */
 export function describeProgress(state: Progress): string {
   return join(state.label, percent(state), count(state), note(state, 60))
 }
 
-/** The same with a bar, in at most `width` columns. */
+/** Draws the same with a bar, in fewer than `width` columns. */
 export function drawProgress(state: Progress, width: number): string {
   const { done, total, leftMs } = state
   const filled = done === undefined || !total ? undefined : Math.round(barWidth * Math.min(1, done / total))
   const bar = filled === undefined ? undefined : '█'.repeat(filled) + '░'.repeat(barWidth - filled)
   const left = leftMs === undefined ? undefined : `${(leftMs / 1000).toFixed(1)} s left`
   const line = join(state.label, bar, percent(state), count(state), left)
-  return shorten(join(line, note(state, Math.max(0, width - line.length - 2))), Math.max(1, width - 1))
+  return shorten(join(line, note(state, Math.max(0, width - columnsOf(line) - 2))), Math.max(1, width - 1))
 }
 
 function percent({ done, total }: Progress): string | undefined {

@@ -9,7 +9,7 @@ export interface RunPrinter {
   see(event: AgentEvent): void
 }
 
-/** Text as it is, thinking set off, tools with their progress, and whatever went wrong. */
+/** Shows text as it is, thinking set off from it, tools with their progress, and everything that went wrong. */
 export function createRunPrinter(screen: Screen): RunPrinter {
   const text = createTurnText(screen)
   const labels = new Map<string, string>()
@@ -29,7 +29,7 @@ export function createRunPrinter(screen: Screen): RunPrinter {
           text.write(event.block, event.text, 'thinking')
           break
         case 'turn.retracted':
-          if (event.turn === turn) text.withdraw(event.fromBlock, event.fromOffset)
+          if (event.turn === turn) text.retract(event.fromBlock, event.fromOffset)
           break
         case 'tool.started': {
           text.end()
@@ -81,14 +81,14 @@ function describeResult({ outcome, result, durationMs, reused }: ToolFinished): 
 }
 
 const ways: Readonly<Record<Fallback['to'], string>> = {
-  stream: 'it is asked again, streaming',
-  buffered: 'it is asked again, without streaming',
-  legacy: 'the existing loop goes on',
-  salvage: 'what has arrived whole is kept, and its tools run',
-  continue: 'what is shown stays, and the model goes on from there',
+  stream: 'asking again, streaming',
+  buffered: 'asking again, without streaming',
+  legacy: 'the legacy loop takes over',
+  salvage: 'keeping what arrived whole, and running its tools',
+  continue: 'keeping what is shown, and the model continues from there',
 }
 
 function describeFallback({ turn, from, to, reason, stage }: Fallback): string {
-  const when = stage === 'after_output' ? 'in the middle' : 'before anything was shown'
+  const when = stage === 'after_output' ? 'after output was shown' : 'before output was shown'
   return `[turn ${turn}: ${from} failed ${when} (${reason}): ${ways[to]}]`
 }

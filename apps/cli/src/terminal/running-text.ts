@@ -1,14 +1,15 @@
+import { columnsOf, expandTabs } from './columns.ts'
 import { type Look, paint } from './look.ts'
 
 /** The end of a text that is still growing, in pieces of different looks. */
 export interface RunningText {
   /** Without its looks. */
   readonly plain: string
-  /** With the escape sequences of its looks. */
-  painted(): string
+  /** One row of it, with the escape sequences of its looks, and spaces instead of tabs. */
+  painted(start: number, end: number): string
   append(text: string, look: Look): void
-  /** Removes the first `count` characters, and gives them painted. */
-  takeFront(count: number): string
+  /** Removes the first `count` characters. */
+  dropFront(count: number): void
   /** Removes the last `count` characters, or all there are. */
   dropEnd(count: number): void
 }
@@ -19,41 +20,42 @@ interface Piece {
 }
 
 export function createRunningText(): RunningText {
-  let pieces: Piece[] = []
+  let pieces: readonly Piece[] = []
 
   const plain = (): string => pieces.map(({ text }) => text).join('')
-  const painted = (list: readonly Piece[]): string => list.map(({ look, text }) => paint(look, text)).join('')
 
-  /** Both sides of a cut behind `count` characters. */
-  function split(count: number): { readonly front: Piece[]; readonly rest: Piece[] } {
-    const front: Piece[] = []
-    const rest: Piece[] = []
-    let left = count
-    for (const { look, text } of pieces) {
-      if (left > 0) front.push({ look, text: text.slice(0, left) })
-      if (text.length > left) rest.push({ look, text: text.slice(left) })
-      left = Math.max(0, left - text.length)
-    }
-    return { front, rest }
+  function between(start: number, end: number): readonly Piece[] {
+    let offset = 0
+    return pieces.flatMap(({ look, text }) => {
+      const part = text.slice(Math.max(0, start - offset), Math.max(0, end - offset))
+      offset += text.length
+      return part === '' ? [] : [{ look, text: part }]
+    })
   }
 
   return {
     get plain() {
       return plain()
     },
-    painted: () => painted(pieces),
+    painted(start, end) {
+      let column = 0
+      const parts = between(start, end).map(({ look, text }) => {
+        const shown = expandTabs(text, column)
+        column += columnsOf(shown)
+        return paint(look, shown)
+      })
+      return parts.join('')
+    },
     append(text, look) {
       const last = pieces.at(-1)
-      if (last?.look === look) pieces[pieces.length - 1] = { look, text: last.text + text }
-      else pieces.push({ look, text })
+      if (last?.look === look) pieces = [...pieces.slice(0, -1), { look, text: last.text + text }]
+      else pieces = [...pieces, { look, text }]
     },
-    takeFront(count) {
-      const { front, rest } = split(count)
-      pieces = rest
-      return painted(front)
+    dropFront(count) {
+      pieces = between(count, Number.POSITIVE_INFINITY)
     },
     dropEnd(count) {
-      pieces = split(Math.max(0, plain().length - count)).front
+      pieces = between(0, Math.max(0, plain().length - count))
     },
   }
 }

@@ -1,30 +1,30 @@
 import type { Look } from './look.ts'
 
-/** How far something is. */
+/** How far a piece of work is. */
 export interface Progress {
   readonly label: string
   readonly done?: number | undefined
   readonly total?: number | undefined
   readonly message?: string | undefined
-  /** Milliseconds that are left, by estimate. */
+  /** Estimated milliseconds that are left. */
   readonly leftMs?: number | undefined
 }
 
-/** The one owner of an output: whoever has something to show gives it here. */
+/** The one owner of an output. Everything that is shown goes through it. */
 export interface Screen {
-  /** Whether shown text can be taken back, and bars move. */
+  /** Whether shown text can be retracted, and bars move. */
   readonly live: boolean
   /** Appends to the running text, which may end anywhere in a line. */
   write(text: string, look?: Look): void
-  /** Takes back `text`, the end of what was written. Where that is impossible, it says so. */
-  withdraw(text: string): void
-  /** The running text is over: what follows begins on a line of its own. */
+  /** Retracts `text`, the end of what was written, and says so. What is not live stays where it is. */
+  retract(text: string): void
+  /** Ends the running text, so that what follows begins on a line of its own. */
   endText(): void
-  /** A line of its own, behind the running text, which it ends. */
+  /** Ends the running text and writes a line below it. */
   line(text: string, look?: Look): void
-  /** A line about the running text, which goes on behind it. */
+  /** Writes a line about the running text, which goes on after it. */
   notice(text: string, look?: Look): void
-  /** How far the thing with this key is; undefined: it is over. */
+  /** Shows how far the work with this key is; `undefined` means that it is over. */
   progress(key: string, state: Progress | undefined): void
   /** Ends the running text and leaves the cursor below it. The screen may be used again. */
   rest(): void

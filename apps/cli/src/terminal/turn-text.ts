@@ -1,20 +1,20 @@
 import { printable } from './look.ts'
 import type { Screen } from './screen.ts'
 
-/** The text and thinking of one turn on a screen, by block, so that the end of it can be taken back. */
+/** The text and thinking of one turn on a screen, by block, so that its end can be retracted. */
 export interface TurnText {
   write(block: number, text: string, kind: 'text' | 'thinking'): void
-  /** Takes back all that is behind the first `fromOffset` characters of `fromBlock`. */
-  withdraw(fromBlock: number, fromOffset: number): void
-  /** The turn is over, or its text is: what follows begins on a line of its own. */
+  /** Retracts everything after the first `fromOffset` characters of `fromBlock`. */
+  retract(fromBlock: number, fromOffset: number): void
+  /** Ends the text of the turn, so that what follows begins on a line of its own. */
   end(): void
 }
 
 interface Shown {
   readonly block: number
-  /** All that was written for the block. */
+  /** Everything that was written for the block. */
   written: string
-  /** The part of it that stands before the block's own text. */
+  /** How much of it precedes the block's own text. */
   readonly lead: number
 }
 
@@ -41,16 +41,16 @@ export function createTurnText(screen: Screen): TurnText {
       entry.written += text
       screen.write(text, kind === 'thinking' ? 'dim' : 'text')
     },
-    withdraw(fromBlock, fromOffset) {
-      let withdrawn = ''
+    retract(fromBlock, fromOffset) {
+      let retracted = ''
       for (const entry of shown) {
         if (entry.block < fromBlock) continue
         const keep = entry.block === fromBlock && fromOffset > 0 ? entry.lead + fromOffset : 0
-        withdrawn += entry.written.slice(keep)
+        retracted += entry.written.slice(keep)
         entry.written = entry.written.slice(0, keep)
       }
       shown = shown.filter(({ written }) => written !== '')
-      if (withdrawn !== '') screen.withdraw(withdrawn)
+      if (retracted !== '') screen.retract(retracted)
     },
     end() {
       screen.endText()

@@ -15,7 +15,7 @@ export interface LoopResult {
   readonly messages: readonly Anthropic.MessageParam[]
 }
 
-/** A tool of the existing loop: its definition, and what it does. */
+/** A tool of the legacy loop. */
 export interface LoopTool {
   readonly definition: Anthropic.Tool
   call(input: unknown, signal: AbortSignal | undefined): Promise<string>
@@ -27,11 +27,8 @@ export interface LoopOptions {
   readonly tools: readonly LoopTool[]
 }
 
-/**
- * The kind of loop that many have in production: it asks, runs the tools, and asks again, without streaming. It knows
- * nothing of Millrace.
- */
-export function createExistingLoop({ client, model, tools }: LoopOptions): (args: LoopArgs) => Promise<LoopResult> {
+/** Creates the kind of loop that many teams run in production. It asks, runs the tools, and asks again, without streaming. */
+export function createLegacyLoop({ client, model, tools }: LoopOptions): (args: LoopArgs) => Promise<LoopResult> {
   return async function executeAgentLoop({ userInput, conversationHistory, callbacks, signal }) {
     const messages: Anthropic.MessageParam[] = [...conversationHistory, { role: 'user', content: userInput }]
     while (true) {
@@ -56,7 +53,7 @@ export function createExistingLoop({ client, model, tools }: LoopOptions): (args
   ): Promise<Anthropic.ToolResultBlockParam> {
     try {
       const tool = tools.find(({ definition }) => definition.name === name)
-      if (tool === undefined) throw new Error(`There is no tool named "${name}"`)
+      if (tool === undefined) throw new Error(`unknown tool "${name}"`)
       return { type: 'tool_result', tool_use_id: id, content: await tool.call(input, signal) }
     } catch (error) {
       return { type: 'tool_result', tool_use_id: id, is_error: true, content: String(error) }
