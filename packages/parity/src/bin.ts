@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { isRecord } from '@millrace/core/kit'
 import { runCommand } from './bin/command.ts'
-import { isRecord } from './json.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 

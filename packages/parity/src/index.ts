@@ -23,8 +23,8 @@ export type { RunDifference } from './compare/compare-run.ts'
 export type { ValueDifference } from './compare/differences.ts'
 export { type FormatOptions, formatReport } from './compare/format-report.ts'
 export { type Normalisation, normalisations } from './compare/normalise.ts'
-export { isParityError, ParityError, type ParityErrorCode } from './errors.ts'
-export type { JsonObject } from './json.ts'
+export { isParityError, ParityError, type ParityErrorCode } from './kit/errors.ts'
+export type { JsonObject } from './kit/json.ts'
 export type { DecodedBody, HeaderLookup, OpenExchange, RequestHead } from './record/open-exchange.ts'
 export {
   type CassetteSink,

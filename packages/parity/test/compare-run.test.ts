@@ -19,7 +19,7 @@ type Ran = Extract<Replayed, { status: 'ran' }>
 async function replayed(): Promise<{ readonly run: RecordedRun; readonly seen: Ran }> {
   const run = recordedRun(await recordLoop(script))
   const variant = variantOf('events', 1)
-  const model = createReplayModel(run, variant.chunking)
+  const model = createReplayModel(run, variant)
   const seen = await replayRun({ run, variant, model, fetch: replayFetch(model) })
   if (seen.status !== 'ran') throw new Error(seen.message)
   return { run, seen }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCommand } from './command.ts'
+import { runCommand } from './bin/command.ts'
 
 // Who reads the output may go; the server stays.
 process.stdout.on('error', () => undefined)

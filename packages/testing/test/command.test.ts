@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runCommand } from '../src/command.ts'
+import { runCommand } from '../src/bin/command.ts'
 import { faultKinds } from '../src/index.ts'
 
 let folder: string

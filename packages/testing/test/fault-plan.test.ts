@@ -11,7 +11,7 @@ import {
   parseFaultPlan,
   startClaude,
 } from '../src/index.ts'
-import { layoutTurns } from '../src/layout-turns.ts'
+import { layoutTurns } from '../src/layouts/layout-turns.ts'
 
 describe('fault plans', () => {
   test.each<[unknown, string, RegExp]>([

@@ -12,7 +12,7 @@ import {
   thinking,
   toolUse,
 } from '../src/index.ts'
-import { isObject } from '../src/json.ts'
+import { isObject } from '../src/kit/guards.ts'
 import { rawPost, type RawAnswer } from './raw-client.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { layouts, layoutTurns, startClaude } from '../src/index.ts'
-import { jobModel } from '../src/job.ts'
-import { playLayout } from '../src/layout.ts'
+import { jobModel, playLayout } from '../src/layouts/layout.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 
 /** Which byte a fault strikes at is read off these turns, long before the server sends them. */

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { macrotask } from '../src/async.ts'
-import { createQuietTime, type QuietTime } from '../src/quiet-time.ts'
+import { createQuietTime, type QuietTime } from '../src/grade/quiet-time.ts'
 
 let time: QuietTime | undefined
 afterEach(() => time?.stop())

@@ -1,9 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { completeTurn, messageJson } from '../src/answer.ts'
+import { answerEvents, completeTurn, messageJson } from '../src/script/answer.ts'
 import { type ScriptedClaude, startClaude, type Turn } from '../src/index.ts'
-import { streamEvents } from '../src/stream-events.ts'
 import { anyTurn } from './arbitrary-turns.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 
@@ -12,7 +11,7 @@ describe('one answer, both ways', () => {
     fc.assert(
       fc.property(anyTurn, (turn) => {
         const answer = completeTurn(turn, { model: 'm', inputTokens: 7, nonce: 'n', chunking: 'words' })
-        const events = [...streamEvents(answer)].map((event) => JSON.parse(JSON.stringify(event)))
+        const events = [...answerEvents(answer)].map((event) => JSON.parse(JSON.stringify(event)))
         expect(accumulate(events)).toEqual(JSON.parse([...messageJson(answer)].join('')))
       }),
       { numRuns: 500 },

@@ -4,6 +4,19 @@ import { readLayers } from '../src/layers.ts'
 import { boundaryRules } from '../src/rules.ts'
 import { installed, writeTree, type Tree } from './fixture-tree.ts'
 
+/** A neutral entry of `testing`, beside its root, which is for Node. */
+const testingStream: Tree = {
+  'packages/testing/package.json': JSON.stringify({
+    name: 'testing',
+    type: 'module',
+    exports: {
+      '.': { 'millrace-source': './src/index.ts' },
+      './stream': { 'millrace-source': './src/stream.ts' },
+    },
+  }),
+  'packages/testing/src/stream.ts': 'export const name = 1',
+}
+
 /** For each rule, the trees that break it and nothing else. */
 const violations: Record<string, Tree[]> = {
   'layer-0-imports-lower-only': [
@@ -43,6 +56,7 @@ const violations: Record<string, Tree[]> = {
       'packages/tool-progress/src/node.ts': "import 'node:fs'",
       'packages/tool-progress/src/a.ts': "import './node.ts'",
     },
+    { 'packages/parity/src/a.ts': "import '@millrace/testing'" },
   ],
   'neutral-no-node-package': [{ 'packages/hono/src/a.ts': "import '@millrace/tools-workspace'" }],
   'testing-stands-alone': [
@@ -50,7 +64,7 @@ const violations: Record<string, Tree[]> = {
     { 'packages/testing/src/a.ts': "import type { Name } from '@millrace/core'\nexport type Alias = Name" },
   ],
   'testing-only-in-tests': [
-    { 'packages/core/src/a.ts': "import '@millrace/testing'" },
+    { ...testingStream, 'packages/core/src/a.ts': "import '@millrace/testing/stream'" },
     { 'packages/express/src/a.ts': "import '@millrace/testing'" },
   ],
   'no-deep-import': [
@@ -119,10 +133,14 @@ describe('what the design allows is allowed', () => {
       'packages/core/examples/a.ts': "import '@millrace/testing'\nimport '@millrace/core'",
       'packages/wire/test/a.test.ts': "import '@millrace/testing'",
     },
+    'the neutral means of tests in the package that compares loops': {
+      ...testingStream,
+      'packages/parity/src/a.ts': "import '@millrace/testing/stream'",
+    },
     'the scripted server in an app': { 'apps/cli/src/a.ts': "import '@millrace/testing'" },
     'Node built-ins in packages for Node': {
       'packages/node/src/a.ts': "import 'node:http'",
-      'packages/testing/src/a.ts': "import 'node:http'",
+      'packages/testing/src/server/a.ts': "import 'node:http'",
       'packages/tools-workspace/src/a.ts': "import 'node:fs'",
     },
     'Node built-ins behind a Node entry': {

@@ -15,6 +15,7 @@ const packages = [
   'tool-progress',
   'tools-workspace',
   'client',
+  'parity',
   'server',
   'node',
   'hono',

@@ -1,5 +1,6 @@
+import { isRecord } from '@millrace/core/kit'
 import type { Cassette } from '../cassette/cassette.ts'
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isList, type JsonObject } from '../kit/json.ts'
 import { isUnfinished } from '../record/open-runs.ts'
 import { type RecordedRun, recordedRun } from '../replay/recorded-run.ts'
 import { type Distribution, distribution, isCount, rate } from './statistics.ts'

@@ -1,4 +1,4 @@
-import { counted } from '../counted.ts'
+import { counted } from '../kit/counted.ts'
 import type { Baseline } from './baseline.ts'
 import type { Distribution } from './statistics.ts'
 

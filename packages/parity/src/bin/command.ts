@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { isParityError } from '../errors.ts'
+import { isParityError } from '../kit/errors.ts'
 import { isVariantName, type VariantName, variantNames } from '../replay/variant.ts'
 import { printBaseline } from './baseline.ts'
 import { compare } from './compare.ts'

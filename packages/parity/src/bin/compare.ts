@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type CassetteReport, compareCassette, type CompareOptions } from '../compare/compare-cassette.ts'
 import { formatReport } from '../compare/format-report.ts'
-import { isParityError } from '../errors.ts'
+import { isParityError } from '../kit/errors.ts'
 import { type CassetteFile, findCassettes, readCassetteFile } from '../node/cassette-folder.ts'
 import { replayServer } from '../node/replay-server.ts'
-import { counted } from '../counted.ts'
+import { counted } from '../kit/counted.ts'
 import type { CommandHost } from './host.ts'
 import { createProgress } from './progress.ts'
 

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { ParityError } from '../errors.ts'
+import type { ParityError } from '../kit/errors.ts'
 import { cassetteFolder } from '../node/cassette-folder.ts'
 import { startRecordingProxy } from '../node/recording-proxy.ts'
 import { createRecorder, type Recorder } from '../record/recorder.ts'
-import { counted } from '../counted.ts'
+import { counted } from '../kit/counted.ts'
 import { type CommandHost, UsageError } from './host.ts'
 
 export interface RecordArguments {

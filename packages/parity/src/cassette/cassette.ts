@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../kit/json.ts'
 
 /** What a cassette file says it is. */
 export const cassetteFormat = 'millrace-cassette'

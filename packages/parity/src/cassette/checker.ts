@@ -1,5 +1,6 @@
-import { ParityError } from '../errors.ts'
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { ParityError } from '../kit/errors.ts'
+import { isList, type JsonObject } from '../kit/json.ts'
 
 /** Throws `invalid_cassette` with the place and what is expected there. */
 export function refuse(path: string, expected: string): never {

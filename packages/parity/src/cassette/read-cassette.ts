@@ -1,5 +1,6 @@
-import { ParityError } from '../errors.ts'
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { ParityError } from '../kit/errors.ts'
+import { isList, type JsonObject } from '../kit/json.ts'
 import {
   type BrokenReason,
   brokenReasons,

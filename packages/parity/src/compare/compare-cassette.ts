@@ -1,5 +1,5 @@
 import type { Cassette } from '../cassette/cassette.ts'
-import { ParityError } from '../errors.ts'
+import { ParityError } from '../kit/errors.ts'
 import type { Fetch } from '../record/recording-fetch.ts'
 import { parameterChanges } from '../replay/parameter-changes.ts'
 import { type RecordedRun, recordedRun } from '../replay/recorded-run.ts'
@@ -84,7 +84,7 @@ async function compareVariant(run: RecordedRun, variant: Variant, given: Compare
   const { place, through = (fetch) => fetch, signal } = given
   // Nothing of such a run was recorded but what it asked.
   if (run.turns.length === 0 && run.end.kind === 'unfinished') return { differences: [], normalised: new Map() }
-  const model = createReplayModel(run, variant.chunking)
+  const model = createReplayModel(run, variant)
   const asked = variant.name === 'http' ? await place?.(model) : undefined
   try {
     const fetch = through(asked?.fetch ?? replayFetch(model))

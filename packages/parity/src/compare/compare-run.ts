@@ -1,4 +1,5 @@
-import { isList, isRecord, isSame, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { isList, isSame, type JsonObject } from '../kit/json.ts'
 import { isUnfinished } from '../record/open-runs.ts'
 import type { RecordedRun, RecordedTurn } from '../replay/recorded-run.ts'
 import type { Replayed, SeenTurn } from '../replay/replay-run.ts'

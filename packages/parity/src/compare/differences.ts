@@ -1,4 +1,5 @@
-import { isList, isRecord, isSame, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { isList, isSame, type JsonObject } from '../kit/json.ts'
 
 /** One value that is not what was recorded. A side that has no value lacks the field. */
 export interface ValueDifference {

@@ -1,4 +1,5 @@
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { isList, type JsonObject } from '../kit/json.ts'
 
 /** What is no difference between two loops, by name. Each is explained in the README. */
 export const normalisations = {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Cassette, cassetteEnding } from '../cassette/cassette.ts'
 import { formatCassette } from '../cassette/format-cassette.ts'
 import { parseCassette } from '../cassette/read-cassette.ts'
-import { ParityError } from '../errors.ts'
+import { ParityError } from '../kit/errors.ts'
 import type { CassetteSink } from '../record/recorder.ts'
 
 /** A cassette, or why there is none, under the path that it was read from. */

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { ParityError } from '../errors.ts'
+import { ParityError } from '../kit/errors.ts'
 
 /** Listens on 127.0.0.1, on a free port unless one is given. Rejects with a ParityError `listen_failed`. */
 export async function listenLocally(server: Server, port = 0): Promise<string> {

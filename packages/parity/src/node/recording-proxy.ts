@@ -9,7 +9,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { ParityError } from '../errors.ts'
+import { ParityError } from '../kit/errors.ts'
 import type { OpenExchange } from '../record/open-exchange.ts'
 import type { Recorder } from '../record/recorder.ts'
 import { isMessagesPath } from '../record/recording-fetch.ts'

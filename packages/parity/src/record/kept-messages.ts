@@ -1,4 +1,5 @@
-import { isList, isRecord, isSame, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { isList, isSame, type JsonObject } from '../kit/json.ts'
 
 /** The messages of a request, and which of them the request before did not have. */
 export interface AddedMessages {

@@ -1,6 +1,7 @@
 import type { Clock } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import type { BrokenReason, RecordedAnswer, RecordedMessage, RequestBody } from '../cassette/cassette.ts'
-import { isList, isRecord, parseJson } from '../json.ts'
+import { isList, parseJson } from '../kit/json.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import { type ByteBudget, holdBytes } from './held-bytes.ts'
 import { readAnswer } from './read-answer.ts'

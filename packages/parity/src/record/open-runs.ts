@@ -1,6 +1,7 @@
 import { checksum } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import type { RecordedAnswer, RecordedMessage } from '../cassette/cassette.ts'
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isList, type JsonObject } from '../kit/json.ts'
 
 /** What is remembered of a run's last exchange, to recognise the request that follows it. */
 export interface LastExchange {

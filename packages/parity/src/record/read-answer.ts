@@ -1,10 +1,11 @@
+import { isRecord } from '@millrace/core/kit'
+import { formatEvent, messageEvents } from '@millrace/testing/stream'
 import type { BrokenReason, RecordedAnswer, RecordedMessage } from '../cassette/cassette.ts'
 import { isRecordedMessage } from '../cassette/read-cassette.ts'
-import { isRecord, isSame, parseJson } from '../json.ts'
+import { isSame, parseJson } from '../kit/json.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import { assembleMessage } from '../stream/assemble-message.ts'
-import { messageEvents } from '../stream/message-events.ts'
-import { formatEvent, readEvents } from '../stream/sse-events.ts'
+import { readEvents } from '../stream/read-events.ts'
 
 /** What came back, before anything is known of it. */
 export interface RawAnswer {
@@ -57,7 +58,7 @@ function readStream(raw: RawAnswer, text: string, redactor: Redactor, index: num
 }
 
 function streamOf(message: RecordedMessage): string {
-  return [...messageEvents(message, { kind: 'events' })].map(formatEvent).join('')
+  return [...messageEvents(message, 'words')].map(formatEvent).join('')
 }
 
 /** The error's message is left out: it may quote the request. */

@@ -1,5 +1,5 @@
-import { ParityError } from '../errors.ts'
-import { isRecord } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { ParityError } from '../kit/errors.ts'
 
 const counts = ['maxBodyBytes', 'maxHeldBytes', 'maxOpenRuns']
 const lists = ['redact', 'secrets']

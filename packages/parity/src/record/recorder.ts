@@ -7,8 +7,8 @@ import {
   type Exchange,
   type RequestBody,
 } from '../cassette/cassette.ts'
-import { isParityError, ParityError } from '../errors.ts'
-import type { JsonObject } from '../json.ts'
+import { isParityError, ParityError } from '../kit/errors.ts'
+import type { JsonObject } from '../kit/json.ts'
 import { createRedactor, type Redactor } from '../redaction/redactor.ts'
 import { checkOptions } from './recorder-options.ts'
 import { createByteBudget } from './held-bytes.ts'

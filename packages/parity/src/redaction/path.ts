@@ -1,4 +1,4 @@
-import { ParityError } from '../errors.ts'
+import { ParityError } from '../kit/errors.ts'
 
 /** One step of a path: a field or index, any one, or any number of steps. */
 export type Step = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'one' } | { readonly kind: 'any' }

@@ -1,4 +1,5 @@
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { isList, type JsonObject } from '../kit/json.ts'
 import { parsePath, type Step } from './path.ts'
 import { createPlaceholders, type Placeholders } from './placeholders.ts'
 

@@ -1,4 +1,4 @@
-import { isSame, type JsonObject } from '../json.ts'
+import { isSame, type JsonObject } from '../kit/json.ts'
 
 /** Parameters that have a comparison of their own. */
 const ownMatter: ReadonlySet<string> = new Set(['tools', 'container'])

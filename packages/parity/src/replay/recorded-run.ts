@@ -1,9 +1,9 @@
 import type { BrokenReason, Cassette, Exchange, RecordedAnswer, RecordedMessage } from '../cassette/cassette.ts'
-import { ParityError } from '../errors.ts'
-import { isSame, type JsonObject, without } from '../json.ts'
+import { ParityError } from '../kit/errors.ts'
+import { isSame, type JsonObject, without } from '../kit/json.ts'
 import { isUnfinished } from '../record/open-runs.ts'
 import { assembleMessage } from '../stream/assemble-message.ts'
-import { readEvents } from '../stream/sse-events.ts'
+import { readEvents } from '../stream/read-events.ts'
 
 /** One turn of a recorded run: the request that was answered, and its answer. */
 export interface RecordedTurn {

@@ -1,5 +1,6 @@
 import { defineTool, type Middleware, type Tool, type ToolResultContent } from '@millrace/core'
-import { isList, isRecord, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { isList, type JsonObject } from '../kit/json.ts'
 import type { RecordedRun } from './recorded-run.ts'
 
 /** A call as an agent made it. */

@@ -1,8 +1,8 @@
-import { isRecord, type JsonObject, parseJson } from '../json.ts'
-import { type Chunking, cutBytes } from '../stream/chunking.ts'
-import { messageEvents } from '../stream/message-events.ts'
-import { formatEvent } from '../stream/sse-events.ts'
+import { isRecord } from '@millrace/core/kit'
+import { chunkBytes, formatEvent, messageEvents } from '@millrace/testing/stream'
+import { type JsonObject, parseJson } from '../kit/json.ts'
 import type { RecordedRun, RecordedTurn } from './recorded-run.ts'
+import type { Variant } from './variant.ts'
 
 /** What a replayed request gets: a status, headers, and its body in the chunks that it is to be sent in. */
 export interface ReplayAnswer {
@@ -22,7 +22,10 @@ export interface ReplayModel {
   answer(body: string): ReplayAnswer | undefined
 }
 
-export function createReplayModel(run: RecordedRun, chunking: Chunking): ReplayModel {
+/** How an answer is cut. */
+type Cut = Pick<Variant, 'deltas' | 'chunks'>
+
+export function createReplayModel(run: RecordedRun, cut: Cut): ReplayModel {
   const requests: JsonObject[] = []
   return {
     requests,
@@ -31,7 +34,7 @@ export function createReplayModel(run: RecordedRun, chunking: Chunking): ReplayM
       const turn = run.turns[requests.length]
       requests.push(isRecord(body) ? body : {})
       if (turn === undefined) return answerBeyond(run)
-      return isRecord(body) && body['stream'] === true ? streamed(turn, chunking) : whole(turn)
+      return isRecord(body) && body['stream'] === true ? streamed(turn, cut) : whole(turn)
     },
   }
 }
@@ -56,9 +59,9 @@ function whole({ message }: RecordedTurn): ReplayAnswer {
 }
 
 /** A recorded stream as its bytes; any other answer as the stream that would have brought it. */
-function streamed({ answer, message }: RecordedTurn, chunking: Chunking): ReplayAnswer {
-  const sse = answer.kind === 'stream' ? answer.sse : [...messageEvents(message, chunking)].map(formatEvent).join('')
-  return { status: 200, headers: { 'content-type': 'text/event-stream' }, chunks: cutBytes(sse, chunking) }
+function streamed({ answer, message }: RecordedTurn, cut: Cut): ReplayAnswer {
+  const sse = answer.kind === 'stream' ? answer.sse : [...messageEvents(message, cut.deltas)].map(formatEvent).join('')
+  return { status: 200, headers: { 'content-type': 'text/event-stream' }, chunks: chunkBytes(sse, cut.chunks) }
 }
 
 function encode(text: string): Uint8Array[] {

@@ -9,7 +9,8 @@ import {
   type TurnEnd,
   type TurnScope,
 } from '@millrace/core'
-import { isRecord, type JsonObject } from '../json.ts'
+import { isRecord } from '@millrace/core/kit'
+import type { JsonObject } from '../kit/json.ts'
 import type { Fetch } from '../record/recording-fetch.ts'
 import { parameterChanges } from './parameter-changes.ts'
 import type { RecordedRun } from './recorded-run.ts'

@@ -1,4 +1,4 @@
-import type { Chunking } from '../stream/chunking.ts'
+import type { ByteChunking, Chunking } from '@millrace/testing/stream'
 
 /** The ways in which a recording is replayed, in the order in which they are tried. */
 export const variantNames = ['buffered', 'whole', 'events', 'bytes', 'random', 'http'] as const
@@ -16,21 +16,24 @@ export type VariantName = (typeof variantNames)[number]
 export interface Variant {
   readonly name: VariantName
   readonly mode: 'stream' | 'buffered'
-  readonly chunking: Chunking
+  /** How the texts of an answer are cut into deltas, and the bytes of its stream into chunks. */
+  readonly deltas: Chunking
+  readonly chunks: ByteChunking
 }
 
 export function variantOf(name: VariantName, seed: number): Variant {
   switch (name) {
     case 'buffered':
-      return { name, mode: 'buffered', chunking: { kind: 'whole' } }
+      return { name, mode: 'buffered', deltas: 'whole', chunks: 'whole' }
     case 'random':
-      return { name, mode: 'stream', chunking: { kind: 'random', seed } }
+      return { name, mode: 'stream', deltas: { seed }, chunks: { seed } }
     case 'http':
-      return { name, mode: 'stream', chunking: { kind: 'events' } }
+      return { name, mode: 'stream', deltas: 'words', chunks: 'events' }
     case 'whole':
+      return { name, mode: 'stream', deltas: 'whole', chunks: 'whole' }
     case 'events':
     case 'bytes':
-      return { name, mode: 'stream', chunking: { kind: name } }
+      return { name, mode: 'stream', deltas: 'words', chunks: name }
   }
 }
 

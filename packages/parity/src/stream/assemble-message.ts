@@ -1,7 +1,8 @@
+import { isRecord } from '@millrace/core/kit'
+import type { StreamEvent } from '@millrace/testing/stream'
 import type { RecordedMessage } from '../cassette/cassette.ts'
 import { isRecordedMessage } from '../cassette/read-cassette.ts'
-import { isRecord, type JsonObject, parseJson } from '../json.ts'
-import type { StreamEvent } from './sse-events.ts'
+import { type JsonObject, parseJson } from '../kit/json.ts'
 
 /** What a recorded stream held. */
 export type Assembled =
@@ -17,7 +18,9 @@ export function assembleMessage(events: readonly StreamEvent[]): Assembled {
   const start = events.find(({ type }) => type === 'message_start')?.['message']
   if (!isRecord(start)) return errorIn(events) ?? { status: 'cut' }
   const ends = events.filter(({ type }) => type === 'message_delta')
-  const stopReason = lastText(ends.map(({ delta }) => (isRecord(delta) ? delta['stop_reason'] : undefined)))
+  const stopReasons = ends.map(({ delta }) => (isRecord(delta) ? delta['stop_reason'] : undefined))
+  // An answer to code that calls tools may stand in the start event as a whole, stop reason included.
+  const stopReason = lastText([start['stop_reason'], ...stopReasons])
   const opened = events.filter(({ type }) => type === 'content_block_start').map(({ index }) => index)
   const indexes = [...new Set(opened)].filter((index) => typeof index === 'number').sort((one, other) => one - other)
   const isStopped = events.some(({ type }) => type === 'message_stop')
@@ -29,7 +32,7 @@ export function assembleMessage(events: readonly StreamEvent[]): Assembled {
   const message = {
     ...start,
     ...ends.reduce<JsonObject>((fields, { delta }) => ({ ...fields, ...filled(delta) }), {}),
-    content: [...byIndex.values()].map(assembleBlock),
+    content: [...listOf(start['content']), ...[...byIndex.values()].map(assembleBlock)],
     stop_reason: stopReason,
     usage: ends.reduce<JsonObject>((sum, { usage }) => ({ ...sum, ...filled(usage) }), filledOr(start['usage'])),
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../kit/clock.ts'
 
 /** A clock that stands still until a test moves it. It fits everything in Millrace that takes a `clock`. */
 export interface ManualClock extends Clock {

@@ -1,6 +1,6 @@
-import { isObject, isString } from '../json.ts'
-import type { Job } from '../job.ts'
-import type { ContentBlock } from '../turn.ts'
+import { isObject, isString } from '../kit/guards.ts'
+import type { Job } from '../grade/job.ts'
+import type { ContentBlock } from '../script/turn.ts'
 
 /** A whole answer of the model. */
 export interface TurnAnswer {

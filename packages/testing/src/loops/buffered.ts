@@ -1,4 +1,4 @@
-import type { LoopUnderTest } from '../job.ts'
+import type { LoopUnderTest } from '../grade/job.ts'
 import { askWholePatiently } from './ask.ts'
 import { converse, reportTalk, runJobTool, startTalk } from './converse.ts'
 

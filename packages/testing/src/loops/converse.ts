@@ -1,7 +1,7 @@
-import type { Job, LoopOutcome, LoopReport } from '../job.ts'
-import { assistantText } from '../shown-text.ts'
-import { isString } from '../json.ts'
-import type { ContentBlock } from '../turn.ts'
+import type { Job, LoopOutcome, LoopReport } from '../grade/job.ts'
+import { assistantText } from '../grade/shown-text.ts'
+import { isString } from '../kit/guards.ts'
+import type { ContentBlock } from '../script/turn.ts'
 import { isAskError, type TurnAnswer } from './ask.ts'
 
 /** A conversation on its way. */

@@ -1,4 +1,4 @@
-import type { LoopUnderTest } from '../job.ts'
+import type { LoopUnderTest } from '../grade/job.ts'
 import { streamingLoop } from './streaming.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { LoopUnderTest } from '../job.ts'
+import type { LoopUnderTest } from '../grade/job.ts'
 import { streamingLoop } from './streaming.ts'
 
 /** A mutant: what a broken turn has shown stays on the screen, and the turn's text comes again behind it. */

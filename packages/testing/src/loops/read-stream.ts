@@ -1,5 +1,5 @@
-import { isObject, isString, type JsonObject } from '../json.ts'
-import type { ContentBlock } from '../turn.ts'
+import { isObject, isString, type JsonObject } from '../kit/guards.ts'
+import type { ContentBlock } from '../script/turn.ts'
 import { AskError, checkAnswer, type TurnAnswer } from './ask.ts'
 
 /** What happens to a stream while it is read. */

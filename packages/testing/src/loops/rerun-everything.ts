@@ -1,4 +1,4 @@
-import type { LoopUnderTest } from '../job.ts'
+import type { LoopUnderTest } from '../grade/job.ts'
 import { reportTalk, startTalk } from './converse.ts'
 import { type Screen, streamTalk } from './streaming.ts'
 

@@ -1,8 +1,8 @@
-import type { Job, LoopReport } from '../job.ts'
+import type { Job, LoopReport } from '../grade/job.ts'
 import { ask, askWholePatiently, type TurnAnswer } from './ask.ts'
 import { converse, reportTalk, runJobTool, startTalk, type Talk } from './converse.ts'
 import { type IncompleteStream, readStream } from './read-stream.ts'
-import type { ContentBlock } from '../turn.ts'
+import type { ContentBlock } from '../script/turn.ts'
 
 /** What a client shows; text can be taken back. */
 export interface Screen {

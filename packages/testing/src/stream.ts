@@ -1,0 +1,5 @@
+export { seededRandom } from './kit/random.ts'
+export { type ByteChunking, chunkBytes } from './stream/byte-chunks.ts'
+export { type Chunking, chunkText } from './stream/chunking.ts'
+export { messageEvents, type WholeMessage } from './stream/message-events.ts'
+export { formatEvent, type StreamEvent } from './stream/sse.ts'
