@@ -6,7 +6,7 @@ import type { Retraction } from '../../src/index.ts'
 export interface ToolNature {
   readonly readOnly: boolean
   readonly idempotent: boolean
-  readonly behaviour: 'answers' | 'throws' | 'slow' | 'deaf' | 'generator'
+  readonly behaviour: 'answers' | 'throws' | 'slow' | 'stops' | 'unresponsive' | 'generator'
   /** What it says where its outcome is unknown. */
   readonly reconcile: 'none' | 'happened' | 'not happened' | 'does not know' | 'throws'
 }
@@ -94,7 +94,7 @@ export function readN(input: unknown): number | undefined {
 const nature: fc.Arbitrary<ToolNature> = fc.record({
   readOnly: fc.boolean(),
   idempotent: fc.boolean(),
-  behaviour: fc.constantFrom('answers', 'answers', 'throws', 'slow', 'deaf', 'generator'),
+  behaviour: fc.constantFrom('answers', 'answers', 'throws', 'slow', 'stops', 'unresponsive', 'generator'),
   reconcile: fc.constantFrom('none', 'none', 'happened', 'not happened', 'does not know', 'throws'),
 })
 

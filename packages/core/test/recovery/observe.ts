@@ -91,7 +91,12 @@ function makeTools({ tools }: Job, clock: AgentOptions['runtime'], { effects, ne
           const cancel = clock?.clock?.setTimer(() => resolve(`late answer ${n}`), 2_000)
           signal.addEventListener('abort', () => (cancel?.(), resolve(`aborted ${n}`)), { once: true })
         })
-      case 'deaf':
+      case 'stops':
+        if (!readOnly) neverEnded.add(n)
+        return new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+        )
+      case 'unresponsive':
         if (!readOnly) neverEnded.add(n)
         return new Promise(() => {})
     }
