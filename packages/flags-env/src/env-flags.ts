@@ -1,3 +1,4 @@
+import { anId, aRecordOf, checkOptions, type Rule, rule } from '@millrace/core/kit'
 import {
   FlagFormatError,
   type FlagIssue,
@@ -6,7 +7,6 @@ import {
   hasErrors,
   type LocalFlagSource,
 } from '@millrace/flags'
-import { aRecordOf, aText, checkOptions, optional, type OptionRules, ruleOf } from '@millrace/flags/options'
 import { readEnvironment } from './read-environment.ts'
 
 export interface EnvFlagsOptions {
@@ -18,10 +18,10 @@ export interface EnvFlagsOptions {
   readonly name?: string
 }
 
-const envFlagsRules: OptionRules<EnvFlagsOptions> = {
-  env: optional(aRecordOf(optional(ruleOf((value) => typeof value === 'string', 'a string')))),
-  prefix: optional(aText),
-  name: optional(aText),
+const envFlagsRules: Readonly<Record<keyof EnvFlagsOptions, Rule>> = {
+  env: aRecordOf(rule((value) => value === undefined || typeof value === 'string', 'must be a string')),
+  prefix: anId,
+  name: anId,
 }
 
 /**
@@ -34,7 +34,7 @@ const envFlagsRules: OptionRules<EnvFlagsOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function envFlags(options: EnvFlagsOptions = {}): LocalFlagSource {
-  checkOptions(options, envFlagsRules)
+  checkOptions(options, '', envFlagsRules)
   const { env = processEnvironment(), prefix = 'MILLRACE_STREAMING', name = 'env' } = options
   const { document, issues } = readEnvironment(env, prefix)
   const source = fixedFlags(document, { name })

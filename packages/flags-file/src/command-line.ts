@@ -1,6 +1,6 @@
 import { flagKeys } from '@millrace/core'
+import { nearest } from '@millrace/core/kit'
 import type { FlagIssue, ReadResult, TargetingEngine } from '@millrace/flags'
-import { nearestOf } from '@millrace/flags/options'
 import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -81,8 +81,8 @@ export function allowOptions(
 
 /** Says that `name` does not exist, and what was probably meant. */
 export function describeUnknown(what: string, name: string, names: readonly string[], prefix = ''): string {
-  const nearest = nearestOf(name, names)
-  const hint = nearest === undefined ? '' : `; did you mean "${prefix}${nearest}"?`
+  const near = nearest(name, names)
+  const hint = near === undefined ? '' : `; did you mean "${prefix}${near}"?`
   return `unknown ${what} "${prefix}${name}"${hint}`
 }
 
@@ -114,7 +114,7 @@ export async function loadFile(path: string, format: string | undefined): Promis
  *
  * @throws FileError
  */
-export async function loadText(path: string): Promise<string> {
+async function loadText(path: string): Promise<string> {
   const text = await loadTextIfThere(path)
   if (text === undefined) throw new FileError('read', path, 'the file does not exist')
   return text

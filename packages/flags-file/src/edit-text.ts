@@ -1,4 +1,5 @@
 import { flagKeys, MillraceError } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import {
   changeFlag,
   type FlagChange,
@@ -134,8 +135,4 @@ function quote(scalar: Scalar): void {
   if (typeof scalar.value === 'string' && /^(?:on|off|yes|no|y|n|true|false)$/i.test(scalar.value)) {
     scalar.type = 'QUOTE_DOUBLE'
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,18 +1,12 @@
 import type { Clock } from '@millrace/core'
-import { backgroundClock, createFlagHolder, type LocalFlagSource, type TargetingEngine } from '@millrace/flags'
+import { aBoolean, aClock, aCount, aDelay, aDuration, anId, checkOptions, oneOf, type Rule } from '@millrace/core/kit'
 import {
-  aBoolean,
-  aClock,
-  aCount,
-  aDelay,
-  anAge,
   aTargetingEngine,
-  aText,
-  checkOptions,
-  oneOf,
-  optional,
-  type OptionRules,
-} from '@millrace/flags/options'
+  backgroundClock,
+  createFlagHolder,
+  type LocalFlagSource,
+  type TargetingEngine,
+} from '@millrace/flags'
 import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
 import { type FileFollower, followFile, type FollowFileOptions } from './follow-file.ts'
 import { formatOf } from './format-of.ts'
@@ -40,17 +34,17 @@ export interface FileFlagsOptions {
   readonly clock?: Clock
 }
 
-const fileFlagsRules: OptionRules<FileFlagsOptions> = {
-  path: aText,
-  format: optional(oneOf('json', 'yaml')),
-  name: optional(aText),
-  watch: optional(aBoolean),
-  poll: optional(aDelay),
-  settle: optional(aDelay),
-  maxAge: optional(anAge),
-  maxBytes: optional(aCount),
-  targeting: optional(aTargetingEngine),
-  clock: optional(aClock),
+const fileFlagsRules: Readonly<Record<keyof FileFlagsOptions, Rule>> = {
+  path: anId,
+  format: oneOf('json', 'yaml'),
+  name: anId,
+  watch: aBoolean,
+  poll: aDelay(),
+  settle: aDelay(),
+  maxAge: aDuration,
+  maxBytes: aCount(1),
+  targeting: aTargetingEngine,
+  clock: aClock,
 }
 
 /**
@@ -60,7 +54,8 @@ const fileFlagsRules: OptionRules<FileFlagsOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function fileFlags(options: FileFlagsOptions): LocalFlagSource {
-  checkOptions(options, fileFlagsRules)
+  checkOptions(options, '', fileFlagsRules)
+  fileFlagsRules.path(options.path, 'path')
   const { watch = true } = options
   return followFlags(options, watch ? watchFolders : undefined).source
 }

@@ -1,12 +1,12 @@
 import { compileFlags, type FlagDocument } from '@millrace/flags'
 import { readFlagText } from '@millrace/flags/text'
+import { manualClock } from '@millrace/testing/async'
 import * as fc from 'fast-check'
 import { mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { followFlags } from '../src/file-flags.ts'
 import { makeFolder } from './support/folder.ts'
-import { manualClock } from './support/manual-clock.ts'
 import { jsonOf, yamlOf } from './support/texts.ts'
 
 type Edit =

@@ -1,5 +1,6 @@
 import type { FlagSource, FlagSourceEvent } from '@millrace/flags'
 import { flagdTargeting } from '@millrace/flags/flagd'
+import { manualClock } from '@millrace/testing/async'
 import { OpenFeature } from '@openfeature/server-sdk'
 import { execFile } from 'node:child_process'
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
@@ -10,7 +11,6 @@ import { followFlags } from '../src/file-flags.ts'
 import { fileFlags, type FileFlagsOptions } from '../src/index.ts'
 import { fileProvider } from '../src/openfeature.ts'
 import { makeFolder } from './support/folder.ts'
-import { manualClock } from './support/manual-clock.ts'
 import { jsonOf, yamlOf } from './support/texts.ts'
 
 const open: FlagSource[] = []

@@ -1,5 +1,5 @@
 import type { Clock } from '@millrace/core'
-import { wait } from '@millrace/flags'
+import { linkedController, timeLimit } from '@millrace/core/kit'
 
 /** Where the last good answer of a server is kept, for a process that starts while the server is down. */
 export interface LastKnownGood {
@@ -18,15 +18,14 @@ export async function loadPatiently(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (store === undefined) return undefined
-  const done = new AbortController()
+  const closing = linkedController(signal)
+  const limit = timeLimit(clock, patience)
   try {
-    return await Promise.race([
-      store.load(signal),
-      wait(clock, patience, AbortSignal.any([signal, done.signal])).then(() => undefined),
-    ])
+    return await closing.race(Promise.race([store.load(signal), limit.over]))
   } catch {
     return undefined
   } finally {
-    done.abort()
+    limit.cancel()
+    closing.dispose()
   }
 }

@@ -1,4 +1,4 @@
-import { aText } from '@millrace/flags/options'
+import { anId } from '@millrace/core/kit'
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -11,7 +11,7 @@ import type { LastKnownGood } from './last-known-good.ts'
  * @throws MillraceError `invalid_option` where `path` is no path
  */
 export function diskCache(path: string): LastKnownGood {
-  aText(path, 'path')
+  anId(path, 'path')
   return {
     async load(signal) {
       try {

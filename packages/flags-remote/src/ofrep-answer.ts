@@ -1,5 +1,5 @@
+import { isRecord } from '@millrace/core/kit'
 import type { FlagErrorCode, FlagMetadata, FlagReason, FlagResolution, JsonValue } from '@millrace/flags'
-import { isRecord } from './json.ts'
 
 /** What a server says of all flags for one context. */
 export type BulkAnswer = ReadonlyMap<string, FlagResolution>

@@ -1,5 +1,5 @@
 import type { FlagContext } from '@millrace/core'
-import { wait } from '@millrace/flags'
+import { linkedController, wait } from '@millrace/core/kit'
 import { contextKey, hashKey } from './context-key.ts'
 import type { Transport } from './fetch-text.ts'
 import { type LastKnownGood, loadPatiently } from './last-known-good.ts'
@@ -83,12 +83,12 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
   }
 
   async function waitFor<T>(entry: ContextEntry, read: (entry: ContextEntry) => T): Promise<T> {
-    const done = new AbortController()
-    const late = wait(clock, firstAnswer, AbortSignal.any([signal, done.signal]))
+    const waiting = linkedController(signal)
     try {
-      await Promise.race([learn(entry), late])
+      await Promise.race([learn(entry), wait(clock, firstAnswer, waiting.signal)])
     } finally {
-      done.abort()
+      waiting.abort(undefined)
+      waiting.dispose()
     }
     // Again, outside the race: what an earlier process knew is at hand, however slow the server is.
     await recall(entry)

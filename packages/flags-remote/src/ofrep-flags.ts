@@ -1,4 +1,5 @@
 import { type FlagContext, flagKeys, systemRuntime } from '@millrace/core'
+import { aCount, aDelay, aListOf, anId, checkOptions, isRecord, type Rule, rule } from '@millrace/core/kit'
 import {
   backgroundClock,
   createSourceEvents,
@@ -6,21 +7,10 @@ import {
   type FlagSource,
   toBooleanDetails,
 } from '@millrace/flags'
-import {
-  aCount,
-  aDelay,
-  aListOf,
-  aText,
-  checkOptions,
-  optional,
-  type OptionRules,
-  ruleOf,
-} from '@millrace/flags/options'
 import { selectContext } from './context-key.ts'
 import { readAddress } from './fetch-text.ts'
 import { createOfrepCache } from './ofrep-cache.ts'
 import { type ContextEntry, createContextTable } from './ofrep-contexts.ts'
-import { isRecord } from './json.ts'
 import { createOfrepHealth } from './ofrep-health.ts'
 import { anAddress, readTransport, type RemoteOptions, remoteRules } from './remote-options.ts'
 
@@ -43,12 +33,12 @@ export interface OfrepFlags extends FlagSource {
   refresh(): Promise<void>
 }
 
-const ofrepFlagsRules: OptionRules<OfrepFlagsOptions> = {
+const ofrepFlagsRules: Readonly<Record<keyof OfrepFlagsOptions, Rule>> = {
   baseUrl: anAddress,
-  attributes: optional(aListOf(aText)),
-  context: optional(ruleOf(isRecord, 'an object')),
-  firstAnswer: optional(aDelay),
-  maxContexts: optional(aCount),
+  attributes: aListOf(anId),
+  context: rule(isRecord, 'must be an object'),
+  firstAnswer: aDelay(),
+  maxContexts: aCount(1),
   ...remoteRules,
 }
 
@@ -62,7 +52,8 @@ const ofrepFlagsRules: OptionRules<OfrepFlagsOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`, at once
  */
 export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
-  checkOptions(options, ofrepFlagsRules)
+  checkOptions(options, '', ofrepFlagsRules)
+  ofrepFlagsRules.baseUrl(options.baseUrl, 'baseUrl')
   const { name = 'ofrep', poll = 30_000, maxAge = 120_000, firstAnswer = 40, maxContexts = 1000 } = options
   const { attributes, lastKnownGood, clock = backgroundClock, random = systemRuntime.random } = options
   const base = readAddress(options.baseUrl, 'baseUrl')

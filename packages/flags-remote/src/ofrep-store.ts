@@ -1,5 +1,6 @@
+import { isRecord } from '@millrace/core/kit'
 import { type BulkAnswer, readBulkAnswer } from './ofrep-answer.ts'
-import { isRecord, parseJson } from './json.ts'
+import { parseJson } from './json.ts'
 
 /** What is known for one context. */
 export interface ContextAnswer {

@@ -1,5 +1,5 @@
 import type { Clock } from '@millrace/core'
-import { wait } from '@millrace/flags'
+import { wait } from '@millrace/core/kit'
 
 export interface PollerOptions {
   readonly clock: Clock

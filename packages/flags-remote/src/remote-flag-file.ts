@@ -1,5 +1,7 @@
 import { systemRuntime } from '@millrace/core'
+import { checkOptions, oneOf, type Rule } from '@millrace/core/kit'
 import {
+  aTargetingEngine,
   backgroundClock,
   createFlagHolder,
   flagIssue,
@@ -7,7 +9,6 @@ import {
   type LocalFlagSource,
   type TargetingEngine,
 } from '@millrace/flags'
-import { aTargetingEngine, checkOptions, oneOf, optional, type OptionRules } from '@millrace/flags/options'
 import { type FlagTextFormat, readFlagText } from '@millrace/flags/text'
 import { type Fetched, fetchText, readAddress } from './fetch-text.ts'
 import { loadPatiently } from './last-known-good.ts'
@@ -29,10 +30,10 @@ export interface RemoteFlagFile extends LocalFlagSource {
   refresh(): Promise<void>
 }
 
-const remoteFlagFileRules: OptionRules<RemoteFlagFileOptions> = {
+const remoteFlagFileRules: Readonly<Record<keyof RemoteFlagFileOptions, Rule>> = {
   url: anAddress,
-  format: optional(oneOf('json', 'yaml')),
-  targeting: optional(aTargetingEngine),
+  format: oneOf('json', 'yaml'),
+  targeting: aTargetingEngine,
   ...remoteRules,
 }
 
@@ -43,7 +44,8 @@ const remoteFlagFileRules: OptionRules<RemoteFlagFileOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`, at once
  */
 export function remoteFlagFile(options: RemoteFlagFileOptions): RemoteFlagFile {
-  checkOptions(options, remoteFlagFileRules)
+  checkOptions(options, '', remoteFlagFileRules)
+  remoteFlagFileRules.url(options.url, 'url')
   const { name = 'remote', poll = 30_000, maxAge = 120_000, lastKnownGood, targeting } = options
   const { clock = backgroundClock, random = systemRuntime.random } = options
   const url = readAddress(options.url, 'url')

@@ -3,16 +3,14 @@ import {
   aClock,
   aCount,
   aDelay,
+  aDuration,
   aFunction,
-  anAge,
+  anId,
   aRecordOf,
-  aText,
-  optional,
-  type OptionRule,
-  type OptionRules,
-  ruleOf,
+  type Rule,
+  rule,
   withMethods,
-} from '@millrace/flags/options'
+} from '@millrace/core/kit'
 import type { RequestHeaders, Transport } from './fetch-text.ts'
 import type { LastKnownGood } from './last-known-good.ts'
 
@@ -39,26 +37,26 @@ export interface RemoteOptions {
   readonly random?: () => number
 }
 
-const aHeaderRecord = aRecordOf(ruleOf((value) => typeof value === 'string', 'a string'))
+const aHeaderRecord = aRecordOf(rule((value) => typeof value === 'string', 'must be a string'))
 
 /** The rules of what both can be told. */
-export const remoteRules: OptionRules<RemoteOptions> = {
-  headers: optional((value, path) => (typeof value === 'function' ? undefined : aHeaderRecord(value, path))),
-  name: optional(aText),
-  poll: optional(aDelay),
-  timeout: optional(aDelay),
-  maxAge: optional(anAge),
-  maxBytes: optional(aCount),
-  lastKnownGood: optional(withMethods('load', 'save')),
-  fetch: optional(aFunction),
-  clock: optional(aClock),
-  random: optional(aFunction),
+export const remoteRules: Readonly<Record<keyof RemoteOptions, Rule>> = {
+  headers: (value, path) => (typeof value === 'function' ? undefined : aHeaderRecord(value, path)),
+  name: anId,
+  poll: aDelay(),
+  timeout: aDelay(),
+  maxAge: aDuration,
+  maxBytes: aCount(1),
+  lastKnownGood: withMethods('load', 'save'),
+  fetch: aFunction,
+  clock: aClock,
+  random: aFunction,
 }
 
 /** What it names is looked at by `readAddress`. */
-export const anAddress: OptionRule = ruleOf(
+export const anAddress: Rule = rule(
   (value) => typeof value === 'string' || value instanceof URL,
-  'an http or https address',
+  'must be an http or https address',
 )
 
 /** The options of every request. */

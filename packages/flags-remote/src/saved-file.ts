@@ -1,5 +1,6 @@
+import { isRecord } from '@millrace/core/kit'
 import type { FlagTextFormat } from '@millrace/flags/text'
-import { isRecord, parseJson } from './json.ts'
+import { parseJson } from './json.ts'
 
 /** An answer that was good, and when. */
 export interface SavedFile {

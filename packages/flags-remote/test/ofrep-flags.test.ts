@@ -1,5 +1,6 @@
 import type { FlagContext } from '@millrace/core'
 import type { FlagSource, FlagSourceEvent } from '@millrace/flags'
+import { type ManualClock, manualClock } from '@millrace/testing/async'
 import { OpenFeature } from '@openfeature/server-sdk'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +10,6 @@ import { type OfrepFlags, ofrepFlags, type OfrepFlagsOptions } from '../src/inde
 import { diskCache } from '../src/node.ts'
 import { ofrepProvider } from '../src/openfeature.ts'
 import { faults, type FlagServer, startFlagServer } from './support/flag-server.ts'
-import { type ManualClock, manualClock } from './support/manual-clock.ts'
 import { checkRequest } from './support/ofrep-schema.ts'
 import { type OfrepServer, startOfrepServer } from './support/start-ofrep-server.ts'
 

@@ -1,4 +1,5 @@
 import type { FlagSource } from '@millrace/flags'
+import { manualClock } from '@millrace/testing/async'
 import {
   type EvaluationResponse,
   OFREPApi,
@@ -9,7 +10,6 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ofrepFlags, type OfrepFlagsOptions } from '../src/index.ts'
 import { type FlagServer, startFlagServer } from './support/flag-server.ts'
-import { manualClock } from './support/manual-clock.ts'
 import { checkAnswer, checkRequest, checkStreamMessage, type OfrepAnswer } from './support/ofrep-schema.ts'
 import { type OfrepServer, startOfrepServer } from './support/start-ofrep-server.ts'
 

@@ -55,7 +55,7 @@ describe.each(sources)('$name', ({ factories, base, wrong }) => {
   const make = (options: unknown): (() => unknown)[] =>
     factories.map((factory) => () => (typeof factory === 'function' ? Reflect.apply(factory, undefined, [options]) : 0))
 
-  it.each(wrong)('says that %s is wrong, and repeats no address or header', (option, values) => {
+  it.each(wrong)('refuses a wrong %s, and repeats no address or header', (option, values) => {
     for (const value of values) {
       for (const attempt of make({ ...base, [option]: value })) {
         expect(attempt).toThrow(expect.objectContaining({ code: 'invalid_option', path: option }))
@@ -74,8 +74,7 @@ describe.each(sources)('$name', ({ factories, base, wrong }) => {
     }
   })
 
-  it('says that an option is none, which there are, and which was meant', () => {
-    const known = wrong.map(([option]) => option).join(', ')
+  it('names the option that was meant', () => {
     for (const [option, meant] of [
       ['header', 'headers'],
       ['pollInterval', 'poll'],
@@ -84,7 +83,7 @@ describe.each(sources)('$name', ({ factories, base, wrong }) => {
     ]) {
       for (const attempt of make({ ...base, [option ?? '']: 'secret' })) {
         expect(attempt).toThrow(expect.objectContaining({ code: 'unknown_option', path: option }))
-        expect(attempt).toThrow(`${option} is no option: did you mean ${meant}? Known here are ${known}`)
+        expect(attempt).toThrow(`unknown option "${option}"; did you mean "${meant}"?`)
       }
     }
     for (const given of [undefined, null, 'http://127.0.0.1', []]) {
@@ -93,6 +92,6 @@ describe.each(sources)('$name', ({ factories, base, wrong }) => {
   })
 })
 
-it.each([undefined, null, 1, '', {}])('diskCache(%j) is refused', (path) => {
+it.each([undefined, null, 1, '', {}])('diskCache refuses %j as a path', (path) => {
   expect(() => Reflect.apply(diskCache, undefined, [path])).toThrow(expect.objectContaining({ path: 'path' }))
 })

@@ -1,4 +1,5 @@
 import type { FlagSource, FlagSourceEvent } from '@millrace/flags'
+import { type ManualClock, manualClock } from '@millrace/testing/async'
 import { OpenFeature } from '@openfeature/server-sdk'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,6 @@ import { remoteFlagFile, type RemoteFlagFile, type RemoteFlagFileOptions } from 
 import { diskCache } from '../src/node.ts'
 import { remoteFileProvider } from '../src/openfeature.ts'
 import { faults, type FlagServer, startFlagServer } from './support/flag-server.ts'
-import { type ManualClock, manualClock } from './support/manual-clock.ts'
 
 const textOf = (percent: number): string =>
   JSON.stringify({

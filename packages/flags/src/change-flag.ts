@@ -1,7 +1,7 @@
 import { flagKeys, MillraceError } from '@millrace/core'
+import { aListOf, anId, checkOptions, oneOf, rule, type Rule } from '@millrace/core/kit'
 import { hasTargeting } from './compile.ts'
 import type { FlagDefinition, FlagDocument, FlagRollout, FlagSegment } from './document.ts'
-import { aListOf, aText, checkOptions, oneOf, optional, type OptionRules, ruleOf } from './options.ts'
 
 /** A change of one boolean flag; fields that are left out stay as they are. */
 export interface FlagChange {
@@ -19,14 +19,14 @@ export interface FlagChange {
   readonly exclude?: readonly string[]
 }
 
-const flagChangeRules: OptionRules<FlagChange> = {
-  serve: optional(oneOf('on', 'off')),
+const flagChangeRules: Readonly<Record<keyof FlagChange, Rule>> = {
+  serve: oneOf('on', 'off'),
   // Its range is the document's to check, which is done wherever one is written.
-  percent: optional(ruleOf(Number.isFinite, 'a number')),
-  unit: optional(aText),
-  salt: optional(aText),
-  include: optional(aListOf(aText)),
-  exclude: optional(aListOf(aText)),
+  percent: rule(Number.isFinite, 'must be a number'),
+  unit: anId,
+  salt: anId,
+  include: aListOf(anId),
+  exclude: aListOf(anId),
 }
 
 /**
@@ -36,7 +36,7 @@ const flagChangeRules: OptionRules<FlagChange> = {
  * could say otherwise, or is not boolean
  */
 export function changeFlag(document: FlagDocument, key: string, change: FlagChange): FlagDocument {
-  checkOptions(change, flagChangeRules, 'change')
+  checkOptions(change, 'change', flagChangeRules)
   const flag = Object.hasOwn(document.flags, key) ? document.flags[key] : undefined
   return { ...document, flags: { ...document.flags, [key]: changed(key, flag ?? newFlag, change) } }
 }

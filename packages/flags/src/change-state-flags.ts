@@ -1,9 +1,8 @@
 import { type Clock, flagKeys, MillraceError, type StateStore, systemClock } from '@millrace/core'
+import { aClock, anId, aSignal, checkOptions, isRecord, type Rule, withMethods } from '@millrace/core/kit'
 import { type FlagDocument, flagFormat } from './document.ts'
 import { FlagFormatError } from './errors.ts'
 import { formatIssues } from './issues.ts'
-import { isRecord } from './json.ts'
-import { aClock, aSignal, aText, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
 import { type FlagReading, readFlagDocument } from './read-document.ts'
 
 /** Where the flags of a `StateStore` are, unless said otherwise. */
@@ -21,13 +20,13 @@ export interface ChangeStateFlagsOptions {
   readonly clock?: Clock
 }
 
-const changeStateFlagsRules: OptionRules<ChangeStateFlagsOptions> = {
+const changeStateFlagsRules: Readonly<Record<keyof ChangeStateFlagsOptions, Rule>> = {
   store: withMethods('get', 'set', 'watch'),
-  key: optional(aText),
-  by: aText,
-  reason: optional(aText),
-  signal: optional(aSignal),
-  clock: optional(aClock),
+  key: anId,
+  by: anId,
+  reason: anId,
+  signal: aSignal,
+  clock: aClock,
 }
 
 /**
@@ -48,7 +47,8 @@ export async function changeStateFlags(
   options: ChangeStateFlagsOptions,
   change: (document: FlagDocument) => FlagDocument,
 ): Promise<{ readonly document: FlagDocument; readonly version: number }> {
-  checkOptions(options, changeStateFlagsRules)
+  checkOptions(options, '', changeStateFlagsRules)
+  for (const needed of ['store', 'by'] as const) changeStateFlagsRules[needed](options[needed], needed)
   const { store, key = defaultStateKey, by, reason, signal, clock = systemClock } = options
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     signal?.throwIfAborted()

@@ -1,16 +1,6 @@
 import { type Clock, type FlagClient, type FlagContext, type FlagDetails, flagKeys } from '@millrace/core'
+import { aBoolean, aClock, aDelay, aListOf, aRecordOf, checkOptions, type Rule, withMethods } from '@millrace/core/kit'
 import { backgroundClock } from './background-clock.ts'
-import {
-  aBoolean,
-  aClock,
-  aDelay,
-  aListOf,
-  aRecordOf,
-  checkOptions,
-  optional,
-  type OptionRules,
-  withMethods,
-} from './options.ts'
 import { type BooleanDetails, failedDetails, type FlagReason } from './source.ts'
 
 export interface CombineFlagsOptions {
@@ -26,11 +16,11 @@ export interface CombineFlagsOptions {
   readonly clock?: Clock
 }
 
-const combineFlagsRules: OptionRules<CombineFlagsOptions> = {
+const combineFlagsRules: Readonly<Record<keyof CombineFlagsOptions, Rule>> = {
   sources: aListOf(withMethods('getBooleanDetails')),
-  overrides: optional(aRecordOf(aBoolean)),
-  timeout: optional(aDelay),
-  clock: optional(aClock),
+  overrides: aRecordOf(aBoolean),
+  timeout: aDelay(),
+  clock: aClock,
 }
 
 /**
@@ -43,7 +33,8 @@ const combineFlagsRules: OptionRules<CombineFlagsOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function combineFlags(options: CombineFlagsOptions): FlagClient {
-  checkOptions(options, combineFlagsRules)
+  checkOptions(options, '', combineFlagsRules)
+  combineFlagsRules.sources(options.sources, 'sources')
   const { sources, overrides = {}, timeout = 40, clock = backgroundClock } = options
   const fixed = new Map(Object.entries(overrides))
 

@@ -1,13 +1,13 @@
 import { type FlagContext, flagKeys } from '@millrace/core'
+import { checkOptions, type Rule, withMethods } from '@millrace/core/kit'
 import { bucketOf, bucketsIn } from './bucket.ts'
 import { describeFlag } from './describe-flag.ts'
 import type { FlagDefinition, FlagDocument, FlagMetadata, JsonValue } from './document.ts'
 import { type FlagIssue, flagIssue } from './issues.ts'
-import { aTargetingEngine, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
 import { rolloutVariant } from './read-flag.ts'
 import { compileSegment, type SegmentTest } from './segments.ts'
 import type { FlagDescription, FlagErrorCode, FlagReason, FlagResolution } from './source.ts'
-import type { CompiledTargeting, TargetingEngine } from './targeting.ts'
+import { aTargetingEngine, type CompiledTargeting, type TargetingEngine } from './targeting.ts'
 
 /** A document, ready to be evaluated. Immutable. */
 export interface FlagSet {
@@ -38,9 +38,9 @@ type Evaluate = (context: FlagContext) => FlagResolution
 const toolPrefix = flagKeys.tool('')
 const everyTool = flagKeys.tool('*')
 const noContext: FlagContext = {}
-const compileRules: OptionRules<CompileOptions> = {
-  targeting: optional(aTargetingEngine),
-  invalid: optional(withMethods('has', 'keys')),
+const compileRules: Readonly<Record<keyof CompileOptions, Rule>> = {
+  targeting: aTargetingEngine,
+  invalid: withMethods('has', 'keys'),
 }
 
 /**
@@ -49,8 +49,8 @@ const compileRules: OptionRules<CompileOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function compileFlags(document: FlagDocument, options: CompileOptions = {}): FlagSet {
-  checkOptions(options, compileRules)
-  const targeting = options.targeting?.compile(document)
+  checkOptions(options, '', compileRules)
+  const targeting = options.targeting === undefined ? undefined : compileTargeting(options.targeting, document)
   const segments = new Map(
     Object.entries(document.$segments ?? {}).map(([name, segment]) => [name, compileSegment(segment)] as const),
   )
@@ -84,6 +84,18 @@ export function compileFlags(document: FlagDocument, options: CompileOptions = {
 
 function failed(key: string, errorCode: FlagErrorCode, what: string): FlagResolution {
   return { status: 'error', errorCode, errorMessage: `flag "${key}" ${what}` }
+}
+
+/** An engine may be somebody else's: one that throws costs the flags that need it, and no other. */
+function compileTargeting(engine: TargetingEngine, document: FlagDocument): CompiledTargeting {
+  try {
+    return engine.compile(document)
+  } catch {
+    const issues = targetedKeys(document).map((key) =>
+      flagIssue('error', ['flags', key, 'targeting'], 'could not be compiled'),
+    )
+    return { issues, resolve: () => ({ status: 'error', message: 'the targeting could not be compiled' }) }
+  }
 }
 
 /** The flags whose rules are invalid, and why. A flag that is disabled is not asked for its rule. */
@@ -209,7 +221,11 @@ const needsEngine =
   'has "targeting": install @openfeature/flagd-core and pass targeting: flagdTargeting() from @millrace/flags/flagd'
 
 function findUnevaluated(document: FlagDocument): FlagIssue[] {
-  return Object.entries(document.flags)
-    .filter(([, flag]) => hasTargeting(flag))
-    .map(([key]) => flagIssue('warning', ['flags', key, 'targeting'], `is not evaluated: the flag ${needsEngine}`))
+  return targetedKeys(document).map((key) =>
+    flagIssue('warning', ['flags', key, 'targeting'], `is not evaluated: the flag ${needsEngine}`),
+  )
+}
+
+function targetedKeys({ flags }: FlagDocument): string[] {
+  return Object.entries(flags).flatMap(([key, flag]) => (hasTargeting(flag) ? [key] : []))
 }

@@ -1,12 +1,12 @@
+import { anId, checkOptions, type Rule } from '@millrace/core/kit'
 import type { FlagDocument } from './document.ts'
 import { FlagFormatError } from './errors.ts'
 import { backgroundClock } from './background-clock.ts'
 import { createFlagHolder } from './flag-holder.ts'
 import { formatIssues, hasErrors } from './issues.ts'
-import { aTargetingEngine, aText, checkOptions, optional, type OptionRules } from './options.ts'
 import { readFlagDocument } from './read-document.ts'
 import type { LocalFlagSource } from './source.ts'
-import type { TargetingEngine } from './targeting.ts'
+import { aTargetingEngine, type TargetingEngine } from './targeting.ts'
 
 export interface FixedFlagsOptions {
   /** Shown in descriptions. Default: `fixed`. */
@@ -15,9 +15,9 @@ export interface FixedFlagsOptions {
   readonly targeting?: TargetingEngine
 }
 
-const fixedFlagsRules: OptionRules<FixedFlagsOptions> = {
-  name: optional(aText),
-  targeting: optional(aTargetingEngine),
+const fixedFlagsRules: Readonly<Record<keyof FixedFlagsOptions, Rule>> = {
+  name: anId,
+  targeting: aTargetingEngine,
 }
 
 /**
@@ -29,7 +29,7 @@ const fixedFlagsRules: OptionRules<FixedFlagsOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function fixedFlags(document: FlagDocument, options: FixedFlagsOptions = {}): LocalFlagSource {
-  checkOptions(options, fixedFlagsRules)
+  checkOptions(options, '', fixedFlagsRules)
   const { name = 'fixed', targeting } = options
   const read = readFlagDocument(document)
   if (read.status === 'refused' || hasErrors(read.issues)) throw refusal(name, read.issues)

@@ -1,18 +1,9 @@
 import { type Clock, type FlagContext, flagKeys } from '@millrace/core'
+import { aClock, aDuration, aFunction, anId, checkOptions, type Rule } from '@millrace/core/kit'
 import { type AgeWatch, createAgeWatch } from './age-watch.ts'
 import { compileFlags } from './compile.ts'
 import { changedFlags, describeHeld, findLoss, findNothing, type Held, hold } from './held-flags.ts'
 import type { FlagIssue } from './issues.ts'
-import {
-  aClock,
-  aFunction,
-  anAge,
-  aTargetingEngine,
-  aText,
-  checkOptions,
-  optional,
-  type OptionRules,
-} from './options.ts'
 import {
   type BooleanDetails,
   type FlagProblem,
@@ -24,7 +15,7 @@ import {
 } from './source.ts'
 import type { FlagReading } from './read-document.ts'
 import { createSourceEvents } from './source-events.ts'
-import type { TargetingEngine } from './targeting.ts'
+import { aTargetingEngine, type TargetingEngine } from './targeting.ts'
 
 export interface FlagHolderOptions {
   /** Shown in descriptions and errors. */
@@ -61,12 +52,12 @@ interface Knowledge {
   readonly used: Set<string>
 }
 
-const flagHolderRules: OptionRules<FlagHolderOptions> = {
-  name: aText,
+const flagHolderRules: Readonly<Record<keyof FlagHolderOptions, Rule>> = {
+  name: anId,
   clock: aClock,
-  maxAge: anAge,
-  targeting: optional(aTargetingEngine),
-  stop: optional(aFunction),
+  maxAge: aDuration,
+  targeting: aTargetingEngine,
+  stop: aFunction,
 }
 
 /**
@@ -75,7 +66,8 @@ const flagHolderRules: OptionRules<FlagHolderOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function createFlagHolder(options: FlagHolderOptions): FlagHolder {
-  checkOptions(options, flagHolderRules)
+  checkOptions(options, '', flagHolderRules)
+  for (const needed of ['name', 'clock', 'maxAge'] as const) flagHolderRules[needed](options[needed], needed)
   const { name, clock, maxAge, targeting, stop } = options
   const events = createSourceEvents(name)
   const knowledge: Knowledge = { held: undefined, problem: undefined, closed: false, used: new Set([flagKeys.kill]) }

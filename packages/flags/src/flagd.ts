@@ -1,10 +1,10 @@
 import type { FlagContext } from '@millrace/core'
+import { aBoolean, checkOptions, type Rule } from '@millrace/core/kit'
 import { type FeatureFlag, FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
 import { hasTargeting } from './compile.ts'
 import type { FlagDefinition, FlagDocument } from './document.ts'
 import { flagIssue, type FlagIssue } from './issues.ts'
 import { inlineReferences } from './inline-references.ts'
-import { aBoolean, checkOptions, optional, type OptionRules } from './options.ts'
 import type { TargetingEngine, TargetingResult } from './targeting.ts'
 
 export interface FlagdTargetingOptions {
@@ -12,7 +12,9 @@ export interface FlagdTargetingOptions {
   readonly disableDynamicCodeGeneration?: boolean
 }
 
-const flagdTargetingRules: OptionRules<FlagdTargetingOptions> = { disableDynamicCodeGeneration: optional(aBoolean) }
+const flagdTargetingRules: Readonly<Record<keyof FlagdTargetingOptions, Rule>> = {
+  disableDynamicCodeGeneration: aBoolean,
+}
 
 /**
  * Evaluates flagd's `targeting` with `@openfeature/flagd-core`, a peer that must be installed. Users drawn by a `fractional`
@@ -21,7 +23,7 @@ const flagdTargetingRules: OptionRules<FlagdTargetingOptions> = { disableDynamic
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function flagdTargeting(options: FlagdTargetingOptions = {}): TargetingEngine {
-  checkOptions(options, flagdTargetingRules)
+  checkOptions(options, '', flagdTargetingRules)
   const { disableDynamicCodeGeneration = false } = options
   return {
     compile(document) {

@@ -36,5 +36,4 @@ export {
 } from './source.ts'
 export { createSourceEvents, type SourceEvents } from './source-events.ts'
 export { stateFlags, type StateFlagsOptions } from './state-flags.ts'
-export type { CompiledTargeting, TargetingEngine, TargetingResult } from './targeting.ts'
-export { wait } from './wait.ts'
+export { aTargetingEngine, type CompiledTargeting, type TargetingEngine, type TargetingResult } from './targeting.ts'

@@ -1,5 +1,5 @@
+import { isRecord } from '@millrace/core/kit'
 import type { JsonValue } from './document.ts'
-import { isRecord } from './json.ts'
 
 /** A rule with its references replaced, or why that is not possible. */
 export type Inlined =

@@ -1,6 +1,5 @@
+import { isRecord, nearest } from '@millrace/core/kit'
 import { flagIssue, type FlagIssue, hasErrors } from './issues.ts'
-import { isRecord } from './json.ts'
-import { nearestOf } from './nearest.ts'
 
 /** A place in a document: keys and indices from the root. */
 export type At = readonly (string | number)[]
@@ -62,9 +61,9 @@ export class IssueList {
   keys(at: At, value: Record<string, unknown>, known: readonly string[], severity: FlagIssue['severity']): void {
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue
-      const nearest = nearestOf(key, known)
-      const hint = nearest === undefined ? '.' : `: did you mean "${nearest}"?`
-      this.issues.push(flagIssue(severity, [...at, key], `is not known here${hint} Known are ${known.join(', ')}`))
+      const near = nearest(key, known)
+      const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${near}"?`
+      this.issues.push(flagIssue(severity, [...at, key], `is unknown; ${hint}`))
     }
   }
 }

@@ -3,11 +3,6 @@ import type { JsonValue } from './document.ts'
 /** Deeper values are refused, so that no recursion over them can exhaust the stack. */
 const maxDepth = 64
 
-/** Whether `value` is an object with keys: no list, no null. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /** Whether `value` is plain JSON, at most 64 levels deep. */
 export function isJson(value: unknown, depth = 0): value is JsonValue {
   switch (typeof value) {

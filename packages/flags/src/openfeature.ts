@@ -1,32 +1,30 @@
 import type { FlagContext } from '@millrace/core'
-import type {
-  AnyProviderEvent,
+import { isRecord, withMethods } from '@millrace/core/kit'
+import {
   ErrorCode,
-  EventHandler,
-  FlagMetadata,
-  JsonValue,
-  Provider,
-  ProviderEventEmitter,
-  ResolutionDetails,
+  type FlagMetadata,
+  type JsonValue,
+  OpenFeatureEventEmitter,
+  type Provider,
+  ProviderEvents,
+  type ResolutionDetails,
 } from '@openfeature/server-sdk'
-import { isRecord } from './json.ts'
-import { withMethods } from './options.ts'
 import type { FlagErrorCode, FlagResolution, FlagSource, FlagSourceEvent } from './source.ts'
 
 const aFlagSource = withMethods('resolve', 'onChange', 'ready', 'close')
 
 /**
- * Makes an OpenFeature provider of a source. Only types of `@openfeature/server-sdk` are imported.
+ * Makes an OpenFeature provider of a source. Needs the peer `@openfeature/server-sdk`.
  *
- * `initialize` waits for the source's first flags, `onClose` closes it. Its events become `PROVIDER_STALE`,
- * `PROVIDER_CONFIGURATION_CHANGED`, `PROVIDER_ERROR` (an update failed; flags are still answered from what was known) and,
+ * `initialize` waits for the source's first flags, and `onClose` closes the source. Its events become `PROVIDER_STALE`,
+ * `PROVIDER_CONFIGURATION_CHANGED`, `PROVIDER_ERROR` (an update failed; flags are still answered from what is known) and,
  * after one of those, `PROVIDER_READY`.
  *
- * @throws MillraceError `invalid_option` where `source` is none
+ * @throws MillraceError `invalid_option` if `source` is not a flag source
  */
 export function createProvider(source: FlagSource): Provider {
   aFlagSource(source, 'source')
-  const events = createEmitter()
+  const events = new OpenFeatureEventEmitter()
   const stop = source.onChange((event) => forward(event, events))
   const ask = async <T>(
     key: string,
@@ -68,87 +66,26 @@ function toDetails<T>(
 }
 
 function toError<T>(value: T, code: FlagErrorCode, errorMessage: string): ResolutionDetails<T> {
-  return { value, reason: 'ERROR', errorMessage, ...(isErrorCode(code) && { errorCode: code }) }
+  return { value, reason: 'ERROR', errorMessage, errorCode: ErrorCode[code] }
 }
 
 function showMetadata(flagMetadata: FlagMetadata | undefined): { flagMetadata?: FlagMetadata } {
   return flagMetadata === undefined ? {} : { flagMetadata }
 }
 
-function forward(event: FlagSourceEvent, events: ProviderEventEmitter<AnyProviderEvent>): void {
+function forward(event: FlagSourceEvent, events: OpenFeatureEventEmitter): void {
   switch (event.type) {
+    // The SDK announces the first readiness itself, when `initialize` resolves. This is for a source that failed first.
     case 'ready':
-      // The SDK announces the first readiness itself, when `initialize` resolves. Where that had failed, this is the news.
-      return emit(events, 'PROVIDER_READY', {})
     case 'recovered':
-      return emit(events, 'PROVIDER_READY', {})
+      return events.emit(ProviderEvents.Ready)
     case 'changed':
-      return emit(events, 'PROVIDER_CONFIGURATION_CHANGED', { flagsChanged: [...event.flags] })
+      return events.emit(ProviderEvents.ConfigurationChanged, { flagsChanged: [...event.flags] })
     case 'stale':
-      return emit(events, 'PROVIDER_STALE', { message: `not confirmed for ${event.ageMs} ms` })
+      return events.emit(ProviderEvents.Stale, { message: `not confirmed for ${event.ageMs} ms` })
     case 'failed':
-      return emit(events, 'PROVIDER_ERROR', { message: event.problem.message })
+      return events.emit(ProviderEvents.Error, { message: event.problem.message })
   }
-}
-
-function emit(
-  events: ProviderEventEmitter<AnyProviderEvent>,
-  type: string,
-  details: { message?: string; flagsChanged?: string[] },
-): void {
-  if (isProviderEvent(type)) events.emit(type, details)
-}
-
-/** The SDK's own emitter needs `node:events` at run time, and the SDK: this one needs neither. */
-function createEmitter(): ProviderEventEmitter<AnyProviderEvent> {
-  const handlers = new Map<AnyProviderEvent, Set<EventHandler>>()
-  const emitter: ProviderEventEmitter<AnyProviderEvent> = {
-    emit(type, context) {
-      for (const handler of Array.from(handlers.get(type) ?? [])) {
-        try {
-          void Promise.resolve(handler({ providerName: '', ...context })).catch(() => {})
-        } catch {
-          // A handler is a bystander of the flags.
-        }
-      }
-    },
-    addHandler(type, handler) {
-      const added = handlers.get(type) ?? new Set()
-      handlers.set(type, added.add(handler))
-    },
-    removeHandler: (type, handler) => void handlers.get(type)?.delete(handler),
-    removeAllHandlers(type) {
-      if (type === undefined) handlers.clear()
-      else handlers.delete(type)
-    },
-    getHandlers: (type) => [...(handlers.get(type) ?? [])],
-    setLogger: () => emitter,
-  }
-  return emitter
-}
-
-// The SDK's enums are not imported, as that would be code: their values are its published wire names.
-const providerEvents: ReadonlySet<string> = new Set([
-  'PROVIDER_READY',
-  'PROVIDER_ERROR',
-  'PROVIDER_CONFIGURATION_CHANGED',
-  'PROVIDER_STALE',
-])
-const errorCodes: ReadonlySet<string> = new Set<FlagErrorCode>([
-  'PROVIDER_NOT_READY',
-  'FLAG_NOT_FOUND',
-  'PARSE_ERROR',
-  'TYPE_MISMATCH',
-  'TARGETING_KEY_MISSING',
-  'GENERAL',
-])
-
-function isProviderEvent(type: string): type is AnyProviderEvent {
-  return providerEvents.has(type)
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return errorCodes.has(code)
 }
 
 function isBoolean(value: unknown): value is boolean {

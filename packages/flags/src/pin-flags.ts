@@ -1,6 +1,6 @@
 import { type Clock, type FlagClient, type FlagContext, type FlagDetails, flagKeys } from '@millrace/core'
+import { aClock, aCount, aDuration, aFunction, checkOptions, type Rule, withMethods } from '@millrace/core/kit'
 import { backgroundClock } from './background-clock.ts'
-import { aClock, aCount, aFunction, anAge, checkOptions, optional, type OptionRules, withMethods } from './options.ts'
 
 export interface PinFlagsOptions {
   /** What a decision is pinned to; `undefined`: it is not pinned. Default: the context's `sessionId`. */
@@ -19,11 +19,11 @@ interface Pin {
 
 const aFlagClient = withMethods('getBooleanDetails')
 
-const pinFlagsRules: OptionRules<PinFlagsOptions> = {
-  pinTo: optional(aFunction),
-  capacity: optional(aCount),
-  ttl: optional(anAge),
-  clock: optional(aClock),
+const pinFlagsRules: Readonly<Record<keyof PinFlagsOptions, Rule>> = {
+  pinTo: aFunction,
+  capacity: aCount(1),
+  ttl: aDuration,
+  clock: aClock,
 }
 
 /**
@@ -37,7 +37,7 @@ const pinFlagsRules: OptionRules<PinFlagsOptions> = {
  */
 export function pinFlags(client: FlagClient, options: PinFlagsOptions = {}): FlagClient {
   aFlagClient(client, 'client')
-  checkOptions(options, pinFlagsRules)
+  checkOptions(options, '', pinFlagsRules)
   const { pinTo = sessionOf, capacity = 10_000, ttl = 86_400_000, clock = backgroundClock } = options
   // Insertion order is the order of last use.
   const pins = new Map<string, Pin>()

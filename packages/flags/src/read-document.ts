@@ -1,9 +1,8 @@
 import { flagKeys } from '@millrace/core'
+import { isRecord, nearest } from '@millrace/core/kit'
 import { type FlagDefinition, type FlagDocument, flagFormat } from './document.ts'
 import { type At, IssueList } from './issue-list.ts'
 import { type FlagIssue, hasErrors } from './issues.ts'
-import { isRecord } from './json.ts'
-import { nearestOf } from './nearest.ts'
 import { readFlag, readJson, readMetadata, type Segments } from './read-flag.ts'
 import { readSegment } from './read-rollout.ts'
 
@@ -124,7 +123,7 @@ function checkKey(list: IssueList, at: At, key: string, { variants }: FlagDefini
     if (Object.values(variants).some((value) => typeof value !== 'boolean')) {
       list.warn([...at, 'variants'], 'are not true and false: Millrace takes the flag for one that fails')
     }
-  } else if (key.startsWith(streaming) || nearestOf(key, [streaming, kill]) !== undefined) {
+  } else if (key.startsWith(streaming) || nearest(key, [streaming, kill]) !== undefined) {
     list.warn(at, `is no flag of Millrace, which reads ${streaming}, ${kill} and ${tool('<name>')}`)
   }
 }

@@ -1,6 +1,7 @@
+import { isRecord } from '@millrace/core/kit'
 import type { FlagDefinition, FlagMetadata, FlagSegment, JsonValue } from './document.ts'
 import { type At, type IssueList, nameOf } from './issue-list.ts'
-import { isJson, isRecord } from './json.ts'
+import { isJson } from './json.ts'
 import { readRollout } from './read-rollout.ts'
 
 /** The segments of a document by name; undefined for one that is invalid, so that no flag guesses its members. */

@@ -1,22 +1,21 @@
 import type { Clock, StateEntry, StateStore } from '@millrace/core'
-import { backgroundClock } from './background-clock.ts'
-import { createFlagHolder } from './flag-holder.ts'
 import {
   aClock,
   aDelay,
-  anAge,
-  aTargetingEngine,
-  aText,
+  aDuration,
+  anId,
   checkOptions,
-  optional,
-  type OptionRules,
+  type Rule,
+  timeLimit,
+  wait,
   withMethods,
-} from './options.ts'
+} from '@millrace/core/kit'
+import { backgroundClock } from './background-clock.ts'
+import { createFlagHolder } from './flag-holder.ts'
 import { type FlagReading, readFlagDocument } from './read-document.ts'
 import { defaultStateKey } from './change-state-flags.ts'
 import type { LocalFlagSource } from './source.ts'
-import type { TargetingEngine } from './targeting.ts'
-import { wait } from './wait.ts'
+import { aTargetingEngine, type TargetingEngine } from './targeting.ts'
 
 export interface StateFlagsOptions {
   readonly store: StateStore
@@ -37,15 +36,15 @@ export interface StateFlagsOptions {
   readonly clock?: Clock
 }
 
-const stateFlagsRules: OptionRules<StateFlagsOptions> = {
+const stateFlagsRules: Readonly<Record<keyof StateFlagsOptions, Rule>> = {
   store: withMethods('get', 'set', 'watch'),
-  key: optional(aText),
-  name: optional(aText),
-  poll: optional(aDelay),
-  timeout: optional(aDelay),
-  maxAge: optional(anAge),
-  targeting: optional(aTargetingEngine),
-  clock: optional(aClock),
+  key: anId,
+  name: anId,
+  poll: aDelay(),
+  timeout: aDelay(),
+  maxAge: aDuration,
+  targeting: aTargetingEngine,
+  clock: aClock,
 }
 
 /**
@@ -55,7 +54,8 @@ const stateFlagsRules: OptionRules<StateFlagsOptions> = {
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function stateFlags(options: StateFlagsOptions): LocalFlagSource {
-  checkOptions(options, stateFlagsRules)
+  checkOptions(options, '', stateFlagsRules)
+  stateFlagsRules.store(options.store, 'store')
   const { store, key = defaultStateKey, name = 'state', poll = 5000, timeout = 2000 } = options
   const { maxAge = 60_000, targeting, clock = backgroundClock } = options
   const closing = new AbortController()
@@ -106,17 +106,18 @@ export function stateFlags(options: StateFlagsOptions): LocalFlagSource {
   }
 
   async function ask(): Promise<StoreAnswer> {
-    const given = new AbortController()
-    const asked = store.get(key).then(
-      (entry): StoreAnswer => ({ status: 'answered', entry }),
-      (): StoreAnswer => ({ status: 'failed' }),
-    )
-    const late = wait(clock, timeout, given.signal).then((): StoreAnswer => ({ status: 'failed' }))
+    const limit = timeLimit(clock, timeout)
     try {
-      return await Promise.race([asked, late])
+      return (await Promise.race([get(), limit.over])) ?? { status: 'failed' }
+    } catch {
+      return { status: 'failed' }
     } finally {
-      given.abort()
+      limit.cancel()
     }
+  }
+
+  async function get(): Promise<StoreAnswer> {
+    return { status: 'answered', entry: await store.get(key) }
   }
 }
 

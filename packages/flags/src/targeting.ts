@@ -1,4 +1,5 @@
 import type { FlagContext } from '@millrace/core'
+import { type Rule, withMethods } from '@millrace/core/kit'
 import type { FlagDocument } from './document.ts'
 import type { FlagIssue } from './issues.ts'
 import type { FlagErrorCode } from './source.ts'
@@ -23,3 +24,6 @@ export interface TargetingEngine {
   /** Prepares the rules of all flags of `document`. Never throws: what it cannot read, it reports in `issues`. */
   compile(document: FlagDocument): CompiledTargeting
 }
+
+/** What `flagdTargeting()` makes. */
+export const aTargetingEngine: Rule = withMethods('compile')

@@ -1,7 +1,7 @@
+import { aCount, checkOptions, oneOf, type Rule } from '@millrace/core/kit'
 import { parse as parseJson, type ValueNode } from '@humanwhocodes/momoa'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { flagIssue, type FlagIssue } from './issues.ts'
-import { aCount, checkOptions, oneOf, optional, type OptionRules } from './options.ts'
 import { type ReadResult, readFlagDocument } from './read-document.ts'
 
 export type FlagTextFormat = 'json' | 'yaml'
@@ -12,7 +12,10 @@ export interface ReadTextOptions {
   readonly maxLength?: number
 }
 
-const readTextRules: OptionRules<ReadTextOptions> = { format: oneOf('json', 'yaml'), maxLength: optional(aCount) }
+const readTextRules: Readonly<Record<keyof ReadTextOptions, Rule>> = {
+  format: oneOf('json', 'yaml'),
+  maxLength: aCount(1),
+}
 
 /**
  * Reads a flag document from JSON or YAML. No text makes it throw. Every issue says where in the text it is. What both formats
@@ -21,7 +24,8 @@ const readTextRules: OptionRules<ReadTextOptions> = { format: oneOf('json', 'yam
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function readFlagText(text: string, options: ReadTextOptions): ReadResult {
-  checkOptions(options, readTextRules)
+  checkOptions(options, '', readTextRules)
+  readTextRules.format(options.format, 'format')
   const { format, maxLength = 1_048_576 } = options
   if (text.length > maxLength) {
     return refused(flagIssue('error', [], `is larger than ${maxLength} characters`))

@@ -1,9 +1,9 @@
 import type { FlagClient, FlagDetails } from '@millrace/core'
+import { manualClock } from '@millrace/testing/async'
 import { expect, it } from 'vitest'
 import { combineFlags } from '../src/combine-flags.ts'
 import { fixedFlags } from '../src/fixed-flags.ts'
 import { flag, streaming } from './support/documents.ts'
-import { manualClock } from './support/manual-clock.ts'
 
 const on = fixedFlags(streaming(undefined, { defaultVariant: 'on' }))
 const off = fixedFlags(streaming())

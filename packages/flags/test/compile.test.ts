@@ -3,6 +3,7 @@ import { bucketOf } from '../src/bucket.ts'
 import { compileFlags } from '../src/compile.ts'
 import type { FlagDocument } from '../src/document.ts'
 import { flagdTargeting } from '../src/flagd.ts'
+import type { TargetingEngine } from '../src/targeting.ts'
 import { everything, flag, streaming } from './support/documents.ts'
 
 const resolve = (document: FlagDocument, context = {}, key = 'use_streaming') =>
@@ -184,6 +185,18 @@ describe('an invalid flag', () => {
     expect(set.describe()).toContainEqual({ key: 'theme', rule: 'invalid: evaluates to an error' })
     expect([...set.invalid]).toEqual([...invalid.keys()])
   })
+})
+
+it('survives an engine that throws: only the flags that need it are invalid', () => {
+  const targeting: TargetingEngine = {
+    compile() {
+      throw new Error('engine')
+    },
+  }
+  const document = { flags: { plain: flag(), ruled: flag(undefined, { targeting: { if: [true, 'on'] } }) } }
+  const set = compileFlags(document, { targeting })
+  expect(set.resolve('plain')).toMatchObject({ value: false })
+  expect(set.resolve('ruled')).toMatchObject({ errorCode: 'PARSE_ERROR' })
 })
 
 describe('a kill switch that cannot be evaluated', () => {

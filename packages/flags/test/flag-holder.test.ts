@@ -1,4 +1,5 @@
 import { isMillraceError } from '@millrace/core'
+import { type ManualClock, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { createFlagHolder, type FlagHolder } from '../src/flag-holder.ts'
 import type { FlagDocument } from '../src/document.ts'
@@ -7,7 +8,6 @@ import { flagIssue } from '../src/issues.ts'
 import type { FlagReading } from '../src/read-document.ts'
 import type { FlagSourceEvent } from '../src/source.ts'
 import { flag, reading, streaming } from './support/documents.ts'
-import { type ManualClock, manualClock } from './support/manual-clock.ts'
 
 function hold(maxAge = 1000): {
   clock: ManualClock

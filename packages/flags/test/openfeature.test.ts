@@ -1,7 +1,10 @@
 import type { FlagClient } from '@millrace/core'
+import { manualClock } from '@millrace/testing/async'
 import {
   type Client,
+  FirstSuccessfulStrategy,
   type Hook,
+  MultiProvider,
   OpenFeature,
   ProviderEvents,
   ProviderStatus,
@@ -15,7 +18,6 @@ import { flagdTargeting } from '../src/flagd.ts'
 import { fixedFlags } from '../src/fixed-flags.ts'
 import { createProvider } from '../src/openfeature.ts'
 import { everything, flag, reading, streaming } from './support/documents.ts'
-import { manualClock } from './support/manual-clock.ts'
 
 afterEach(() => OpenFeature.close())
 
@@ -132,6 +134,19 @@ it('survives a handler that throws or rejects', () => {
   events?.removeAllHandlers()
   expect(called).toBe(1)
   expect(events?.getHandlers(ProviderEvents.Ready)).toEqual([])
+})
+
+it("works inside the SDK's own MultiProvider, where a source that fails is passed over", async () => {
+  const failing = createFlagHolder({ name: 'failing', clock: manualClock(), maxAge: 1000 })
+  const sources = [failing.source, fixedFlags(streaming({ percent: 100 }), { name: 'code' })]
+  failing.accept(reading(streaming({ percent: 50 })))
+  const provider = new MultiProvider(
+    sources.map((source) => ({ provider: createProvider(source) })),
+    new FirstSuccessfulStrategy(),
+  )
+  await OpenFeature.setProviderAndWait('test', provider)
+  // Without a targeting key, the first source cannot draw its percentage.
+  expect(await OpenFeature.getClient('test').getBooleanDetails('use_streaming', false)).toMatchObject({ value: true })
 })
 
 it('takes an OpenFeature client as a FlagClient, as it is', async () => {

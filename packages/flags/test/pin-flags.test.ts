@@ -1,7 +1,7 @@
 import type { FlagClient } from '@millrace/core'
+import { manualClock } from '@millrace/testing/async'
 import { expect, it } from 'vitest'
 import { pinFlags } from '../src/pin-flags.ts'
-import { manualClock } from './support/manual-clock.ts'
 
 /** Says `true` to the first question, and turns its answer with every further one. */
 function turning(asynchronous = false): FlagClient & { asked: number } {

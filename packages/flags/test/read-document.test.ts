@@ -1,10 +1,10 @@
+import { isRecord } from '@millrace/core/kit'
 import { MemoryStorage } from '@openfeature/flagd-core'
 import { Ajv } from 'ajv'
 import * as fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { hasErrors } from '../src/issues.ts'
-import { isRecord } from '../src/json.ts'
 import { readFlagDocument } from '../src/read-document.ts'
 import { everything, flag } from './support/documents.ts'
 

@@ -1,4 +1,5 @@
 import { isMillraceError } from '@millrace/core'
+import { macrotask, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { changeFlag, changeKill, changeSegment } from '../src/change-flag.ts'
 import { changeStateFlags } from '../src/change-state-flags.ts'
@@ -6,7 +7,6 @@ import type { FlagDocument } from '../src/document.ts'
 import { isFlagFormatError } from '../src/errors.ts'
 import type { FlagSourceEvent, LocalFlagSource } from '../src/source.ts'
 import { stateFlags } from '../src/state-flags.ts'
-import { manualClock } from './support/manual-clock.ts'
 import { flag } from './support/documents.ts'
 import { type ScriptedStateStore, scriptedStateStore } from './support/state-store.ts'
 
@@ -23,9 +23,6 @@ function next(source: LocalFlagSource, type: FlagSourceEvent['type']): Promise<F
     })
   })
 }
-
-/** Lets promises that are settled already run. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('the source', () => {
   it('has no flags where the store has none, and sees the first', async () => {
@@ -63,11 +60,11 @@ describe('the source', () => {
       await percent(store, 100)
       const source = stateFlags({ store, clock, poll: 1000, timeout: 500, maxAge: 10_000 })
       await source.ready()
-      await settle()
+      await macrotask()
       store.answer = answer
       const failed = next(source, 'failed')
       clock.advance(1000)
-      await settle()
+      await macrotask()
       clock.advance(500)
       expect(await failed).toMatchObject({ problem: { code: 'unreachable', message: 'the store did not answer' } })
       const stale = next(source, 'stale')
@@ -78,12 +75,24 @@ describe('the source', () => {
       const recovered = next(source, 'recovered')
       for (let turn = 0; turn < 4; turn++) {
         clock.advance(1000)
-        await settle()
+        await macrotask()
       }
       await recovered
       await source.close()
     },
   )
+
+  it('survives a store that throws instead of rejecting', async () => {
+    const clock = manualClock()
+    const fail = (): never => {
+      throw new Error('secret')
+    }
+    const source = stateFlags({ store: { ...scriptedStateStore(), get: fail, watch: fail }, clock })
+    const error: unknown = await source.ready().catch((reason: unknown) => reason)
+    expect(isMillraceError(error, 'flag_failed')).toBe(true)
+    expect(JSON.stringify(source.describe())).not.toContain('secret')
+    await source.close()
+  })
 
   it('rejects ready where the store is down from the start, and recovers', async () => {
     const store = scriptedStateStore()
@@ -122,9 +131,9 @@ describe('the source', () => {
     const failed = next(source, 'failed')
     await store.set('millrace:flags', [], 1)
     await failed
-    await settle()
+    await macrotask()
     clock.advance(1000)
-    await settle()
+    await macrotask()
     expect(source.describe()).toMatchObject({ problem: { code: 'invalid' } })
     await source.close()
   })
@@ -134,7 +143,7 @@ describe('the source', () => {
     const source = stateFlags({ store: scriptedStateStore(), clock })
     await source.ready()
     await source.close()
-    await settle()
+    await macrotask()
     expect(clock.pending).toBe(0)
   })
 
