@@ -64,7 +64,7 @@ function connect(events: readonly AgentEvent[], script: readonly Answer[] = [], 
 }
 
 describe('start', () => {
-  it('sends the body with a run id of its own, and gives every event', async () => {
+  it('sends the body with a fresh run id, and yields every event', async () => {
     const { server, client } = connect(talk, [], { headers: () => Promise.resolve({ authorization: 'Bearer x' }) })
     const stream = client.start({ input: 'hi', sessionId: 's' })
     expect([stream.runId, server.requests.length]).toEqual(['run', 0])
@@ -77,7 +77,7 @@ describe('start', () => {
     expect([server.requests.length, server.openBodies()]).toEqual([1, 0])
   })
 
-  it('sends the same start again where its answer was lost, and never another', async () => {
+  it('repeats a start whose answer was lost, with the same run id', async () => {
     const { server, client } = connect(talk, [{ refused: true }, { status: 503 }, { cut: 0, breaks: true }])
     await collect(client.start({ input: 'hi' }))
     expect(server.requests.map(({ method, url }) => `${method} ${url.pathname}${url.search}`)).toEqual([
@@ -93,7 +93,7 @@ describe('start', () => {
     ])
   })
 
-  it('asks for raw content where it is wanted', async () => {
+  it('asks for raw content when told to', async () => {
     const { server, client } = connect(talk, [{ cut: 200 }], { rawContent: true })
     await collect(client.start({ input: 'hi' }))
     expect(server.requests.map(({ url }) => url.search)).toEqual([
@@ -104,7 +104,7 @@ describe('start', () => {
 })
 
 describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
-  it('gives every event once and the same view, though the connection is cut at any byte', async () => {
+  it('yields every event once and the same view when the connection is cut at any byte', async () => {
     const size = (await readAllBytes(format)) + 1
     for (let cut = 0; cut < size; cut++) {
       const { client, server } = connect(talk, [{ cut, breaks: cut % 2 === 0 }], { format })
@@ -116,7 +116,7 @@ describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
     }
   })
 
-  it('gives the same view from any cursor on, by view or by seq', async () => {
+  it('reaches the same view from any cursor, given as a view or a seq', async () => {
     for (let index = 0; index <= talk.length; index++) {
       const { client } = connect(talk, [], { format })
       const stream = client.follow('run', { view: reduceEvents(emptyView, talk.slice(0, index)) })
@@ -127,7 +127,7 @@ describe.each(['sse', 'ndjson'] as const)('following by %s', (format) => {
     }
   })
 
-  it('gives the same view of any run, cut as often as it may be', async () => {
+  it('reaches the same view of any run, cut any number of times', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryRun, fc.array(fc.nat({ max: 2000 }), { maxLength: 5 }), async ({ events }, cuts) => {
         const { client } = connect(
@@ -151,7 +151,7 @@ async function readAllBytes(format: 'sse' | 'ndjson'): Promise<number> {
 }
 
 describe('reconnecting', () => {
-  it('waits longer each time, by the hint of the server, and not more often than it may', async () => {
+  it('doubles its delay from the hint of the server, and stops after the allowed attempts', async () => {
     const { client, waits } = connect(
       talk,
       Array.from({ length: 9 }, () => ({ refused: true })),
@@ -166,7 +166,7 @@ describe('reconnecting', () => {
     expect(hinted.waits).toEqual([100, 200])
   })
 
-  it('honours Retry-After, in seconds or as a date, within its cap', async () => {
+  it('honours Retry-After, in seconds or as a date, up to the longest delay', async () => {
     const date = new Date(1_780_000_000_000 + 7000).toUTCString()
     const busy = (retryAfter: string): Answer => ({ status: 429, headers: { 'retry-after': retryAfter } })
     const { client, waits } = connect(talk, [busy('3'), busy(date), busy('600'), busy('soon')])
@@ -174,7 +174,7 @@ describe('reconnecting', () => {
     expect(waits).toEqual([3000, 7000, 30_000, 4000])
   })
 
-  it('counts failures anew after each event', async () => {
+  it('resets the count of failures with each event', async () => {
     const script = talk.map((_event, index) => ({ events: talk.slice(0, index + 1) }))
     const { client, server } = connect(talk, script, { reconnect: { attempts: 1 } })
     expect(await collect(client.follow('run'))).toHaveLength(talk.length)
@@ -189,7 +189,7 @@ describe('reconnecting', () => {
     [406, 'protocol_error'],
     [409, 'conflict'],
     [413, 'request_too_large'],
-  ])('does not repeat what %i refuses', async (status, code) => {
+  ])('does not repeat a request that was refused with %i', async (status, code) => {
     const { client, server } = connect(talk, [{ status, problem: { detail: 'why', path: 'input' } }])
     await expect(collect(client.start({ input: 'x' }))).rejects.toMatchObject({
       code,
@@ -200,30 +200,30 @@ describe('reconnecting', () => {
     expect(server.requests.length).toBe(1)
   })
 
-  it('tells the status where the answer is no problem', async () => {
+  it('reports the status of an answer without problem details', async () => {
     const { client } = connect(talk, [{ status: 404 }])
     await expect(collect(client.follow('run'))).rejects.toThrow('the server answered with status 404')
   })
 
-  it('refuses an answer that is no stream', async () => {
+  it('refuses an answer that is not a stream', async () => {
     const { client, server } = connect(talk, [{ headers: { 'content-type': 'text/html' } }])
     await expect(collect(client.follow('run'))).rejects.toMatchObject({ code: 'not_a_stream' })
     expect(server.openBodies()).toBe(0)
   })
 
-  it('ends where the run is closed and nothing follows', async () => {
+  it('ends when the run is closed and no event follows', async () => {
     const { client, server } = connect(talk, [{ status: 204 }])
     expect(await collect(client.follow('run', { after: 99 }))).toEqual([])
     expect(server.requests.length).toBe(1)
   })
 
-  it('asks again for events that were left out', async () => {
+  it('asks again for missing events', async () => {
     const { client, server } = connect(talk, [{ events: talk.toSpliced(4, 1) }])
     expect((await collect(client.follow('run'))).map(({ seq }) => seq)).toEqual(talk.map(({ seq }) => seq))
     expect(server.requests[1]?.url.search).toBe('?after=4')
   })
 
-  it('takes a silent connection for lost, but not a slow reader for silence', async () => {
+  it('counts a silent connection as lost, but not a slow consumer', async () => {
     const clock = manualClock()
     const server = scriptedFetch(talk, [{ cut: 500, stalls: true }])
     const client = createClient({
@@ -255,7 +255,7 @@ describe('damage', () => {
     event.type === 'text.delta' ? { ...event, text: event.text.repeat(2) } : event,
   )
 
-  it('reads again from the first event where a text is not what was sent', async () => {
+  it('starts over when a text is not what was sent', async () => {
     const { client, server } = connect(talk, [{ events: doubled }])
     const stream = client.follow('run')
     const events = await collect(stream)
@@ -266,17 +266,17 @@ describe('damage', () => {
     expect(server.requests[1]?.url.search).toBe('?after=0')
   })
 
-  it('gives up where it is so again', async () => {
+  it('fails when the text is wrong again', async () => {
     const { client } = connect(doubled)
     await expect(collect(client.follow('run'))).rejects.toMatchObject({ code: 'protocol_error', retryable: false })
   })
 
-  it('cannot tell for a text that began before the cursor', async () => {
+  it('does not verify a text that began before the cursor', async () => {
     const { client } = connect(talk)
     expect(await collect(client.follow('run', { after: 5 }))).toHaveLength(4)
   })
 
-  it('reads again from the first event where the cursor is gone, and gives up where that is gone too', async () => {
+  it('starts over when the cursor is gone, and fails when the first event is gone too', async () => {
     const gone = { status: 410, problem: { detail: 'gone' } }
     const { client } = connect(talk, [{ cut: 500 }, gone])
     const events = await collect(client.follow('run'))
@@ -287,7 +287,7 @@ describe('damage', () => {
     await expect(collect(connect(talk, [gone]).client.follow('run'))).rejects.toMatchObject({ code: 'events_missed' })
   })
 
-  it('passes on events of types that it does not know', async () => {
+  it('passes on events of unknown types', async () => {
     const later: AgentEvent[] = JSON.parse(JSON.stringify(talk).replace('"turn.started"', '"weather.changed"'))
     const events = await collect(connect(later).client.follow('run'))
     expect(events[1]).toMatchObject({ type: 'unknown', seq: 2, name: 'weather.changed' })
@@ -296,7 +296,7 @@ describe('damage', () => {
 })
 
 describe('leaving', () => {
-  it('disconnects, and iterating again goes on from there', async () => {
+  it('disconnects, and goes on from there when iterated again', async () => {
     const { client, server } = connect(talk)
     const stream = client.follow('run')
     for await (const { seq } of stream) if (seq === 4) break
@@ -306,7 +306,7 @@ describe('leaving', () => {
     expect(stream.view).toEqual(reduceEvents(emptyView, talk))
   })
 
-  it('ends when its signal aborts: while it waits, and before it begins', async () => {
+  it('ends when its signal aborts, while it reads or before it begins', async () => {
     const leaving = new AbortController()
     const { client, server } = connect(talk, [{ cut: 300, stalls: true }])
     const stream = client.follow('run', { signal: leaving.signal })
@@ -319,7 +319,7 @@ describe('leaving', () => {
     expect(server.requests.length).toBe(1)
   })
 
-  it('ends while it waits to reconnect', async () => {
+  it('ends when its signal aborts before a reconnect', async () => {
     const clock = manualClock()
     const leaving = new AbortController()
     const server = scriptedFetch(talk, [{ refused: true }])
@@ -330,7 +330,7 @@ describe('leaving', () => {
     expect([await events, clock.pending]).toEqual([[], 0])
   })
 
-  it('refuses a second reader at the same time', async () => {
+  it('refuses a second iteration at the same time', async () => {
     const { client } = connect(talk)
     const stream = client.follow('run')
     const first = stream[Symbol.asyncIterator]()
@@ -342,7 +342,7 @@ describe('leaving', () => {
 })
 
 describe('cancel and snapshot', () => {
-  it('ask the server', async () => {
+  it('send their request and return the answer', async () => {
     const { client, server } = connect(talk)
     expect(await client.cancel('a/b', 'enough')).toEqual({ runId: 'run', cancelled: true })
     expect(await client.follow('run').cancel()).toEqual({ runId: 'run', cancelled: true })
@@ -354,7 +354,7 @@ describe('cancel and snapshot', () => {
     ])
   })
 
-  it('tell what went wrong', async () => {
+  it('reject with what went wrong', async () => {
     const { client } = connect(talk, [{ status: 404, problem: { detail: 'no such run' } }, { refused: true }])
     await expect(client.snapshot('x')).rejects.toMatchObject({ code: 'not_found', message: 'no such run' })
     await expect(client.cancel('x')).rejects.toMatchObject({ code: 'connection_failed', retryable: true })
@@ -370,6 +370,7 @@ describe('options', () => {
     ['url', { url: undefined }],
     ['url', { url: 'http://x/?a=1' }],
     ['headers', { headers: 'authorization: x' }],
+    ['headers.x-retries', { headers: { 'x-retries': 3 } }],
     ['idleTimeoutMs', { idleTimeoutMs: -1 }],
     ['requestTimeoutMs', { requestTimeoutMs: Number.POSITIVE_INFINITY }],
     ['reconnect.attempts', { reconnect: { attempts: Number.NaN } }],
@@ -383,7 +384,7 @@ describe('options', () => {
 
   it.each<[string, object]>([
     ['interruptTimeoutMs must be a number of milliseconds', { interruptTimeoutMs: -1 }],
-    ['readOnlyTools must be a list of tool names', { readOnlyTools: 'search' }],
+    ['readOnlyTools must be an array', { readOnlyTools: 'search' }],
     ['unknown option "rawContent"', { rawContent: true }],
     ['unknown option "interruptTimeout"; did you mean "interruptTimeoutMs"?', { interruptTimeout: 1 }],
     ['unknown option "header"; did you mean "headers"?', { header: {} }],

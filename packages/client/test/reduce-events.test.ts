@@ -19,7 +19,7 @@ const place = { turn: 1, attempt: 1, block: 0 }
 const usage = { input_tokens: 1, output_tokens: 2 }
 
 describe('a view', () => {
-  it('shows what a naive reference shows, after every event, and finds every text whole', () => {
+  it('agrees with an independent reducer after every event, and verifies every text', () => {
     fc.assert(
       fc.property(arbitraryRun, ({ events, shown }) => {
         let view = emptyView
@@ -34,7 +34,7 @@ describe('a view', () => {
     )
   })
 
-  it('is the same whatever the batches, and however often an event comes', () => {
+  it('is the same for any batches and for repeated events', () => {
     fc.assert(
       fc.property(arbitraryRun, fc.array(fc.nat({ max: 70 })), ({ events }, cuts) => {
         const whole = reduceEvents(emptyView, events)
@@ -46,7 +46,7 @@ describe('a view', () => {
     )
   })
 
-  it('is itself for an event that it has', () => {
+  it('keeps its identity for events that it has already', () => {
     fc.assert(
       fc.property(arbitraryRun, ({ events }) => {
         const view = reduceEvents(emptyView, events)
@@ -55,7 +55,7 @@ describe('a view', () => {
     )
   })
 
-  it('shares what an event does not touch', () => {
+  it('keeps the identity of turns and tools that an event does not touch', () => {
     fc.assert(
       fc.property(arbitraryRun, ({ events }) => {
         let view = emptyView
@@ -72,7 +72,7 @@ describe('a view', () => {
     )
   })
 
-  it('shares the other blocks of a turn, and the other tools', () => {
+  it('keeps the identity of the other blocks of a turn, and of the other tools', () => {
     const view = reduceEvents(
       emptyView,
       events(
@@ -99,7 +99,7 @@ describe('a view', () => {
     expect(tool.turns).toBe(view.turns)
   })
 
-  it('notes the first gap, and goes on as well as it can', () => {
+  it('notes the first gap, and applies the events after it', () => {
     fc.assert(
       fc.property(arbitraryRun, fc.nat(), ({ events }, at) => {
         const missing = at % (events.length - 1)
@@ -126,7 +126,7 @@ describe('a view', () => {
     expect(view.damage).toEqual({ reason: 'mismatch', turn: 1, block: 0 })
   })
 
-  it('keeps the order of blocks by their index, whatever order they come in', () => {
+  it('orders blocks by index, in whatever order they start', () => {
     const view = reduceEvents(
       emptyView,
       events(...[3, 0, 2].map((block): EventBody => ({ type: 'block.started', ...place, block, kind: 'text' }))),
@@ -173,7 +173,7 @@ describe('a view', () => {
     expect(toolOf(view, { block: 1, kind: 'text', text: '', open: true })).toBeUndefined()
   })
 
-  it('starts anew on a reset, and passes over events that it does not know', () => {
+  it('starts over on a reset, and counts unknown events', () => {
     const [started] = events({
       type: 'run.started',
       sessionId: 's',
@@ -185,7 +185,30 @@ describe('a view', () => {
     expect(reduceEvent(unknown, { type: 'reset', seq: 0, reason: 'gone' })).toEqual({ ...emptyView, runId: 'run' })
   })
 
-  it('gives the text of the answer: what was said after the last tool call', () => {
+  it('keeps the text of a turn that called a tool until there is text after the call', () => {
+    const all = events(
+      { type: 'text.delta', ...place, text: 'let me ' },
+      { type: 'text.delta', ...place, block: 1, text: 'look' },
+      { type: 'tool.started', toolUseId: 'x', name: 'x', input: 1, turn: 1, attempt: 1 },
+      { type: 'thinking.delta', ...place, turn: 2, text: 'hm' },
+      { type: 'text.delta', ...place, turn: 2, block: 1, text: '\n' },
+      { type: 'text.delta', ...place, turn: 2, block: 1, text: 'blue' },
+      { type: 'tool.started', toolUseId: 'y', name: 'y', input: 1, turn: 2, attempt: 1 },
+      { type: 'turn.retracted', turn: 2, attempt: 2, fromBlock: 0, fromOffset: 0, reason: 'truncated' },
+    )
+    expect(all.map((_event, index) => viewText(reduceEvents(emptyView, all.slice(0, index + 1))))).toEqual([
+      'let me ',
+      'let me look',
+      'let me look',
+      'let me look',
+      'let me look',
+      '\nblue',
+      '\nblue',
+      'let me look',
+    ])
+  })
+
+  it('has the text of all turns after the last tool call', () => {
     const view = reduceEvents(
       emptyView,
       events(
@@ -209,7 +232,7 @@ describe('a view', () => {
 })
 
 describe('createView', () => {
-  it('tells its listeners once for each change, until they leave', () => {
+  it('calls its listeners once for each change, until they unsubscribe', () => {
     const store = createView()
     const seen: number[] = []
     const listener = (): void => void seen.push(store.current().seq)

@@ -105,7 +105,7 @@ describe('a remote run', () => {
       [cut(3)],
     ],
     ['fails', [{ content: [text('never')] }], [{ kind: 'status', status: 400 }]],
-  ])('gives the events and the result of a local one that %s', async (_name, turns, faults) => {
+  ])('has the events and the result of a local run that %s', async (_name, turns, faults) => {
     const local = await serve(turns, faults)
     const server = scriptedFetch(local.events)
     const there = await finish(remote(server))
@@ -125,7 +125,7 @@ describe('a remote run', () => {
     }
   })
 
-  it('says who asks and what its consumer can do', async () => {
+  it('sends headers, metadata, and what its consumer can retract', async () => {
     const local = await serve(twoTurns)
     const cases: [RunInput, string][] = [
       [input, 'retract'],
@@ -152,7 +152,7 @@ describe('a remote run', () => {
     }
   })
 
-  it('keeps its own id and decision, and gives the service a UUID', async () => {
+  it('keeps its own id and decision, and sends a UUID', async () => {
     const local = await serve(twoTurns)
     const server = scriptedFetch(local.events)
     const decision = { mode: 'stream', arm: 'streaming', reason: 'flag', flag: 'use_streaming', tools: {} } as const
@@ -175,7 +175,7 @@ describe('a remote run', () => {
     expect(ledger.entries[0]?.idempotencyKey).toMatch(`${runId}:`)
   })
 
-  it('refuses request parameters, and input that is none, at once', () => {
+  it('refuses request parameters and invalid input at once', () => {
     const agent = remote(scriptedFetch([]))
     expect(() => agent.run({ ...input, request: { model: 'x' } })).toThrow(expect.objectContaining({ path: 'request' }))
     expect(() => agent.run({ messages: [] })).toThrow(
@@ -186,7 +186,7 @@ describe('a remote run', () => {
   it.each([
     ['ok', undefined],
     ['cancelled', { turn: 1, committed: 0 }],
-  ] as const)('counts a salvaged turn whose calls ended %s as %j unfinished', async (outcome, unfinished) => {
+  ] as const)('reports a salvaged turn whose calls ended %s with unfinished = %j', async (outcome, unfinished) => {
     const { events } = await serve(twoTurns)
     const upTo = events.findLastIndex((event) => event.type === 'tool.finished' && event.turn === 1) + 1
     const turn = events.slice(0, upTo).map((event): AgentEvent => {
@@ -201,7 +201,7 @@ describe('a remote run', () => {
     expect(result.unfinished).toEqual(unfinished)
   })
 
-  it('does not pass off a history without content for the whole one', async () => {
+  it('fails when the service sends no raw content', async () => {
     const local = await serve(twoTurns)
     const { result } = await finish(remote(scriptedFetch(local.events, [{ withoutContent: true }])))
     expect(result).toMatchObject({ outcome: 'failed', error: { code: 'protocol_error', retryable: false } })
@@ -211,7 +211,7 @@ describe('a remote run', () => {
 const dead: readonly Answer[] = Array.from({ length: 9 }, () => ({ refused: true }))
 
 describe('a service that dies', () => {
-  it('leaves, at every event, a run that failed, valid history, and no call unaccounted for', async () => {
+  it('fails at every event with valid history, and settles every call', async () => {
     const local = await serve(twoTurns)
     for (let index = 0; index < local.events.length; index++) {
       const received = local.events.slice(0, index)
@@ -233,7 +233,7 @@ describe('a service that dies', () => {
     }
   })
 
-  it('is told to stop, in case it is alive', async () => {
+  it('is told to stop, since it may be alive', async () => {
     const local = await serve(twoTurns)
     const server = scriptedFetch(local.events, [{ events: local.events.slice(0, 5) }, { status: 404 }])
     const { result } = await finish(remote(server))
@@ -241,13 +241,13 @@ describe('a service that dies', () => {
     expect(server.requests.at(-1)?.url.pathname).toBe(`/runs/${runId}/cancel`)
   })
 
-  it('is not asked again where it refuses the run', async () => {
+  it('is not asked again when it refuses the run', async () => {
     const server = scriptedFetch([], [{ status: 403 }])
     const { result } = await finish(remote(server))
     expect([result.error?.code, server.requests.length]).toEqual(['permission', 1])
   })
 
-  it('hands over to the legacy loop at every event, and no call is made twice', async () => {
+  it('hands over to the legacy loop at every event, with every call settled', async () => {
     const local = await serve(twoTurns)
     for (let index = 0; index < local.events.length; index++) {
       const received = local.events.slice(0, index)
@@ -293,7 +293,7 @@ describe('an interrupt', () => {
     return { result: await run.result, server }
   }
 
-  it('cancels the run there, and leaves it where it does not end', async () => {
+  it('cancels the run at the service, and leaves when it does not end', async () => {
     const { result, server } = await interrupted([], { interruptTimeoutMs: 0 })
     expect(result).toMatchObject({ outcome: 'interrupted' })
     expect(result).not.toHaveProperty('error')
@@ -303,12 +303,12 @@ describe('an interrupt', () => {
     expect(server.openBodies()).toBe(0)
   })
 
-  it('ends the run where the service cannot be reached', async () => {
+  it('ends the run when the service cannot be reached', async () => {
     const { result } = await interrupted([{ refused: true }, { refused: true }, { refused: true }])
     expect(result.outcome).toBe('interrupted')
   })
 
-  it('before the start starts nothing', async () => {
+  it('before the start sends no request', async () => {
     const server = scriptedFetch([])
     const { result } = await finish(remote(server), { ...input, signal: AbortSignal.abort() })
     expect([result.outcome, server.requests.length, result.messages]).toEqual(['interrupted', 0, input.messages])

@@ -9,18 +9,18 @@ import { reduceEvent } from '../view/reduce-events.ts'
 import { emptyView, type RunView } from '../view/view.ts'
 
 /**
- * The events of a run, whatever happens to the connection: after a loss it goes on from the last event, without loss or
- * repetition. It ends after `run.finished`. Leaving an iteration disconnects and does not stop the run; iterating again
- * goes on from there. The first request is sent when iteration begins.
+ * The events of a run. After a lost connection, the stream goes on from the last event, without loss or repetition. It
+ * ends after `run.finished`. Leaving an iteration disconnects and does not stop the run; iterating again goes on from
+ * there. The first request is sent when iteration begins.
  *
- * It throws a MillraceError where the server refuses, where reconnecting has failed too often, and where events are gone
- * (`events_missed`) or do not add up (`protocol_error`) even when read again from the first.
+ * Iteration throws a MillraceError when the server refuses, when reconnecting has failed too often, and when events are
+ * gone (`events_missed`) or inconsistent (`protocol_error`) even when read again from the first.
  */
 export interface RunStream extends AsyncIterable<ClientEvent> {
   readonly runId: string
-  /** All that has been received, reduced. */
+  /** The view of everything that has been received. */
   readonly view: RunView
-  /** The same events, in batches of what arrives together. */
+  /** The same events, in the batches that they arrive in. */
   batches(): AsyncIterable<readonly ClientEvent[]>
   /** Stops the run, whichever instance runs it. Its last events still come. Throws as the client's `cancel` does. */
   cancel(reason?: string, options?: { readonly signal?: AbortSignal }): Promise<CancelAnswer>
@@ -28,7 +28,7 @@ export interface RunStream extends AsyncIterable<ClientEvent> {
 
 export interface RunStreamStart {
   readonly runId: string
-  /** What starts the run; undefined where it runs already. */
+  /** The body that starts the run; undefined if it runs already. */
   readonly body: StartRunBody | undefined
   readonly view: RunView
   /** Whether `view` holds all events before its cursor, so that texts can be verified. */
@@ -49,7 +49,7 @@ interface StreamState {
   retryMs: number | undefined
 }
 
-/** Gives batches until the run has finished or `start.signal` aborts. */
+/** Reads batches until the run has finished or `start.signal` aborts. */
 export function readRun(
   settings: ClientSettings,
   start: RunStreamStart,
@@ -67,7 +67,8 @@ export function readRun(
   let isReading = false
 
   async function* batches(): AsyncIterable<readonly ClientEvent[]> {
-    if (isReading) throw new MillraceError('invalid_input', 'the run is being read already; read it once')
+    if (isReading)
+      throw new MillraceError('invalid_input', 'the run is already being iterated; end that iteration first')
     isReading = true
     try {
       yield* readThrough(settings, start, state)
@@ -142,14 +143,14 @@ function nextRequest(
   const query = new URLSearchParams(rawContent ? [[contentParameter.name, contentParameter.raw]] : [])
   if (!isStarted) {
     const path = query.size > 0 ? `/runs?${query}` : '/runs'
-    // With the same run id, the request may be sent again when its answer was lost.
+    // With the same run id, the request may be sent again when its answer is lost.
     return { method: 'POST', path, body: { ...body, runId } }
   }
   query.set('after', String(view.seq))
   return { method: 'GET', path: `/runs/${encodeURIComponent(runId)}/events?${query}` }
 }
 
-/** Reading again from the first event, once, where what was received cannot be gone on from. */
+/** Starts over from the first event, once, when the stream cannot go on from what was received. */
 function resetFor(failure: unknown, state: StreamState): StreamReset | undefined {
   const isGone = isMillraceError(failure, 'events_missed')
   if (state.hasReset || state.view.seq === 0 || !(isGone || state.isDamaged)) return undefined
@@ -161,7 +162,7 @@ function resetFor(failure: unknown, state: StreamState): StreamReset | undefined
   return reset
 }
 
-/** @throws the failure, where trying again is no use or was tried too often */
+/** Waits before the next attempt. @throws the failure, if it is permanent or was the last one allowed */
 async function backOff(
   { reconnect, clock, runtime }: ClientSettings,
   state: StreamState,
@@ -172,7 +173,7 @@ async function backOff(
   state.failures++
   if (!isMillraceError(failure) || !failure.retryable || state.failures > attempts) throw failure
   const least = Math.min(maxDelayMs, (state.retryMs ?? minDelayMs) * 2 ** (state.failures - 1))
-  // Half of it at random, so that the clients of a server that was restarted do not all come at once.
+  // Half of the delay is random, so that the clients of a restarted server do not all reconnect at once.
   const delay = least * (0.5 + runtime.random() / 2)
   await wait(clock, Math.min(maxDelayMs, Math.max(delay, failure.retryAfterMs ?? 0)), signal)
 }

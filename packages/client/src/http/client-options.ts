@@ -6,9 +6,9 @@ import {
   aFunction,
   anObject,
   anything,
+  aRecordOf,
   checkOptions,
   isObject,
-  isRecord,
   oneOf,
   readRuntime,
   type Rule,
@@ -74,10 +74,12 @@ export interface ClientSettings {
   readonly clock: Clock
 }
 
+const aHeaderRecord = aRecordOf(rule((value) => typeof value === 'string', 'must be a string'))
+
 export const clientRules: Readonly<Record<keyof ClientOptions, Rule>> = {
   url: rule(isMountPath, 'must be the path or URL that the handler is mounted at, without a query'),
   fetch: aFunction,
-  headers: rule((value) => typeof value === 'function' || isRecord(value), 'must be an object or a function'),
+  headers: (value, path) => typeof value === 'function' || aHeaderRecord(value, path),
   format: oneOf('sse', 'ndjson'),
   rawContent: aBoolean,
   reconnect: anObject({ attempts: aCount(0), minDelayMs: aDelay(0), maxDelayMs: aDelay(0) }),

@@ -1,5 +1,5 @@
 import { type Agent, MillraceError, type RunInput } from '@millrace/core'
-import { aDelay, aFunction, checkOptions, rule } from '@millrace/core/kit'
+import { aDelay, aFunction, aListOf, anId, checkOptions } from '@millrace/core/kit'
 import { parseStartRun, type StartRunBody } from '@millrace/wire'
 import { type ClientOptions, type ClientSettings, clientRules, readClientOptions } from '../http/client-options.ts'
 import { startRemote } from './remote-run.ts'
@@ -26,10 +26,7 @@ const { rawContent: _, ...rulesOfClient } = clientRules
 const rules = {
   ...rulesOfClient,
   metadata: aFunction,
-  readOnlyTools: rule(
-    (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
-    'must be a list of tool names',
-  ),
+  readOnlyTools: aListOf(anId),
   interruptTimeoutMs: aDelay(0),
   onWarning: aFunction,
 }

@@ -21,12 +21,12 @@ interface Call {
   readonly toolset: unknown
 }
 
-/** What the events of a remote run, raw content included, add up to. */
+/** The history of a remote run, rebuilt from its events, raw content included. */
 export interface RemoteHistory {
   take(event: AgentEvent): void
-  /** Calls of the last committed turn of whose end nothing is known. */
+  /** The calls of the last committed turn whose end never came. */
   unsettled(): readonly Pick<ToolFinished, 'toolUseId' | 'name' | 'input' | 'turn'>[]
-  /** Whether text was shown in a turn whose content did not come: the server does not send raw content. */
+  /** Whether a turn showed text and has no content, which means that the server does not send raw content. */
   readonly lacksContent: boolean
   result(end: RemoteEnd): RunResult
 }

@@ -1,12 +1,12 @@
 import type { DecodedEvent } from '@millrace/wire'
 
-/** Everything received so far is void: the run's events come again from the first. */
+/** Tells the consumer to drop everything received so far: the run's events follow again from the first. */
 export interface StreamReset {
   readonly type: 'reset'
   readonly seq: 0
-  /** `gone`: the server no longer has the events after our cursor. `mismatch`: a block's text was not what was sent. */
+  /** `gone`: the server no longer has the events after the cursor. `mismatch`: a block's text is not what was sent. */
   readonly reason: 'gone' | 'mismatch'
 }
 
-/** What following a run gives: its events, those of types that this version does not know, and resets. */
+/** An event of a stream: an event of the run, one of a type that this version does not know, or a reset. */
 export type ClientEvent = DecodedEvent | StreamReset

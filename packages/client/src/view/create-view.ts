@@ -2,16 +2,20 @@ import type { ClientEvent } from './client-event.ts'
 import { reduceEvents } from './reduce-events.ts'
 import { emptyView, type RunView } from './view.ts'
 
-/** A view that changes, in the shape that stores of user interface frameworks expect. */
+/** Holds a view, in the shape that user interface frameworks expect of a store. */
 export interface ViewStore {
   readonly current: () => RunView
-  /** Applies events and tells the listeners, once, where they changed something. Gives the view. */
+  /** Applies events and returns the view. Calls the listeners once if something changed. */
   readonly apply: (events: Iterable<ClientEvent>) => RunView
   /** Calls `listener` after each change, until the returned function is called. */
   readonly subscribe: (listener: () => void) => () => void
 }
 
-/** @param initial default: the empty view */
+/**
+ * Creates a store of a view.
+ *
+ * @param initial default: the empty view
+ */
 export function createView(initial: RunView = emptyView): ViewStore {
   const listeners = new Set<() => void>()
   let view = initial
@@ -25,7 +29,7 @@ export function createView(initial: RunView = emptyView): ViewStore {
       return view
     },
     subscribe(listener) {
-      // Wrapped, so that the same function subscribed twice is called twice and unsubscribed once at a time.
+      // Wrapped, so that a function that subscribed twice is called twice, and leaves once with each unsubscription.
       const entry = (): void => listener()
       listeners.add(entry)
       return () => listeners.delete(entry)

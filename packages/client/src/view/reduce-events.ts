@@ -11,14 +11,14 @@ import {
 import type { ClientEvent } from './client-event.ts'
 import { type BlockView, emptyView, type RunView, type ToolView, type TurnView } from './view.ts'
 
-/** Applies `events` in order. Gives `view` itself where they change nothing. */
+/** Applies `events` in order. Returns `view` itself if they change nothing. */
 export function reduceEvents(view: RunView, events: Iterable<ClientEvent>): RunView {
   let next = view
   for (const event of events) next = reduceEvent(next, event)
   return next
 }
 
-/** Applies one event. One that is in the view already is ignored; a gap is noted as damage. */
+/** Applies one event. Ignores an event that is in the view already, and notes a gap as `damage`. */
 export function reduceEvent(view: RunView, event: ClientEvent): RunView {
   if (event.type === 'reset') return { ...emptyView, ...(view.runId !== undefined && { runId: view.runId }) }
   if (event.seq <= view.seq) return view

@@ -8,17 +8,17 @@ import type {
   Usage,
 } from '@millrace/core'
 
-/** A content block as far as it has come. */
+/** A content block, as much of it as has arrived. */
 export interface BlockView {
   /** Its index in the message; indices may be missing. */
   readonly block: number
   /** `text`, `thinking`, `tool_use` … */
   readonly kind: string
-  /** Text or thinking; of a tool call the JSON of its input. */
+  /** Text or thinking. Of a tool call, the JSON of its input. */
   readonly text: string
-  /** Whether more of it may come. */
+  /** Whether more of it may arrive. */
   readonly open: boolean
-  /** Of a tool call: the key of its {@link ToolView}. */
+  /** The key of its {@link ToolView}, if it is a tool call. */
   readonly toolUseId?: string
   readonly name?: string
 }
@@ -29,14 +29,14 @@ export interface TurnView {
   readonly mode: TurnMode
   /** In the order of their index. */
   readonly blocks: readonly BlockView[]
-  /** Whether it is part of history. */
+  /** Whether the turn is part of history. */
   readonly finished: boolean
   readonly stopReason: string | null
   readonly usage?: Usage
   readonly salvaged: boolean
 }
 
-/** A tool call from its start on. */
+/** A tool call that has started. */
 export interface ToolView {
   readonly toolUseId: string
   readonly name: string
@@ -47,26 +47,26 @@ export interface ToolView {
   readonly total?: number
   readonly message?: string
   readonly data?: unknown
-  /** Milliseconds, as of the last progress. */
+  /** Milliseconds at the time of the last progress. */
   readonly elapsedMs?: number
   readonly durationMs?: number
   readonly result?: ToolResultContent
   readonly reused?: boolean
 }
 
-/** Why a view cannot be trusted any more: an event is missing, or a block's text is not what was sent. */
+/** Why a view can no longer be trusted: an event is missing, or a block's text is not what was sent. */
 export type ViewDamage =
   | { readonly reason: 'gap'; readonly expected: number; readonly received: number }
   | { readonly reason: 'mismatch'; readonly turn: number; readonly block: number }
 
 /**
- * All that is known of a run. Values are never changed: what an event does not touch keeps its identity, so that a user
+ * Everything that is known of a run. Values are immutable: what an event does not touch keeps its identity, so that a user
  * interface may compare by reference.
  */
 export interface RunView {
   readonly runId?: string
   readonly sessionId?: string
-  /** The last event that is in it: the cursor to go on from. */
+  /** The `seq` of the last event in it, which is the cursor to go on from. */
   readonly seq: number
   readonly status: 'waiting' | 'running' | 'finished'
   readonly decision?: RunDecision
@@ -80,19 +80,26 @@ export interface RunView {
   readonly damage?: ViewDamage
 }
 
-/** Before the first event. */
+/** The view before the first event. */
 export const emptyView: RunView = { seq: 0, status: 'waiting', turns: [], tools: [], stopReason: null }
 
-/** The text of the answer as it stands: of all turns after the last one that called tools. */
+/**
+ * Returns the text of the answer so far: of all turns after the last one that called tools. What the model said with the
+ * calls stays until there is text after them.
+ */
 export function viewText(view: RunView): string {
-  const lastCall = view.tools.reduce((last, { turn }) => Math.max(last, turn), 0)
-  return view.turns
-    .filter(({ turn }) => turn > lastCall)
-    .flatMap(({ blocks }) => blocks.filter(({ kind }) => kind === 'text').map(({ text }) => text))
-    .join('')
+  const calling = new Set(view.tools.map(({ turn }) => turn))
+  let answer = ''
+  let part = ''
+  for (const { turn, blocks } of view.turns) {
+    for (const { kind, text } of blocks) if (kind === 'text') part += text
+    if (part.trim() !== '') answer = part
+    if (calling.has(turn)) part = ''
+  }
+  return answer
 }
 
-/** The call that a block asked for, once it has started. */
+/** Returns the call that a block asked for, once it has started. */
 export function toolOf(view: RunView, block: BlockView): ToolView | undefined {
   return block.toolUseId === undefined ? undefined : view.tools.find(({ toolUseId }) => toolUseId === block.toolUseId)
 }
