@@ -1,7 +1,7 @@
 import type { RunHandle } from '../run/create-run.ts'
 import { MillraceError } from '../kit/errors.ts'
 import type { FallbackReason } from '../protocol/events.ts'
-import { answerText, blocksOf, closeHistory, userMessage } from '../reduce/history.ts'
+import { answerText, assistantMessage, blocksOf, closeHistory, userMessage } from '../reduce/history.ts'
 import type { Message } from '../protocol/messages.ts'
 import { readRetraction } from '../run/read-input.ts'
 import { isFaultCode } from '../protocol/faults.ts'
@@ -137,7 +137,8 @@ async function letGoOn<This, Args extends unknown[], R>(
   retract()
   emitLegacyText(handle, turns, added.text)
   const newMessages = [...handed.newMessages, ...added.messages]
-  const text = added.messages.length > 0 ? answerText(newMessages) : answerText(handed.newMessages) + added.text
+  const said = added.messages.length > 0 ? [] : [assistantMessage([{ type: 'text', text: added.text }])]
+  const text = answerText([...newMessages, ...said])
   const completed = completedResult(handle.runId, givenMessages(result), newMessages, text)
   const merged = { ...completed, usage: result.usage, turns }
   return { result: merged, end: { value: await fromResult.apply(self, [merged, ...args]) } }

@@ -20,6 +20,7 @@ export type FaultCode =
   | 'connection_failed'
   | 'connection_lost'
   | 'content_timeout'
+  | 'empty_answer'
   | 'garbage'
   | 'idle_timeout'
   | 'internal'

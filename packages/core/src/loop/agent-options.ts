@@ -1,4 +1,4 @@
-import { needed, type RequestParams } from '../model/request-params.ts'
+import { needed, refuseThread, type RequestParams } from '../model/request-params.ts'
 import type { MillraceError } from '../kit/errors.ts'
 import { isRecord, hasMethod, isObject } from '../kit/guards.ts'
 import type { Middleware } from '../run/middleware.ts'
@@ -131,6 +131,7 @@ function checkRequest(request: Readonly<Record<string, unknown>>): { readonly mo
   for (const name of ['messages', 'stream']) {
     if (name in request) refuse(`request.${name}`, 'is set for each turn; give messages to run()')
   }
+  refuseThread(request, 'request')
   if (tools !== undefined) checkServerTools(tools)
   return { model: String(model) }
 }

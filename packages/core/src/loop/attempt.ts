@@ -1,7 +1,7 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { createAccumulator } from '../model/accumulator.ts'
 import { isMillraceError, type MillraceError } from '../kit/errors.ts'
-import { type AssistantMessage, isToolUse, type ToolUseBlock } from '../protocol/messages.ts'
+import { type AssistantMessage, isBlank, isToolUse, textOf, type ToolUseBlock } from '../protocol/messages.ts'
 import type { RequestBody } from '../model/model-client.ts'
 import { fault } from '../protocol/faults.ts'
 import { linkedController } from '../kit/signals.ts'
@@ -102,9 +102,19 @@ function judge(
   blocks: readonly AccumulatedBlock[],
   acceptsInvalidInput: (call: AccumulatedBlock) => boolean,
 ): MillraceError | undefined {
+  if (isEmpty(message)) return fault('empty_answer')
   if (message.stop_reason !== 'tool_use') return undefined
   const calls = blocks.filter(({ kind }) => kind === 'tool_use')
   if (calls.length === 0) return fault('protocol_error')
   const invalid = calls.some((call) => !call.validInput && !acceptsInvalidInput(call))
   return invalid ? fault('invalid_tool_input') : undefined
+}
+
+/**
+ * Whether a gateway has taken a failure for an answer: it says that the model is done, and holds neither content nor a
+ * token. A model that has nothing to add, as behind a tool result, spends a token to say so.
+ */
+function isEmpty({ stop_reason, content, usage }: AssistantMessage): boolean {
+  if (stop_reason !== 'end_turn' || usage.output_tokens > 0) return false
+  return content.every((block) => block.type === 'text' && isBlank(textOf(block)))
 }

@@ -71,7 +71,7 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
   const kept = reopened && keepReopened(run, turn, view, reopened)
   if (kept !== undefined) return kept
 
-  let failures: TurnFailures = carried?.failures ?? { streams: 0, buffered: 0 }
+  let failures: TurnFailures = carried?.failures ?? { streams: 0, buffered: 0, empty: 0 }
   if (carried === undefined) recovery.budget.request()
   else await wait(runtime.clock, carried.delay, handle.signal)
   const mayStream = carried === undefined || carried.request === 'stream'
@@ -97,7 +97,7 @@ export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner)
     const unfinished = { ...result, message: shown.message, blocks: shown.blocks }
     if (end.status === 'interrupted' || handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
 
-    failures = countFailure(failures, request)
+    failures = countFailure(failures, request, end.error)
     if (failures.streams >= 2) state.staysBuffered = true
     reason = isFaultCode(end.error.code) ? end.error.code : 'internal'
     const step = decideNext(run, end, request, failures, view)
@@ -240,6 +240,14 @@ function tellBreaker(permit: CircuitPermit | undefined, end: AttemptEnd): void {
   else permit?.released()
 }
 
-function countFailure({ streams, buffered }: TurnFailures, request: Request): TurnFailures {
-  return request === 'stream' ? { streams: streams + 1, buffered } : { streams, buffered: buffered + 1 }
+function countFailure(
+  { streams, buffered, empty }: TurnFailures,
+  request: Request,
+  error: MillraceError,
+): TurnFailures {
+  return {
+    streams: request === 'stream' ? streams + 1 : streams,
+    buffered: request === 'stream' ? buffered : buffered + 1,
+    empty: error.code === 'empty_answer' ? empty + 1 : empty,
+  }
 }

@@ -1,10 +1,19 @@
 import type Anthropic from '@anthropic-ai/sdk'
-import { aCount, anId, type Rule } from '../kit/checks.ts'
+import { aCount, anId, refuse, type Rule } from '../kit/checks.ts'
 
 /** Messages API parameters, sent untouched; `messages` and `stream` are ours. */
 export type RequestParams =
   | Omit<Anthropic.MessageCreateParamsNonStreaming, 'messages' | 'stream'>
   | Omit<Anthropic.Beta.MessageCreateParamsNonStreaming, 'messages' | 'stream'>
+
+/** Refuses `thread` in the request parameters at `path`, of the agent or of a run. */
+export function refuseThread(request: Readonly<Record<string, unknown>>, path: string): void {
+  if (request['thread'] === undefined) return
+  refuse(
+    `${path}.thread`,
+    'cannot be set: each turn sends the whole conversation, which a thread on the server would then hold twice',
+  )
+}
 
 /** The parameters that the API needs in every request. */
 export const needed: Readonly<Record<'model' | 'max_tokens', Rule>> = {

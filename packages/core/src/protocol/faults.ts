@@ -14,6 +14,7 @@ const messages: Readonly<Record<FaultCode, string>> = {
   connection_failed: 'could not be reached',
   connection_lost: 'was lost in the middle of its answer',
   content_timeout: 'sent no content in time',
+  empty_answer: 'answered with nothing at all',
   garbage: 'sent something that cannot be read',
   idle_timeout: 'fell silent in the middle of its answer',
   internal: 'could not be asked, for a reason inside this service',

@@ -15,6 +15,8 @@ export interface TurnFailures {
   readonly streams: number
   /** Requests that did not stream and failed. */
   readonly buffered: number
+  /** Those of both that were answered with nothing at all. */
+  readonly empty: number
 }
 
 /** One broken attempt, and what may be done about it. */
@@ -77,7 +79,10 @@ export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: 
 
 /** The next rung that still has a try left. */
 function nextRequest({ request, failures, error }: BrokenAttempt, policy: RecoveryPolicy): Request | undefined {
-  if (request === 'stream' && failures.streams <= policy.streamRetries) return 'stream'
+  const isEmpty = error.code === 'empty_answer'
+  // Once may be a failure on the way. Twice, the model has nothing to say.
+  if (isEmpty && failures.empty > 1) return undefined
+  if (request === 'stream' && !isEmpty && failures.streams <= policy.streamRetries) return 'stream'
   if (failures.buffered > policy.bufferedRetries) return undefined
   // The HTTP client cannot wait long enough for an answer in one body (300 s for Node's fetch).
   if (request === 'collected' || (request === 'buffered' && isClientLimit(error.cause))) return 'collected'

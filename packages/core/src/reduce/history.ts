@@ -44,9 +44,12 @@ function isBlankText(block: ContentBlock): boolean {
   return block.type === 'text' && isBlank(textOf(block))
 }
 
-/** Without what the API refuses when it is sent back: blank text, and thinking as the last block. */
+/**
+ * Returns the blocks without what the API refuses when it is sent back: blank text, thinking without its signature
+ * (lost on the way, or never given by a gateway), and thinking as the last block.
+ */
 export function withoutRefused(blocks: readonly AccumulatedBlock[]): readonly AccumulatedBlock[] {
-  const kept = blocks.filter(({ block }) => !isBlankText(block))
+  const kept = blocks.filter(({ block }) => !isBlankText(block) && !isUnsignedThinking(block))
   const end = kept.findLastIndex(({ block }) => !isThinking(block)) + 1
   return kept.slice(0, end)
 }
@@ -135,14 +138,23 @@ export function asWhole(block: ContentBlock, index: number): AccumulatedBlock {
   return { index, kind: block.type, finished: true, text: '', block, validInput: true }
 }
 
-/** The text of the answer: of all assistant messages after the last tool result. */
+/**
+ * Returns the text of the answer: that of all assistant messages after the last tool result. Where those have none, it
+ * is the text of the last assistant message that has any: an answer that ends with calls which are not run has its text
+ * in front of their results.
+ */
 export function answerText(messages: readonly Message[]): string {
   const lastResult = messages.findLastIndex((message) =>
     blocksOf(message).some((block) => block.type === 'tool_result'),
   )
-  return messages
+  const text = messages
     .slice(lastResult + 1)
-    .filter((message) => message.role === 'assistant')
-    .flatMap((message) => blocksOf(message).map(textOf))
+    .map(saidIn)
     .join('')
+  return isBlank(text) ? (messages.map(saidIn).findLast((each) => !isBlank(each)) ?? text) : text
+}
+
+/** The text that the model said in a message. */
+function saidIn(message: Message): string {
+  return message.role === 'assistant' ? blocksOf(message).map(textOf).join('') : ''
 }

@@ -44,7 +44,9 @@ export interface RunResult {
   /** The whole conversation: the input's messages and the new ones. Empty where the existing loop did it all. */
   readonly messages: readonly Message[]
   readonly newMessages: readonly Message[]
-  /** The text of the answer: of all assistant messages after the last tool result. */
+  /**
+   * The text of the answer: of all assistant messages after the last tool result, or else of the last one that has text.
+   */
   readonly text: string
   /** Sums over the turns, a refused and an unfinished one included; not over attempts that were asked again. */
   readonly usage: Usage

@@ -69,6 +69,13 @@ const ofAgent: readonly Offence[] = [
     /is set for each turn/,
   ],
   [
+    'a thread that the server holds',
+    { client, request: { ...request, thread: { type: 'create' } } },
+    'invalid_option',
+    'request.thread',
+    /each turn sends the whole conversation/,
+  ],
+  [
     'server tools that are no list',
     { client, request: { ...request, tools: {} } },
     'invalid_option',
@@ -444,6 +451,13 @@ const ofRun: readonly Offence[] = [
     'invalid_option',
     'request',
     /object of Messages API parameters/,
+  ],
+  [
+    'a thread that the server holds',
+    { messages, request: { thread: { type: 'continue' } } },
+    'invalid_option',
+    'request.thread',
+    /each turn sends the whole conversation/,
   ],
   ...['messages', 'stream', 'tools'].map((name): Offence => [
     `${name} in the request`,

@@ -50,7 +50,7 @@ describe('a turn that ends', () => {
     'with %s starts no tool, and is the limit',
     async (stopReason) => {
       const { result, ran } = await runScript([{ content: [text('I act'), act], stopReason }])
-      expect(result).toMatchObject({ outcome: 'limit', stopReason, text: '' })
+      expect(result).toMatchObject({ outcome: 'limit', stopReason, text: 'I act' })
       expect(ran).toEqual([])
       expect(result.messages.at(-1)?.content).toMatchObject([
         { type: 'tool_result', tool_use_id: 'toolu_1', is_error: true, content: expect.stringContaining(stopReason) },
