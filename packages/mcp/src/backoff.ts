@@ -1,14 +1,14 @@
 import type { CancelTimer, Clock } from '@millrace/core'
 
-/** Waits between attempts: doubled each time, up to the last. Milliseconds. */
+/** The delay before the first attempt, in milliseconds. It doubles with each attempt. */
 const firstDelay = 1000
 const longestDelay = 30_000
 
-/** When to try again. */
+/** Decides when to connect again. */
 export interface Backoff {
-  /** Calls `attempt` after the next wait, instead of what was still waiting. */
+  /** Calls `attempt` after the next delay, in place of an attempt that is still waiting. */
   readonly schedule: (attempt: () => void) => void
-  /** Forgets what is waiting; the next wait is the first again. */
+  /** Cancels the attempt that is waiting, and starts again with the first delay. */
   readonly reset: () => void
 }
 

@@ -1,27 +1,27 @@
-import type { Client } from '@modelcontextprotocol/client'
 import { ToolError, type ToolProgress } from '@millrace/core'
-import { isRecord } from './json.ts'
-import { anything } from './lenient-schema.ts'
+import { isRecord } from '@millrace/core/kit'
+import type { Client } from '@modelcontextprotocol/client'
 import { toResult } from './result-content.ts'
+import { anyResult } from './result-schema.ts'
 import type { ServerLink } from './server-link.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 export interface CallOptions {
   readonly link: ServerLink
-  /** The tool's name, as its server knows it. */
+  /** The name of the tool on its server. */
   readonly tool: string
   readonly input: unknown
-  /** Whether the tool says that it has no effects, and is believed. */
+  /** Whether the tool declares that it has no effects, and the server is trusted with that. */
   readonly readOnly: boolean
   readonly signal: AbortSignal
   readonly progress: (report: ToolProgress) => void
-  /** Milliseconds without progress. */
+  /** Milliseconds without progress after which the call fails. */
   readonly idleTimeout: number
-  /** Milliseconds in all. */
+  /** Milliseconds after which the call fails, with or without progress. */
   readonly callTimeout: number
 }
 
-/** The call was sent and never answered. For a tool without effects that is an error like any other. */
+/** Returns the error for a call that was sent and never answered. Its outcome is unknown unless the tool has no effects. */
 function unanswered({ readOnly }: CallOptions, what: string, cause: unknown): ToolError {
   return readOnly
     ? new ToolError(`${what} The call may be repeated.`, { cause })
@@ -40,16 +40,16 @@ function property(error: unknown, key: 'code' | 'message' | 'status'): unknown {
   return typeof error === 'object' && error !== null && key in error ? Reflect.get(error, key) : undefined
 }
 
-/** What to tell the model of a call that gave no result. */
+/** Returns what the model is told about a call that gave no result. */
 function explain(error: unknown, options: CallOptions, client: Client): ToolError {
   const { tool, link } = options
   const code = property(error, 'code')
   if (code === 'REQUEST_TIMEOUT') return unanswered(options, `"${tool}" did not answer in time.`, error)
   if (code === 'CONNECTION_CLOSED') return unanswered(options, `The server of "${tool}" ended during the call.`, error)
-  // A number is the server's own answer, by JSON-RPC.
+  // In JSON-RPC a numeric code is the server's own answer.
   if (typeof code === 'number')
     return new ToolError(`"${tool}" failed: ${String(property(error, 'message'))}`, { cause: error })
-  // HTTP has no connection whose end could be seen: after a failed request the next call begins a new session.
+  // HTTP has no connection that could be seen to end. After a failed request the next call starts a new session.
   link.drop(client)
   if (property(error, 'status') === 404)
     return notRun(`The server of "${tool}" has forgotten its session, and can be called again.`, error)
@@ -59,7 +59,7 @@ function explain(error: unknown, options: CallOptions, client: Client): ToolErro
 async function connected({ link, tool, signal }: CallOptions): Promise<Client> {
   try {
     signal.throwIfAborted()
-    // Others may wait for the same connection: it is not given up, only this wait is.
+    // Other calls may wait for the same connection, so an abort ends this wait and not the connection.
     const client = await unlessAborted(link.connect(), signal)
     signal.throwIfAborted()
     return client
@@ -72,7 +72,7 @@ async function connected({ link, tool, signal }: CallOptions): Promise<Client> {
 async function request(client: Client, options: CallOptions): Promise<unknown> {
   const { tool, input, signal, progress, idleTimeout, callTimeout } = options
   try {
-    return await client.request({ method: 'tools/call', params: { name: tool, arguments: input } }, anything, {
+    return await client.request({ method: 'tools/call', params: { name: tool, arguments: input } }, anyResult, {
       signal,
       timeout: idleTimeout,
       resetTimeoutOnProgress: true,
@@ -92,14 +92,14 @@ async function request(client: Client, options: CallOptions): Promise<unknown> {
 }
 
 /**
- * Calls a tool of a server and returns its content. A call is sent once, whatever becomes of it.
+ * Calls a tool of a server and returns its content. The call is sent once and never repeated.
  *
- * @throws ToolError with what the model is to be told; the signal's reason where it aborts after the call was sent
+ * @throws ToolError with what the model is told; the reason of `signal` if it aborts after the call was sent
  */
 export async function callTool(options: CallOptions): Promise<unknown> {
   const { tool } = options
   const result = await request(await connected(options), options)
-  if (!isRecord(result)) throw new ToolError(`"${tool}" gave a result that cannot be read.`)
+  if (!isRecord(result)) throw new ToolError(`"${tool}" returned a result that cannot be read.`)
   const content = toResult(result)
   if (result['isError'] !== true) return content
   throw new ToolError(content === '' ? `"${tool}" failed.` : content)

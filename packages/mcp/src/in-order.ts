@@ -1,13 +1,14 @@
 import type { Transport } from '@modelcontextprotocol/client'
 
 /**
- * Delivers a response a moment after what came before it. The SDK handles notifications in a microtask and responses at
- * once, so that the last progress before a result would find its handler gone. To be called once the client is connected.
+ * Delivers each response after the notifications that arrived before it. The SDK handles responses at once but
+ * notifications in a microtask, so the last progress of a call would arrive after its handler is gone. Call it once the
+ * client is connected.
  */
 export function deliverInOrder(transport: Transport): void {
   const deliver = transport.onmessage
   if (deliver === undefined) return
-  // Three turns of the queue: the notification's handler runs in the first or second.
+  // The handler of a notification runs in the first or second turn of the microtask queue.
   const turns = async (): Promise<void> => {
     for (let turn = 0; turn < 3; turn += 1) await Promise.resolve()
   }

@@ -1,3 +1,4 @@
-export { connectMcp, type McpConnection, type McpOptions } from './connect-mcp.ts'
+export { connectMcp, type McpConnection } from './connect-mcp.ts'
 export { isMcpError, McpError, type McpErrorCode } from './mcp-error.ts'
-export type { McpHttpServer, McpServer, McpTransportServer } from './server.ts'
+export type { McpOptions } from './mcp-options.ts'
+export type { HookFailed, McpHttpServer, McpServer, McpTransportServer } from './server.ts'

@@ -1,7 +1,4 @@
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
+/** Returns `value` if it is a string. */
 export function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }

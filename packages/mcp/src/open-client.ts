@@ -6,19 +6,24 @@ import { listTools, type ToolListing } from './tool-list.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 export interface OpenOptions {
+  /** The name of the server in `servers`. */
   readonly name: string
   readonly server: McpServer
   readonly clientInfo: { readonly name: string; readonly version: string }
+  /** Milliseconds for connecting, and for listing tools. */
   readonly connectTimeout: number
   readonly signal: AbortSignal
+  /** Receives the tools of the server, after connecting and after each change. */
   readonly onListing: (listing: ToolListing) => void
-  /** The connection ended by itself. */
+  /** Called when the connection ends without being closed from this side. */
   readonly onLost: (client: Client) => void
-  /** A changed list could not be read. */
+  /** Receives the problem when a changed list cannot be read. */
   readonly onTrouble: (client: Client, problem: McpError) => void
+  /** Receives the problem when a hook of the application fails. */
+  readonly onProblem: (problem: McpError) => void
 }
 
-/** A function that lists the tools again; while it does, a further call makes it do so once more. */
+/** Returns a function that runs `list`. Calls during a run cause one more run after it. */
 function relister(list: () => Promise<void>): () => void {
   let running = false
   let again = false
@@ -36,19 +41,19 @@ function relister(list: () => Promise<void>): () => void {
 }
 
 /**
- * Connects to a server, lists its tools, and from then on lists them again whenever the server says that they changed.
+ * Connects to a server and lists its tools. Lists them again whenever the server reports a change.
  *
  * @throws McpError `connect_failed`, `list_failed`
  */
 export async function openClient(options: OpenOptions): Promise<Client> {
-  const { name, server, clientInfo, connectTimeout, signal, onListing, onLost, onTrouble } = options
+  const { name, server, clientInfo, connectTimeout, signal, onListing, onLost, onTrouble, onProblem } = options
   const client = new Client(clientInfo)
   const limits = { timeout: connectTimeout, signal }
   const list = async (): Promise<void> => {
     try {
       onListing(await listTools(client, limits))
     } catch (cause) {
-      throw new McpError('list_failed', name, `The tools of the MCP server "${name}" could not be listed`, { cause })
+      throw new McpError('list_failed', name, `could not list the tools of the MCP server "${name}"`, { cause })
     }
   }
   const relist = relister(() =>
@@ -56,20 +61,30 @@ export async function openClient(options: OpenOptions): Promise<Client> {
       if (error instanceof McpError) onTrouble(client, error)
     }),
   )
+  const onHookFailed = (hook: string, cause: unknown): void => {
+    onProblem(new McpError('hook_failed', name, `"${hook}" of the MCP server "${name}" failed`, { cause }))
+  }
   try {
-    const transport = openTransport(server)
-    // The SDK's own signal and timeout begin once the transport has started.
+    signal.throwIfAborted()
+    const transport = openTransport(server, onHookFailed)
+    // The SDK observes the signal and the timeout only after the transport has started.
     await unlessAborted(client.connect(transport, limits), signal)
     deliverInOrder(transport)
-    client.setNotificationHandler('notifications/tools/list_changed', relist)
+    // A change during the first listing waits for its end. If two listings ran at once, the older answer could arrive last.
+    let changed = false
+    client.setNotificationHandler('notifications/tools/list_changed', () => {
+      changed = true
+    })
     await list()
     signal.throwIfAborted()
-    if (client.transport === undefined) throw new Error('It ended at once')
+    if (client.transport === undefined) throw new Error('the connection ended at once')
+    client.setNotificationHandler('notifications/tools/list_changed', relist)
+    if (changed) relist()
     client.onclose = () => onLost(client)
     return client
   } catch (cause) {
     await client.close().catch(() => {})
     if (cause instanceof McpError) throw cause
-    throw new McpError('connect_failed', name, `The MCP server "${name}" could not be reached`, { cause })
+    throw new McpError('connect_failed', name, `could not reach the MCP server "${name}"`, { cause })
   }
 }

@@ -1,14 +1,15 @@
 import type { ContentBlock } from '@millrace/core'
-import { isRecord, text } from './json.ts'
+import { isRecord } from '@millrace/core/kit'
+import { text } from './json.ts'
 
-/** What the Messages API takes as an image. */
+/** The image types that the Messages API accepts. */
 const imageTypes = new Set(['image/gif', 'image/jpeg', 'image/png', 'image/webp'])
 
 function textBlock(content: string): ContentBlock {
   return { type: 'text', text: content }
 }
 
-/** Base64 content of a kind that the model can look at; else a note of what there was. */
+/** Returns a block for base64 content. Content that the API does not accept becomes a note of its type and size. */
 function binary(data: string, mediaType: string, what: string): ContentBlock {
   const source = { type: 'base64', media_type: mediaType, data }
   if (imageTypes.has(mediaType)) return { type: 'image', source }
@@ -44,15 +45,19 @@ function block(given: unknown): ContentBlock {
     case 'resource_link':
       return link(given)
     default:
-      // A kind of a later protocol: its JSON says more than nothing.
+      // A block of a later protocol version. Its JSON tells the model more than leaving it out.
       return textBlock(JSON.stringify(given))
   }
 }
 
 /**
- * The result of `tools/call` as the model is told it: text and images as they are, PDF as a document, resources as their
- * text under their address, anything else as a note. One text alone is given as a string. Empty texts, which the API
- * refuses, are left out; where nothing is left, `structuredContent` stands in.
+ * Converts the result of `tools/call` to content for the model:
+ * - text and images stay as they are, a PDF becomes a document
+ * - a resource becomes its text under its URI
+ * - anything else becomes a note
+ *
+ * A single text is returned as a string. Empty texts are left out, because the API rejects them. If nothing is left,
+ * the result is `structuredContent` as JSON.
  */
 export function toResult(result: Readonly<Record<string, unknown>>): string | ContentBlock[] {
   const content = Array.isArray(result['content']) ? result['content'].map(block) : []

@@ -1,5 +1,5 @@
-import type { Client } from '@modelcontextprotocol/client'
 import type { Clock } from '@millrace/core'
+import type { Client } from '@modelcontextprotocol/client'
 import { createBackoff } from './backoff.ts'
 import { McpError } from './mcp-error.ts'
 import { openClient } from './open-client.ts'
@@ -13,24 +13,22 @@ export interface LinkOptions {
   /** Milliseconds for connecting, and for listing tools. */
   readonly connectTimeout: number
   readonly clock: Clock
-  /** The tools are known, anew or for the first time. */
+  /** Receives the tools of the server, after connecting and after each change. */
   readonly onListing: (listing: ToolListing) => void
   readonly onProblem: (problem: McpError) => void
 }
 
-/** The connection to one server, made again when it is lost. */
+/** The connection to one server. It is opened again after it was lost. */
 export interface ServerLink {
   readonly connected: boolean
-  /** The connection there is, or a fresh one. @throws McpError `connect_failed`, `list_failed` */
+  /** Returns the open connection, or opens one. @throws McpError `connect_failed`, `list_failed` */
   readonly connect: () => Promise<Client>
-  /** Tries again later, and goes on trying. */
-  readonly retry: () => void
-  /** Ends a connection that has failed, where it still is the one in use. */
+  /** Connects. A failure is reported, and tried again later until the link is closed. Never rejects. */
+  readonly join: () => Promise<void>
+  /** Closes a connection that has failed, if it is still the one in use. */
   readonly drop: (client: Client) => void
   readonly close: () => Promise<void>
 }
-
-function ignore(): void {}
 
 export function serverLink(options: LinkOptions): ServerLink {
   const { name, clock, onProblem } = options
@@ -42,19 +40,19 @@ export function serverLink(options: LinkOptions): ServerLink {
   const onLost = (lost: Client): void => {
     if (lost !== client) return
     client = undefined
-    onProblem(new McpError('connection_lost', name, `The connection to the MCP server "${name}" was lost`))
-    retry()
+    if (life.signal.aborted) return
+    onProblem(new McpError('connection_lost', name, `lost the connection to the MCP server "${name}"`))
+    joinLater()
   }
-  // Of a connection that is no longer in use nobody needs to hear.
   const onTrouble = (from: Client, problem: McpError): void => {
+    // Problems of a connection that was replaced or closed are not reported.
     if (from === client) onProblem(problem)
   }
 
   async function open(): Promise<Client> {
-    const fresh = await openClient({ ...options, signal: life.signal, onLost, onTrouble })
-    client = fresh
+    client = await openClient({ ...options, signal: life.signal, onLost, onTrouble })
     backoff.reset()
-    return fresh
+    return client
   }
 
   function connect(): Promise<Client> {
@@ -65,14 +63,18 @@ export function serverLink(options: LinkOptions): ServerLink {
     return connecting
   }
 
-  function retry(): void {
-    if (life.signal.aborted) return
-    backoff.schedule(() => {
-      connect().catch((error: unknown) => {
-        if (error instanceof McpError && !life.signal.aborted) onProblem(error)
-        retry()
-      })
-    })
+  async function join(): Promise<void> {
+    try {
+      await connect()
+    } catch (error) {
+      if (life.signal.aborted) return
+      if (error instanceof McpError) onProblem(error)
+      joinLater()
+    }
+  }
+
+  function joinLater(): void {
+    backoff.schedule(() => void join())
   }
 
   return {
@@ -80,16 +82,18 @@ export function serverLink(options: LinkOptions): ServerLink {
       return client !== undefined
     },
     connect,
-    retry,
+    join,
     drop(failed) {
-      if (failed === client) void failed.close().catch(ignore)
+      if (failed === client) void failed.close().catch(() => {})
     },
     async close() {
-      life.abort(new McpError('connection_lost', name, 'The connection is closed'))
+      life.abort(new McpError('connection_lost', name, `the connection to the MCP server "${name}" is closed`))
       backoff.reset()
+      // A connection that was opened in the same moment is closed as well.
+      await Promise.allSettled([connecting])
       const open = client
       client = undefined
-      await Promise.allSettled([connecting, open?.close()])
+      await open?.close().catch(() => {})
     },
   }
 }

@@ -1,13 +1,16 @@
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client'
 
 interface Behaviour {
-  /** Whether `readOnlyHint` and `idempotentHint` of this server are believed. Default: true. */
+  /** Whether to believe this server's `readOnlyHint` and `idempotentHint`. Default: true. */
   readonly trustHints?: boolean
-  /** False: a server that cannot be reached is reported, and tried again, instead of failing `connectMcp`. Default: true. */
+  /**
+   * Whether `connectMcp` fails when the server cannot be reached. If false, the failure is reported and the connection
+   * is tried again. Default: true.
+   */
   readonly required?: boolean
 }
 
-/** A server spoken to over streamable HTTP. */
+/** A server reached over streamable HTTP. */
 export interface McpHttpServer extends Behaviour {
   readonly url: string | URL
   /** Sent with every request, such as `authorization`. */
@@ -15,17 +18,20 @@ export interface McpHttpServer extends Behaviour {
   readonly fetch?: (url: string | URL, init?: RequestInit) => Promise<Response>
 }
 
-/** A server spoken to over anything that the SDK has a transport for; `stdio()` gives one. */
+/** Reports that a hook of the application, such as `onStderr`, threw an error or rejected. */
+export type HookFailed = (hook: string, cause: unknown) => void
+
+/** A server reached over any transport of the SDK. `stdio()` returns one. */
 export interface McpTransportServer extends Behaviour {
-  /** Called for each connection, also again after one was lost. */
-  readonly transport: () => Transport
+  /** Returns a transport that is not started. Called once per connection, also after a connection was lost. */
+  readonly transport: (onHookFailed: HookFailed) => Transport
 }
 
 export type McpServer = McpHttpServer | McpTransportServer
 
-/** A transport to `server`, not yet started. */
-export function openTransport(server: McpServer): Transport {
-  if ('transport' in server) return server.transport()
+/** Returns a transport to `server` that is not started. */
+export function openTransport(server: McpServer, onHookFailed: HookFailed): Transport {
+  if ('transport' in server) return server.transport(onHookFailed)
   const { url, headers, fetch } = server
   return new StreamableHTTPClientTransport(new URL(url), {
     ...(headers === undefined ? {} : { requestInit: { headers: { ...headers } } }),

@@ -1,8 +1,9 @@
+import { isRecord } from '@millrace/core/kit'
 import type { Client } from '@modelcontextprotocol/client'
-import { isRecord, text } from './json.ts'
-import { anything } from './lenient-schema.ts'
+import { text } from './json.ts'
+import { anyResult } from './result-schema.ts'
 
-/** A tool as its server describes it, read without trust. */
+/** A tool as its server describes it, after the description was checked. */
 export interface McpToolDescription {
   readonly name: string
   readonly description: string
@@ -13,15 +14,15 @@ export interface McpToolDescription {
 
 export interface ToolListing {
   readonly tools: readonly McpToolDescription[]
-  /** Why a tool of the list was left out, each. */
+  /** The tools that cannot be used, each with the reason. */
   readonly skipped: readonly { readonly name: string; readonly reason: string }[]
 }
 
-/** A server whose cursor never ends is left after this many pages; the SDK's own limit. */
+/** The number of pages after which a list without end is cut. The SDK has the same limit. */
 const maxPages = 64
 
 function readTool(given: unknown): McpToolDescription | string {
-  if (!isRecord(given)) return 'it is no object'
+  if (!isRecord(given)) return 'it is not an object'
   const name = text(given['name'])
   if (name === undefined || name === '') return 'it has no name'
   const execution = given['execution']
@@ -40,7 +41,8 @@ function readTool(given: unknown): McpToolDescription | string {
 }
 
 /**
- * All tools of a server. The list is read leniently: the SDK's own schema refuses the whole of it for one bad tool.
+ * Lists all tools of a server. Each tool is read by itself, because the SDK's own schema rejects the whole list for one
+ * invalid tool.
  *
  * @throws what the request fails with
  */
@@ -54,17 +56,18 @@ export async function listTools(
   for (let page = 0; page < maxPages; page += 1) {
     const result = await client.request(
       { method: 'tools/list', params: cursor === undefined ? {} : { cursor } },
-      anything,
+      anyResult,
       { timeout: options.timeout, signal: options.signal },
     )
-    if (!isRecord(result) || !Array.isArray(result['tools'])) throw new TypeError('tools/list gave no list of tools')
+    if (!isRecord(result) || !Array.isArray(result['tools']))
+      throw new TypeError('"tools/list" returned no list of tools')
     for (const given of result['tools']) {
       const tool = readTool(given)
       if (typeof tool !== 'string' && !tools.has(tool.name)) tools.set(tool.name, tool)
       else
         skipped.push({
           name: isRecord(given) ? (text(given['name']) ?? '') : '',
-          reason: typeof tool === 'string' ? tool : 'its name is taken by an earlier one',
+          reason: typeof tool === 'string' ? tool : 'an earlier tool has the same name',
         })
     }
     cursor = text(result['nextCursor'])

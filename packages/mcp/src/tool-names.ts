@@ -1,4 +1,4 @@
-/** The longest name that the Messages API takes. */
+/** The longest name that the Messages API accepts. */
 const maxName = 128
 
 function allowed(name: string): string {
@@ -6,8 +6,9 @@ function allowed(name: string): string {
 }
 
 /**
- * What the model calls each tool: its own name where only one server has it, else `server_name`, in characters that the
- * API allows. What is still the same gets a number. The answer depends on the order of servers and tools alone.
+ * Assigns each tool the name that the model uses: the tool's own if no other server has it, else `server_name`, in
+ * characters that the API accepts. Names that are still equal get a number. The result depends only on the order of
+ * servers and tools.
  */
 export function assignNames(
   servers: readonly { readonly server: string; readonly tools: readonly string[] }[],

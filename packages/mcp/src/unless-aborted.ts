@@ -1,4 +1,4 @@
-/** What `promise` gives, unless `signal` aborts first: it then rejects with the signal's reason. */
+/** Settles as `promise` does, or rejects with the reason of `signal` if that aborts first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason)

@@ -10,12 +10,12 @@ import { connectMcp } from '../src/index.ts'
 interface HttpServer {
   readonly url: string
   readonly headers: IncomingHttpHeaders[]
-  /** Forgets every session, as a server that was started anew. */
+  /** Forgets every session, as a restarted server does. */
   restart(): void
   close(): Promise<void>
 }
 
-/** A server of the official SDK over streamable HTTP, with one tool that reports progress. */
+/** Starts a server of the official SDK over streamable HTTP, with one tool that reports progress. */
 async function startServer(): Promise<HttpServer> {
   const sessions = new Map<string, StreamableHTTPServerTransport>()
   const headers: IncomingHttpHeaders[] = []
@@ -78,7 +78,7 @@ function context(): { readonly context: ToolContext; readonly seen: unknown[] } 
   }
 }
 
-test('over streamable HTTP: headers, progress, and a session that is lost and made again', async () => {
+test('sends headers, delivers progress, and opens a new session after one was lost, over streamable HTTP', async () => {
   const server = await startServer()
   const connection = await connectMcp({
     servers: { http: { url: server.url, headers: { authorization: 'Bearer key' } } },
@@ -99,7 +99,7 @@ test('over streamable HTTP: headers, progress, and a session that is lost and ma
   }
 })
 
-test('a server that is not there says so', async () => {
+test('fails with "connect_failed" when no server listens', async () => {
   const server = await startServer()
   await server.close()
   await expect(connectMcp({ servers: { http: { url: server.url } } })).rejects.toMatchObject({

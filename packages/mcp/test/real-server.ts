@@ -7,11 +7,11 @@ import { stdio } from '../src/stdio/index.ts'
 
 const require = createRequire(import.meta.url)
 
-/** A real server as a program, and a look at its connection. */
+/** A real server that runs as a program, with a view of its connections. */
 export interface RealServer extends McpTransportServer {
-  /** The process ids of the servers started so far. */
+  /** Returns the process ids of the servers started so far. */
   readonly pids: () => number[]
-  /** The methods of the messages that were sent to it. */
+  /** The methods of the messages sent to it. */
   readonly sent: string[]
 }
 
@@ -24,9 +24,9 @@ function program(manifest: string, args: readonly string[]): RealServer {
     ...server,
     sent,
     pids: () => started.flatMap(({ pid }) => (pid === null ? [] : [pid])),
-    transport(): Transport {
-      const transport = server.transport()
-      if (!(transport instanceof StdioClientTransport)) throw new TypeError('not the transport of the SDK')
+    transport(onHookFailed): Transport {
+      const transport = server.transport(onHookFailed)
+      if (!(transport instanceof StdioClientTransport)) throw new TypeError('expected a StdioClientTransport')
       const send = transport.send.bind(transport)
       transport.send = (message) => {
         if ('method' in message) sent.push(message.method)

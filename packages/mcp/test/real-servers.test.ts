@@ -24,7 +24,7 @@ const longRunning = (duration: number, steps: number) => [
   { content: [text('Done')] },
 ]
 
-test('every progress of a long-running tool reaches the run, before its result', async () => {
+test('delivers every progress of a long-running tool to the run, before its result', async () => {
   const { tools } = await connect({ everything: everything() })
   for (const steps of [1, 2, 3, 5]) {
     const { events, result } = await runAgent({ script: longRunning(0.2, steps), tools })
@@ -39,7 +39,7 @@ test('every progress of a long-running tool reaches the run, before its result',
   }
 })
 
-test('an interrupted run cancels the call', async () => {
+test('cancels the call when the run is interrupted', async () => {
   const server = everything()
   const { tools } = await connect({ everything: server })
   const { events, result } = await runAgent({
@@ -55,10 +55,10 @@ test('an interrupted run cancels the call', async () => {
 })
 
 test.each([
-  ['whose hints are not trusted as unknown', false, 'unknown', 'It is unknown whether the call took effect'],
-  ['of a read-only tool as an error', true, 'error', 'The call may be repeated'],
+  ['as unknown if its hints are not trusted', false, 'unknown', 'It is unknown whether the call took effect'],
+  ['as an error if the tool is read-only', true, 'error', 'The call may be repeated'],
 ])(
-  'a server that is killed during a call %s ends it, the run goes on, and the next call finds it again',
+  'ends a call whose server is killed %s, continues the run, and connects again for the next call',
   async (_name, trustHints, outcome, told) => {
     const server = Object.assign(everything(), { trustHints })
     const problems: string[] = []
@@ -85,14 +85,14 @@ test.each([
   },
 )
 
-test('a tool that needs a task is left out, and said to be', async () => {
+test('leaves out a tool that needs a task, and reports it once', async () => {
   const problems: string[] = []
   open = await connectMcp({ servers: { everything: everything() }, onProblem: ({ message }) => problems.push(message) })
   expect(open.tools().map(({ name }) => name)).not.toContain('simulate-research-query')
   expect(problems).toEqual([expect.stringContaining('"simulate-research-query"')])
 })
 
-test('results of every kind reach the model', async () => {
+test('passes results of every kind to the model', async () => {
   const { tools } = await connect({ everything: everything() })
   const { events } = await runAgent({
     script: [
@@ -126,7 +126,7 @@ test('results of every kind reach the model', async () => {
   })
 })
 
-test('closing ends the server', async () => {
+test('ends the server on close', async () => {
   const server = everything()
   const { close } = await connect({ everything: server })
   const [pid = 0] = server.pids()
@@ -134,7 +134,7 @@ test('closing ends the server', async () => {
   expect(() => process.kill(pid, 0)).toThrow('ESRCH')
 })
 
-test('server-filesystem works, without progress', async () => {
+test('runs the tools of server-filesystem, which reports no progress', async () => {
   writeFileSync(join(folder, 'note.txt'), 'a note')
   const { tools } = await connect({ files: filesystem(folder) })
   expect(tools().find(({ name }) => name === 'read_text_file')?.readOnly).toBe(true)
@@ -152,14 +152,14 @@ test('server-filesystem works, without progress', async () => {
   })
   expect(result.outcome).toBe('completed')
   expect(ofType(events, 'tool.progress')).toEqual([])
-  // They run side by side; their order is not the servers' promise.
+  // The calls run at the same time and may finish in any order.
   expect(ofType(events, 'tool.finished').sort((a, b) => a.outcome.localeCompare(b.outcome))).toMatchObject([
     { outcome: 'error', result: expect.stringContaining('denied') },
     { outcome: 'ok', result: expect.stringContaining('a note') },
   ])
 })
 
-test('server-filesystem killed during a run is found again', async () => {
+test('starts server-filesystem again after it was killed', async () => {
   writeFileSync(join(folder, 'note.txt'), 'a note')
   const server = filesystem(folder)
   const { tools } = await connect({ files: server })

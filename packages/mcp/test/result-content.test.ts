@@ -19,7 +19,7 @@ test.each([
   ],
   ['an image', [png], [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } }]],
   [
-    'an image of another kind',
+    'an image of another type',
     [{ ...png, mimeType: 'image/tiff' }],
     '[image of type image/tiff, 3 bytes: cannot be shown]',
   ],
@@ -40,7 +40,7 @@ test.each([
     '[resource a://b of type application/octet-stream, 3 bytes: cannot be shown]',
   ],
   ['a link', [{ type: 'resource_link', uri: 'a://b', name: 'n', description: 'd' }], 'Resource link: n <a://b>\nd'],
-  ['an unknown kind', [{ type: 'hologram', data: 1 }], '{"type":"hologram","data":1}'],
+  ['a block of an unknown type', [{ type: 'hologram', data: 1 }], '{"type":"hologram","data":1}'],
   [
     'nonsense',
     ['text', null],
@@ -49,11 +49,11 @@ test.each([
       { type: 'text', text: 'null' },
     ],
   ],
-])('%s', (_name, content, expected) => {
+])('converts %s', (_name, content, expected) => {
   expect(toResult({ content })).toEqual(expected)
 })
 
-test('structured content stands in where there is no other', () => {
+test('falls back to structured content when there is no other', () => {
   expect(toResult({ content: [], structuredContent: { a: 1 } })).toBe('{"a":1}')
   expect(toResult({ content: [{ type: 'text', text: 'a' }], structuredContent: { a: 1 } })).toBe('a')
   expect(toResult({})).toBe('')

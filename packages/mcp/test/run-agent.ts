@@ -7,7 +7,7 @@ export interface Finished {
   readonly result: Awaited<AgentRun['result']>
 }
 
-/** Runs a real agent over `tools` against a scripted model, and gives all its events. */
+/** Runs a real agent with `tools` against a scripted model, and returns all its events. */
 export async function runAgent(options: {
   readonly script: Script
   readonly tools: readonly Tool[] | (() => readonly Tool[])
@@ -27,7 +27,7 @@ export async function runAgent(options: {
   return { events, result: await run.result }
 }
 
-/** The events of one type. */
+/** Returns the events of one type. */
 export function ofType<Type extends AgentEvent['type']>(
   events: readonly AgentEvent[],
   type: Type,

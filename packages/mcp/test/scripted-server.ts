@@ -3,7 +3,7 @@ import type { McpTransportServer } from '../src/index.ts'
 
 export type Answer = Readonly<Record<string, unknown>>
 
-/** One `tools/call` that the test answers as it likes. */
+/** One `tools/call` that the test answers. */
 export interface PendingCall {
   readonly name: string
   readonly arguments: unknown
@@ -13,17 +13,20 @@ export interface PendingCall {
   fail(code: number, message: string): void
 }
 
-/** A server in the same process, which does what the test says and nothing else. */
+/** A server in the same process that does only what the test says. */
 export interface ScriptedServer extends McpTransportServer {
   transport: () => Transport
   /** The answers to `tools/list`, page by page. */
   pages: readonly (readonly unknown[])[]
-  /** The next call, past or future. */
+  /** Returns the next call, also one that came before. */
   nextCall(): Promise<PendingCall>
   readonly connections: number
-  readonly listings: number
-  /** Whether the next connections are refused. */
+  /** The cursor of each `tools/list` so far. */
+  readonly cursors: readonly unknown[]
+  /** Whether to refuse the next connections. */
   refuse: boolean
+  /** Whether to report a change while the next list is requested, before it is answered. */
+  changeWhileListing: boolean
   listChanged(): void
   /** Ends the connection, as a server that dies does. */
   die(): Promise<void>
@@ -34,7 +37,7 @@ export function scriptedServer(...tools: readonly unknown[]): ScriptedServer {
   const waiting: ((call: PendingCall) => void)[] = []
   let side: InMemoryTransport | undefined
   let connections = 0
-  let listings = 0
+  const cursors: unknown[] = []
   const cancelled = new Set<unknown>()
 
   const send = (message: Record<string, unknown>): void => {
@@ -73,7 +76,11 @@ export function scriptedServer(...tools: readonly unknown[]): ScriptedServer {
       const capabilities = { tools: { listChanged: true } }
       send({ id, result: { protocolVersion, capabilities, serverInfo: { name: 'scripted', version: '1' } } })
     } else if (message.method === 'tools/list') {
-      listings += 1
+      cursors.push(params['cursor'])
+      if (server.changeWhileListing) {
+        server.changeWhileListing = false
+        server.listChanged()
+      }
       const page = Number(params['cursor'] ?? 0)
       const nextCursor = page + 1 < server.pages.length ? String(page + 1) : undefined
       send({ id, result: { tools: server.pages[page] ?? [], nextCursor } })
@@ -83,12 +90,11 @@ export function scriptedServer(...tools: readonly unknown[]): ScriptedServer {
   const server: ScriptedServer = {
     pages: [tools],
     refuse: false,
+    changeWhileListing: false,
     get connections() {
       return connections
     },
-    get listings() {
-      return listings
-    },
+    cursors,
     transport(): Transport {
       if (server.refuse) throw new Error('refused')
       connections += 1
@@ -110,7 +116,7 @@ export function scriptedServer(...tools: readonly unknown[]): ScriptedServer {
   return server
 }
 
-/** A tool as a server lists it. */
+/** Returns a tool as a server lists it. */
 export function listed(name: string, more: Answer = {}): Answer {
   return { name, description: `Does ${name}.`, inputSchema: { type: 'object' }, ...more }
 }

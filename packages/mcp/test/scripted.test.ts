@@ -1,8 +1,8 @@
 import type { Tool, ToolContext, ToolProgress } from '@millrace/core'
-import { manualClock } from '@millrace/core/conformance'
+import { text, toolUse } from '@millrace/testing'
+import { deferred, macrotask, manualClock } from '@millrace/testing/async'
 import { afterEach, expect, test, vi } from 'vitest'
 import { connectMcp, isMcpError, type McpConnection, type McpError, type McpOptions } from '../src/index.ts'
-import { text, toolUse } from '@millrace/testing'
 import { ofType, runAgent } from './run-agent.ts'
 import { listed, scriptedServer } from './scripted-server.ts'
 
@@ -39,7 +39,7 @@ function context(signal: AbortSignal = new AbortController().signal): ToolContex
   }
 }
 
-/** The message that `running` fails with, heard of from now on. */
+/** Returns the message that `running` fails with. Observes it from now on, so that it is never unhandled. */
 function failureOf(running: unknown): Promise<string> {
   return Promise.resolve(running).then(
     () => 'nothing failed',
@@ -57,7 +57,7 @@ function change(connection: McpConnection): Promise<void> {
   })
 }
 
-test('one bad tool does not take the others down', async () => {
+test('leaves out tools that cannot be used, reports each, and keeps the others', async () => {
   const connection = await connect({
     a: scriptedServer(
       listed('good'),
@@ -77,7 +77,7 @@ test('one bad tool does not take the others down', async () => {
   )
 })
 
-test('all pages of a list are read, and an endless one is left', async () => {
+test('reads every page of a list, and stops at 64 pages of an endless one', async () => {
   const server = scriptedServer()
   server.pages = [[listed('one')], [listed('two')], [listed('three')]]
   expect(names(await connect({ a: server }))).toEqual(['one', 'two', 'three'])
@@ -86,7 +86,7 @@ test('all pages of a list are read, and an endless one is left', async () => {
   expect(names(await connect({ a: endless }))).toHaveLength(64)
 })
 
-test('names that two servers have are prefixed, others stay; all are names that the API takes', async () => {
+test('prefixes names that two servers have, and gives every tool a name that the API accepts', async () => {
   const connection = await connect({
     a: scriptedServer(listed('read'), listed('only-a'), listed('dotted.name/x')),
     b: scriptedServer(listed('read'), listed('x'.repeat(200)), listed('ä'), listed('ö')),
@@ -95,7 +95,7 @@ test('names that two servers have are prefixed, others stay; all are names that 
   for (const name of names(connection)) expect(name).toMatch(/^[a-zA-Z0-9_-]{1,128}$/)
 })
 
-test('a renamed tool is called by its own name', async () => {
+test('calls a renamed tool by the name its server knows', async () => {
   const a = scriptedServer(listed('read.it'))
   const connection = await connect({ a })
   const running = find(connection, 'read_it').run({ path: 'x' }, context())
@@ -105,7 +105,7 @@ test('a renamed tool is called by its own name', async () => {
   expect(await running).toBe('ok')
 })
 
-test('hints are used, unless the server is not to be trusted', async () => {
+test('uses the hints of a server unless it is not trusted', async () => {
   const hinted = listed('t', { annotations: { readOnlyHint: true, idempotentHint: true } })
   const trusted = await connect({ a: scriptedServer(hinted, listed('u')) })
   expect(trusted.tools().map(({ readOnly, idempotent }) => [readOnly, idempotent])).toEqual([
@@ -117,7 +117,7 @@ test('hints are used, unless the server is not to be trusted', async () => {
   expect(find(careful, 't')).toMatchObject({ readOnly: false, idempotent: false })
 })
 
-test('a changed list is followed, also one that changes while it is read', async () => {
+test('follows a changed list, also one that changes while it is read', async () => {
   const a = scriptedServer(listed('old'))
   const connection = await connect({ a })
   const changed = change(connection)
@@ -125,36 +125,80 @@ test('a changed list is followed, also one that changes while it is read', async
   a.listChanged()
   await changed
   expect(names(connection)).toEqual(['new'])
-  const listings = a.listings
+  const listings = a.cursors.length
   a.listChanged()
   a.listChanged()
   a.listChanged()
   a.pages = [[listed('newest')]]
   while (names(connection)[0] !== 'newest') await change(connection)
-  expect(a.listings - listings).toBeLessThanOrEqual(2)
+  expect(a.cursors.length - listings).toBeLessThanOrEqual(2)
 })
 
-test('a listener that throws disturbs nobody', async () => {
+test('reports a listener that throws or rejects, and goes on', async () => {
   const a = scriptedServer(listed('old'))
-  const connection = await connect(
-    { a },
-    {
-      onProblem: () => {
-        throw new Error('listener')
-      },
-    },
-  )
+  const connection = await connect({ a })
+  const failure = new Error('listener')
   connection.onToolsChanged(() => {
-    throw new Error('listener')
+    throw failure
   })
+  connection.onToolsChanged((): unknown => Promise.reject(failure))
   const changed = change(connection)
-  a.pages = [[listed('new'), 'bad']]
+  a.pages = [[listed('new')]]
   a.listChanged()
   await changed
+  await macrotask()
   expect(names(connection)).toEqual(['new'])
+  expect(problems).toMatchObject(
+    Array.from({ length: 2 }, () => ({ code: 'hook_failed', server: 'a', cause: failure })),
+  )
 })
 
-test('the last progress before the result arrives', async () => {
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('onProblem')
+    },
+  ],
+  ['rejects', (): unknown => Promise.reject(new Error('onProblem'))],
+])('goes on when onProblem %s', async (_, onProblem) => {
+  const connection = await connect({ a: scriptedServer(listed('good'), 'bad') }, { onProblem })
+  await macrotask()
+  expect(names(connection)).toEqual(['good'])
+})
+
+test('reports a tool that cannot be used once, however often lists change', async () => {
+  const task = listed('task', { execution: { taskSupport: 'required' } })
+  const a = scriptedServer(listed('one'), task)
+  const b = scriptedServer(listed('two'))
+  const connection = await connect({ a, b })
+  const relist = async (server: typeof a, ...tools: readonly unknown[]): Promise<string[]> => {
+    problems = []
+    server.pages = [tools]
+    const changed = change(connection)
+    server.listChanged()
+    await changed
+    return problems.map(({ message }) => message)
+  }
+  expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('"task" of the MCP server "a"')])
+  expect(await relist(a, listed('one'), task)).toEqual([])
+  expect(await relist(b, listed('three'))).toEqual([])
+  expect(await relist(a, listed('one'), listed('task'))).toEqual([])
+  expect(await relist(a, listed('one'), task)).toEqual([expect.stringContaining('"task"')])
+})
+
+test('lists the tools again when the list changes during the first listing, after that has ended', async () => {
+  const a = scriptedServer()
+  a.pages = [[listed('one')], [listed('two'), 'bad']]
+  a.changeWhileListing = true
+  const connection = await connect({ a })
+  await macrotask()
+  expect(a.cursors).toEqual([undefined, '1', undefined, '1'])
+  expect(names(connection)).toEqual(['one', 'two'])
+  expect(problems.map(({ code }) => code)).toEqual(['tool_skipped'])
+})
+
+test('delivers the last progress before the result', async () => {
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a })
   const given = context()
@@ -170,7 +214,7 @@ test('the last progress before the result arrives', async () => {
   ])
 })
 
-test('an abort cancels the call on the server, and is the reason of the failure', async () => {
+test('cancels the call on the server when the signal aborts, and rejects with its reason', async () => {
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a })
   const controller = new AbortController()
@@ -190,7 +234,7 @@ test.each([
   ],
   ['an error without content', (call: Call) => call.answer({ isError: true, content: [] }), '"t" failed.'],
   ['an error of the protocol', (call: Call) => call.fail(-32602, 'bad arguments'), '"t" failed: .*bad arguments'],
-])('%s is told to the model', async (_name, answer, message) => {
+])('tells the model of %s', async (_name, answer, message) => {
   const a = scriptedServer(listed('t'))
   const running = find(await connect({ a }), 't').run({}, context())
   answer(await a.nextCall())
@@ -198,7 +242,7 @@ test.each([
 })
 type Call = Awaited<ReturnType<ReturnType<typeof scriptedServer>['nextCall']>>
 
-test('without progress a call times out, with progress it goes on, but not for ever', async () => {
+test('ends a call without progress at idleTimeout, and one with progress at callTimeout', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
   try {
     const a = scriptedServer(listed('t'))
@@ -232,7 +276,7 @@ test('without progress a call times out, with progress it goes on, but not for e
   }
 })
 
-test('a lost connection: the call fails, is not repeated, and the next one connects again', async () => {
+test('fails a call whose connection is lost without repeating it, and connects again for the next call', async () => {
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a }, { clock: manualClock() })
   const running = Promise.resolve(find(connection, 't').run({}, context()))
@@ -247,7 +291,7 @@ test('a lost connection: the call fails, is not repeated, and the next one conne
   expect(problems.map(({ code }) => code)).toEqual(['connection_lost'])
 })
 
-test('an abort while a lost server is being connected ends the wait', async () => {
+test('stops waiting for a lost server when the signal aborts', async () => {
   const a = scriptedServer(listed('t'))
   const { transport } = a
   const connection = await connect({ a }, { clock: manualClock() })
@@ -266,52 +310,52 @@ test('an abort while a lost server is being connected ends the wait', async () =
 })
 
 test.each([
-  ['its time is up', undefined, 20],
-  ['the run is interrupted', 'user', 600_000],
+  ['it runs out of time', undefined, 'timeout'],
+  ['the run is interrupted', 'user', 'cancelled'],
 ])(
-  'a call that was sent has an unknown outcome when %s, unless it is read-only',
-  async (_when, reason, callTimeout) => {
+  'reports the outcome of a call that was sent as unknown when %s, unless it is read-only',
+  async (_, reason, stopped) => {
+    const callTimeout = 1000
     for (const readOnly of [false, true]) {
       const a = scriptedServer(listed('t', { annotations: { readOnlyHint: readOnly } }))
       const connection = await connect({ a }, { callTimeout })
-      const running = runAgent({
-        script: [{ content: [toolUse('t')] }, { content: [text('Done.')] }],
-        tools: connection.tools,
-        onEvent(event, run) {
-          if (event.type === 'tool.started' && reason !== undefined) void a.nextCall().then(() => run.interrupt(reason))
-        },
-      })
-      const [end] = ofType((await running).events, 'tool.finished')
-      const stopped = reason === undefined ? 'timeout' : 'cancelled'
-      expect(end?.outcome).toBe(readOnly ? stopped : 'unknown')
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+      try {
+        const running = runAgent({
+          script: [{ content: [toolUse('t')] }, { content: [text('Done.')] }],
+          tools: connection.tools,
+          onEvent(event, run) {
+            if (event.type !== 'tool.started') return
+            void a
+              .nextCall()
+              .then(() => (reason === undefined ? vi.advanceTimersByTime(callTimeout) : run.interrupt(reason)))
+          },
+        })
+        const [end] = ofType((await running).events, 'tool.finished')
+        expect(end?.outcome).toBe(readOnly ? stopped : 'unknown')
+      } finally {
+        vi.useRealTimers()
+      }
       await connection.close()
     }
   },
 )
 
-test('a server that stays away: calls say that they did not run, attempts come at growing distances', async () => {
+test('tells calls to an absent server that they did not run, and tries to connect after growing delays', async () => {
   const a = scriptedServer(listed('t'))
   const clock = manualClock()
   const connection = await connect({ a }, { clock })
   a.refuse = true
   await a.die()
   await expect(find(connection, 't').run({}, context())).rejects.toThrow('The call did not run')
-  const heard = (count: number): Promise<void> =>
-    new Promise((resolve) => {
-      const look = (): void => {
-        if (problems.length >= count) resolve()
-        else setImmediate(look)
-      }
-      look()
-    })
   const failures = (): number => problems.filter(({ code }) => code === 'connect_failed').length
   for (const [index, delay] of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
+    await clock.timer(delay)
     clock.advance(delay - 1)
     expect(failures()).toBe(index)
     clock.advance(1)
-    await heard(index + 2)
-    // The next attempt is scheduled in the same turn as the report, after it.
-    await Promise.resolve()
+    await clock.timer()
+    expect(failures()).toBe(index + 1)
   }
   a.refuse = false
   const changed = change(connection)
@@ -320,16 +364,33 @@ test('a server that stays away: calls say that they did not run, attempts come a
   expect(names(connection)).toEqual(['t'])
 })
 
-test('a required server that cannot be reached fails, and closes the others', async () => {
+test('fails when a required server cannot be reached, closes the others, and reports nothing more', async () => {
   const a = scriptedServer(listed('t'))
   const b = scriptedServer()
   b.refuse = true
-  const error: unknown = await connectMcp({ servers: { a, b } }).catch((cause: unknown) => cause)
+  const { transport } = scriptedServer()
+  const started = deferred()
+  const hanging = {
+    required: false,
+    transport: () =>
+      Object.assign(transport(), {
+        start: () => {
+          started.resolve()
+          return new Promise<void>(() => {})
+        },
+      }),
+  }
+  const heard: McpError[] = []
+  const connecting = connectMcp({ servers: { a, hanging, b }, onProblem: (problem) => heard.push(problem) })
+  const error: unknown = await connecting.catch((cause: unknown) => cause)
+  await started.promise
+  await macrotask()
   expect(isMcpError(error)).toBe(true)
   expect(error).toMatchObject({ code: 'connect_failed', server: 'b' })
+  expect(heard).toEqual([])
 })
 
-test('one that is not required is reported, and joins when it comes', async () => {
+test('reports an optional server that cannot be reached, and adds its tools once it can', async () => {
   const clock = manualClock()
   const b = Object.assign(scriptedServer(listed('late')), { required: false })
   b.refuse = true
@@ -343,29 +404,34 @@ test('one that is not required is reported, and joins when it comes', async () =
   expect(names(connection)).toEqual(['t', 'late'])
 })
 
-test('an abort gives up connecting', async () => {
+test('stops connecting when the signal aborts', async () => {
   const reason = new Error('enough')
   await expect(connectMcp({ servers: { a: scriptedServer() }, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
 })
 
-test('after close nothing is tried again', async () => {
+test('tries nothing again after close', async () => {
   const clock = manualClock()
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a }, { clock })
   await connection.close()
   await connection.close()
-  expect(clock.timers).toBe(0)
+  expect(clock.pending).toBe(0)
   expect(problems).toEqual([])
   await expect(find(connection, 't').run({}, context())).rejects.toThrow('did not run')
+  expect(a.connections).toBe(1)
 })
 
 test.each([
+  [{}, 'invalid_option', 'servers'],
+  [{ servers: { a: { url: 'http://a.example', header: {} } } }, 'unknown_option', 'servers.a.header'],
+  [{ servers: { a: { ...scriptedServer(), trustHints: 'no' } } }, 'invalid_option', 'servers.a.trustHints'],
+  [{ servers: {}, onProblem: 'log' }, 'invalid_option', 'onProblem'],
   [{ servers: { 'a b': scriptedServer() } }, 'invalid_option', 'servers.a b'],
   [{ servers: { a: { url: 'no url' } } }, 'invalid_option', 'servers.a.url'],
   [{ servers: { a: { command: 'node' } } }, 'invalid_option', 'servers.a'],
   [{ servers: [] }, 'invalid_option', 'servers'],
   [{ servers: {}, callTimeout: 0 }, 'invalid_option', 'callTimeout'],
   [{ servers: {}, timeout: 1 }, 'unknown_option', 'timeout'],
-])('wrong options are refused: %#', async (options, code, path) => {
+])('refuses wrong options: %#', async (options, code, path) => {
   await expect(Reflect.apply(connectMcp, undefined, [options])).rejects.toMatchObject({ code, path })
 })

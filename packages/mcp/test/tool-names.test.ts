@@ -11,7 +11,7 @@ const servers = fc.uniqueArray(fc.record({ server, tools: fc.uniqueArray(tool, {
   selector: (each) => each.server,
 })
 
-test('every tool has a name, all names differ and are what the API takes, and the answer is always the same', () => {
+test('assigns every tool a distinct name that the API accepts, always the same one', () => {
   fc.assert(
     fc.property(servers, (given) => {
       const names = assignNames(given)

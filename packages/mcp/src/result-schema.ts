@@ -1,5 +1,5 @@
-/** A result schema that takes anything: what comes is read by us, part by part. */
-export const anything: {
+/** A schema that accepts any result, because this package reads results field by field. */
+export const anyResult: {
   readonly '~standard': {
     readonly version: 1
     readonly vendor: 'millrace'
