@@ -158,8 +158,9 @@ async function addTurn(
 ): Promise<void> {
   const { handle, state } = run
   const content = kept.map(({ block }) => block)
-  view.settle(kept, why)
+  // First, so that history holds what was shown even if showing the rest fails.
   if (content.length > 0) state.added.push(assistantMessage(content))
+  view.settle(kept, why)
   state.stopReason = stopReason
   state.container = containerOf(message) ?? state.container
   const usage = message?.usage ?? noUsage

@@ -3,7 +3,7 @@ import type { Addition } from '../model/accumulator.ts'
 import { cannotRetract } from '../recovery/ladder.ts'
 import { checksum, type EventBody, type RetractionReason } from '../protocol/events.ts'
 import { type ContentBlock, isBlank } from '../protocol/messages.ts'
-import { isRecord } from '../kit/guards.ts'
+import { type BlockIdentity, emptyInput, identify, initialText, isCall } from './block-identity.ts'
 
 export interface TurnViewOptions {
   readonly turn: number
@@ -31,20 +31,16 @@ export interface TurnView {
    * where nothing can be withdrawn, so is all that is not text.
    */
   settle(blocks: readonly AccumulatedBlock[], reason: RetractionReason): void
+  /** The number of the last attempt. */
+  readonly attempt: number
+  /** The text that is shown, as blocks that have arrived. */
+  readonly texts: readonly AccumulatedBlock[]
   /** Whether anything is shown. */
   readonly hasOutput: boolean
   /** Whether any text is shown. */
   readonly hasText: boolean
   /** Whether the attempt has, so far, only repeated what an earlier one has shown. */
   readonly repeating: boolean
-}
-
-/** What makes two blocks of two attempts the same one. */
-interface BlockIdentity {
-  readonly index: number
-  readonly kind: string
-  readonly toolUseId: string
-  readonly name: string
 }
 
 export interface ShownBlock extends BlockIdentity {
@@ -67,6 +63,11 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
   /** The current text block while all its text is blank. */
   let blank: { readonly identity: BlockIdentity; text: string } | undefined
   let merged: { readonly index: number; text: string } | undefined
+  /**
+   * The input that the start event of a call holds. Fragments replace it, so it is shown only once the call has ended
+   * without any: shown at once, it would have to be retracted, and with it all the text after it.
+   */
+  const initialInputs = new Map<number, string>()
 
   function send(block: ShownBlock, text: string): void {
     if (text === '') return
@@ -134,9 +135,12 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
   /** Attempt and shown text part ways: withdraws what is shown beyond that point, and sends `text` instead. */
   function diverge(block: ShownBlock, text: string): void {
     const isLast = shown.length === block.index + 1
-    if (repeated === block.text.length && !block.finished && isLast) {
-      repeating = false
+    // Text is appended to the last block alone, since text is read in order. The order of anything else does not matter,
+    // and retracting it would retract the text of the blocks after it.
+    if (repeated === block.text.length && !block.finished && (isLast || block.kind !== 'text')) {
+      repeating = !isLast
       send(block, text)
+      repeated = block.text.length
       return
     }
     // Thinking belongs to its signature as a whole, and the halves of a surrogate pair belong together.
@@ -150,7 +154,10 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
     if (blank?.identity.index === index) blank = undefined
     const block = shown[index]
     if (block === undefined) return
-    if (block.kind.endsWith('tool_use') && block.text === '') show(index, '{}')
+    const initialInput = initialInputs.get(index) ?? ''
+    initialInputs.delete(index)
+    if (initialInput !== '') show(index, initialInput)
+    else if (isCall(block.kind) && block.text === '') show(index, '{}')
     if (repeating && repeated < block.text.length) diverge(block, '')
     const { finished = true, kind = '', text = '' } = shown[index] ?? {}
     if (finished) return
@@ -176,7 +183,9 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
     const identity = identify(index, block)
     if (identity.kind === 'text') blank = { identity, text: '' }
     else open(identity)
-    showText(index, initialText(block))
+    const initial = initialText(block)
+    if (isCall(identity.kind)) initialInputs.set(index, initial)
+    else showText(index, initial)
   }
 
   function flush(): void {
@@ -192,6 +201,7 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
     repeated = 0
     blank = undefined
     merged = undefined
+    initialInputs.clear()
   }
 
   return {
@@ -214,6 +224,7 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
         case 'text':
         case 'thinking':
         case 'input':
+          initialInputs.delete(addition.index)
           if (merged !== undefined && merged.index !== addition.index) flush()
           merged = { index: addition.index, text: (merged?.text ?? '') + addition.text }
           break
@@ -237,6 +248,16 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
       repeating = false
       for (const left of shown) if (left !== undefined) finish(left.index)
     },
+    get attempt() {
+      return attempt
+    },
+    get texts() {
+      return shown.flatMap((block): AccumulatedBlock[] => {
+        if (block?.kind !== 'text') return []
+        const { index, kind, text, finished } = block
+        return [{ index, kind, text, finished, block: { type: kind, text }, validInput: true }]
+      })
+    },
     get hasOutput() {
       return shown.length > 0
     },
@@ -247,30 +268,6 @@ export function createTurnView({ turn, emit, canRetract, hold, shown: before = [
       return repeating
     },
   }
-}
-
-function identify(index: number, block: ContentBlock): BlockIdentity {
-  const { id, name } = block
-  return {
-    index,
-    kind: block.type,
-    toolUseId: typeof id === 'string' ? id : '',
-    name: typeof name === 'string' ? name : '',
-  }
-}
-
-/** What a start event holds already: all of it where the answer came in one body. */
-function initialText(block: ContentBlock): string {
-  const { text, thinking, input } = block
-  if (block.type === 'text') return typeof text === 'string' ? text : ''
-  if (block.type === 'thinking') return typeof thinking === 'string' ? thinking : ''
-  if (!block.type.endsWith('tool_use')) return ''
-  return isRecord(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : ''
-}
-
-/** A call without arguments is shown as one with an empty object, whether its JSON was sent or not. */
-function emptyInput({ type }: ContentBlock): string {
-  return type.endsWith('tool_use') ? '{}' : ''
 }
 
 function beforeHalfPair(text: string, offset: number): number {

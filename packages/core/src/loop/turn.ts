@@ -1,7 +1,7 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { type AttemptEnd, runAttempt } from './attempt.ts'
 import { isKilled } from '../run/decision.ts'
-import type { MillraceError } from '../kit/errors.ts'
+import { asMillraceError, type MillraceError } from '../kit/errors.ts'
 import type { FallbackReason, RetractionReason, Rung, TurnMode } from '../protocol/events.ts'
 import { keptOfPartial } from '../reduce/history.ts'
 import type { AssistantMessage } from '../protocol/messages.ts'
@@ -59,14 +59,28 @@ const modeOf = (request: Request): TurnMode => (request === 'stream' ? 'stream' 
 
 /** Asks the model for one turn, and again by the recovery ladder until it is there or all rungs are used up. */
 export async function takeTurn(run: RunContext, turn: number, tools: ToolRunner): Promise<TurnResult> {
-  const { handle, settings, state, retraction } = run
-  const { recovery, runtime } = settings
+  const { handle, retraction, state } = run
   const hold = retraction === 'hold'
+  const canRetract = hold || retraction === 'retract'
+  const view = createTurnView({ turn, emit: handle.emit, canRetract, hold, shown: state.reopened?.shown })
+  try {
+    return await climbLadder(run, turn, tools, view)
+  } catch (cause) {
+    // A budget or breaker of the operator, or a defect of ours. History keeps the text that is shown: a consumer that
+    // cannot retract would otherwise be shown it a second time, by whatever answers next.
+    const { attempt, texts: blocks } = view
+    const mode = state.staysBuffered ? 'buffered' : run.scope.decision.mode
+    return { status: 'failed', error: asMillraceError(cause), attempt, mode, view, message: undefined, blocks }
+  }
+}
+
+/** Makes attempts until the turn is there, or the ladder ends. */
+async function climbLadder(run: RunContext, turn: number, tools: ToolRunner, view: TurnView): Promise<TurnResult> {
+  const { handle, settings, state } = run
+  const { recovery, runtime } = settings
   const { continuation: carried, reopened } = state
   state.continuation = undefined
   state.reopened = undefined
-  const canRetract = hold || retraction === 'retract'
-  const view = createTurnView({ turn, emit: handle.emit, canRetract, hold, shown: reopened?.shown })
 
   const kept = reopened && keepReopened(run, turn, view, reopened)
   if (kept !== undefined) return kept

@@ -55,12 +55,15 @@ function readMilestones(events: readonly object[], offsets: readonly number[]): 
   }
   /** A call without arguments that has stopped: it counts once another block has begun. */
   let emptyCall = false
+  /** The blocks that have begun and not stopped. */
+  const open = new Set<unknown>()
   for (const [position, event] of events.entries()) {
     const after = position + 1
     const index = field(event, 'index')
     const kind = kinds.get(index)
     switch (field(event, 'type')) {
       case 'content_block_start':
+        open.add(index)
         kinds.set(index, field(event, 'content_block', 'type'))
         if (kinds.get(index) === 'tool_use') found.calls = true
         if (emptyCall) found.call = Math.min(found.call, after)
@@ -75,13 +78,18 @@ function readMilestones(events: readonly object[], offsets: readonly number[]): 
         break
       }
       case 'content_block_stop':
+        open.delete(index)
         if (kind !== 'tool_use') break
         if ((json.get(index) ?? '').replace(/[\s{}]/g, '') === '') emptyCall = true
         else found.call = Math.min(found.call, after)
         break
       case 'message_delta':
-        found.whole = after
+        // A block that lacks its stop may still go on: only message_stop says that it does not.
+        if (open.size === 0) found.whole = after
         found.pauses = field(event, 'delta', 'stop_reason') === 'pause_turn'
+        break
+      case 'message_stop':
+        found.whole = Math.min(found.whole, after)
         break
       default:
         break
