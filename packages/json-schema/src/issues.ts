@@ -1,11 +1,11 @@
 import type { InputIssue } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import type { OutputUnit } from '@cfworker/json-schema'
-import { isRecord } from './json-value.ts'
 
-/** At most this many issues are given for one input: a model corrects the first few, and the rest is tokens. */
+/** The most issues that are reported for one input: a model corrects the first few, and the rest costs tokens. */
 const maxIssues = 20
 
-/** Keywords whose error only says that an error follows. */
+/** Keywords whose error only announces another error. */
 const wrappers = new Set([
   '$recursiveRef',
   '$ref',
@@ -25,7 +25,7 @@ function decode(part: string): string {
   return decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
-/** `#/items/2/a~1b` in `value` becomes `['items', 2, 'a/b']`: numbers only where there is an array. */
+/** Turns `#/items/2/a~1b` into `['items', 2, 'a/b']`. A part is a number only where `value` has an array. */
 function pathOf(pointer: string, value: unknown): (string | number)[] {
   const path: (string | number)[] = []
   let at: unknown = value
@@ -42,7 +42,7 @@ function pathOf(pointer: string, value: unknown): (string | number)[] {
   return path
 }
 
-/** The validator's errors as issues: the wrapping ones left out, a path for each, no issue twice, at most {@link maxIssues}. */
+/** Turns the validator's errors into at most {@link maxIssues} issues: without wrappers and repetitions, each with its path. */
 export function toIssues(errors: readonly OutputUnit[], value: unknown): InputIssue[] {
   const telling = errors.filter((error) => !wrappers.has(error.keyword))
   const seen = new Set<string>()

@@ -1,27 +1,28 @@
 import { dereference, format as formats, type Schema, validate as run } from '@cfworker/json-schema'
 import { type InputIssue, type InputResult, MillraceError } from '@millrace/core'
+import { checkOptions, isRecord, oneOf, type Rule } from '@millrace/core/kit'
 import { toIssues } from './issues.ts'
-import { copyJson, isRecord } from './json-value.ts'
+import { copyJson } from './json-value.ts'
 import { metaSchemas } from './meta-schema.ts'
 import { subschemas } from './subschemas.ts'
 
-/** The drafts of JSON Schema that are understood. */
+/** The supported drafts of JSON Schema. */
 export type JsonSchemaDraft = '7' | '2019-09' | '2020-12'
 
 export interface JsonSchemaOptions {
-  /** Which draft the schema is written in. Default: what its `$schema` says, else `2020-12`, as the Messages API has it. */
+  /** The draft that the schema is written in. Default: its `$schema`, or else `2020-12`, as in the Messages API. */
   readonly draft?: JsonSchemaDraft
 }
 
-/** A JSON Schema with its validator: what `defineTool` takes as `inputSchema`. */
+/** A JSON Schema with its validator, for the `inputSchema` of `defineTool`. */
 export interface JsonSchema<T> {
   /** The schema, as it was given. */
   readonly jsonSchema: Readonly<Record<string, unknown>>
-  /** Whether `value` is valid. It gives at most 20 issues, each with its path, and never throws. */
+  /** Validates an input. Reports at most 20 issues, each with its path. Never throws. */
   readonly validate: (value: unknown) => InputResult<T>
 }
 
-/** Inputs of more values than this get their first issues only, so that the answer costs no more than the reading. */
+/** For inputs of more values than this, validation stops at the first error, so that it costs no more than reading them. */
 const fullReportNodes = 2000
 
 const draftUris: Readonly<Record<string, JsonSchemaDraft>> = {
@@ -32,68 +33,44 @@ const draftUris: Readonly<Record<string, JsonSchemaDraft>> = {
 
 type Path = readonly (string | number)[]
 
-function where(path: Path): string {
-  return path.reduce<string>((at, key) => (typeof key === 'number' ? `${at}[${key}]` : `${at}.${key}`), 'schema')
-}
+const optionRules: Readonly<Record<keyof JsonSchemaOptions, Rule>> = { draft: oneOf('7', '2019-09', '2020-12') }
 
 function refuse(path: Path, problem: string, cause?: unknown): never {
-  const at = where(path)
-  throw new MillraceError('invalid_schema', `jsonSchema: ${at} ${problem}`, {
-    path: at,
-    ...(cause === undefined ? {} : { cause }),
-  })
+  const at = path.reduce<string>((before, key) => before + (typeof key === 'number' ? `[${key}]` : `.${key}`), 'schema')
+  throw new MillraceError('invalid_schema', `${at} ${problem}`, { path: at, ...(cause !== undefined && { cause }) })
 }
 
-function isSchema(value: unknown): value is Schema {
-  return isRecord(value)
-}
-
-function draftOf(schema: Schema, options: JsonSchemaOptions): JsonSchemaDraft {
-  const { draft, ...unknown } = options
-  for (const key of Object.keys(unknown)) {
-    throw new MillraceError('unknown_option', `jsonSchema: "${key}" is no option; known is draft`, {
-      path: `options.${key}`,
-    })
-  }
-  if (draft !== undefined) {
-    if (Object.hasOwn(metaSchemas, draft)) return draft
-    throw new MillraceError('invalid_option', `jsonSchema: options.draft must be "7", "2019-09" or "2020-12"`, {
-      path: 'options.draft',
-    })
-  }
-  const uri = schema.$schema
+function draftOf(uri: unknown): JsonSchemaDraft {
   if (uri === undefined) return '2020-12'
   const plain = typeof uri === 'string' ? uri.replace(/#$/, '') : ''
   const known = Object.hasOwn(draftUris, plain) ? draftUris[plain] : undefined
-  return known ?? refuse(['$schema'], 'is not a draft that is understood: use draft-07, 2019-09 or 2020-12')
+  return known ?? refuse(['$schema'], 'must be the URI of draft-07, 2019-09 or 2020-12')
 }
 
-function checkKeywords(schema: Schema, draft: JsonSchemaDraft): void {
-  const { errors, valid } = run(schema, metaSchemas[draft], draft, dereference(metaSchemas[draft]), false)
+/** Throws unless `value` follows the meta-schema of its draft. */
+function checkKeywords(value: unknown, draft: JsonSchemaDraft): asserts value is Schema {
+  const { errors, valid } = run(value, metaSchemas[draft], draft, dereference(metaSchemas[draft]), false)
   if (valid) return
-  const issues = toIssues(errors, schema)
-  const path = (issues[0]?.path ?? []).filter((part) => typeof part === 'string' || typeof part === 'number')
-  refuse(path, `is no valid JSON Schema of draft ${draft}: ${issues[0]?.message ?? ''}`)
+  const [issue] = toIssues(errors, value)
+  const path = (issue?.path ?? []).filter((part) => typeof part === 'string' || typeof part === 'number')
+  refuse(path, `is not valid in JSON Schema ${draft}: ${issue?.message ?? ''}`)
 }
 
-function checkPattern(path: Path, pattern: string): RegExp {
+function checkPattern(path: Path, pattern: string): void {
   try {
-    return new RegExp(pattern, 'u')
+    RegExp(pattern, 'u')
   } catch (cause) {
-    return refuse(path, 'is no valid regular expression (with the flag "u")', cause)
+    refuse(path, 'must be a regular expression that is valid with the flag "u"', cause)
   }
 }
 
-/** The things that the validator would find out, or ignore, only when an input comes. */
+/** Refuses what the validator would ignore, or would only find out when an input comes. */
 function checkMeaning(schema: Schema, lookup: ReturnType<typeof dereference>): void {
   for (const { path, schema: at } of subschemas(schema)) {
     const { $ref, pattern, patternProperties } = at
     if ('$dynamicRef' in at) refuse([...path, '$dynamicRef'], 'is not supported: use $ref')
     if (typeof $ref === 'string' && !(String(at['__absolute_ref__']) in lookup)) {
-      refuse(
-        [...path, '$ref'],
-        'leads nowhere: it must point into this schema, such as "#/$defs/name"; nothing is fetched',
-      )
+      refuse([...path, '$ref'], 'must point into this schema, such as "#/$defs/name"; nothing is fetched')
     }
     if (typeof pattern === 'string') checkPattern([...path, 'pattern'], pattern)
     if (isRecord(patternProperties)) {
@@ -102,12 +79,12 @@ function checkMeaning(schema: Schema, lookup: ReturnType<typeof dereference>): v
   }
 }
 
-/** Names that the validator keeps for itself inside a schema. */
+/** Names that the validator uses for its own purposes inside a schema. */
 const reserved = ['__absolute_ref__', '__absolute_recursive_ref__', '__absolute_uri__'] as const
 
 /**
- * Takes out of our copy what the validator would misread: a format that it does not know (it looks them up in an object
- * with a prototype, where `constructor` is one), and names that it keeps for itself.
+ * Removes from our copy what the validator would misread: names that it uses itself, and formats that it does not know. It
+ * looks formats up in an object with a prototype, so it would take `constructor` for one.
  */
 function tidy(schema: unknown): void {
   for (const { schema: at } of subschemas(schema)) {
@@ -121,28 +98,30 @@ function resolve(schema: Schema): ReturnType<typeof dereference> {
   try {
     return dereference(schema)
   } catch (cause) {
-    return refuse([], 'has an "$id", "$anchor" or "$ref" that is no URI, or the same "$id" twice', cause)
+    return refuse([], 'has an "$id", "$anchor" or "$ref" that is not a URI, or the same "$id" twice', cause)
   }
 }
 
 /**
- * Reads a plain JSON Schema, so that a tool's input is validated by it: give the result to `defineTool` as
- * `inputSchema`. `T` is the type of a valid input; it is a promise of yours that nothing checks. The validator makes no
- * code, so it runs where `new Function` is forbidden. `format` is asserted where it is known: date, time, date-time,
- * duration, uri, uri-reference, uri-template, url, email, hostname, ipv4, ipv6, regex, uuid, json-pointer,
- * json-pointer-uri-fragment, relative-json-pointer; any other is a note.
+ * Reads a plain JSON Schema, so that a tool's input is validated by it. Give the result to `defineTool` as `inputSchema`.
  *
- * @throws MillraceError `invalid_schema`, at once, with the path of what is wrong; `invalid_option`, `unknown_option`
+ * `T` is the type of a valid input. Nothing compares it with the schema. The validator generates no code, so it runs
+ * where `new Function` is forbidden. These values of `format` are asserted, and any other is ignored: date, time,
+ * date-time, duration, uri, uri-reference, uri-template, url, email, hostname, ipv4, ipv6, regex, uuid, json-pointer,
+ * json-pointer-uri-fragment, relative-json-pointer.
+ *
+ * @throws MillraceError `invalid_schema` with the path of what is wrong; `invalid_option`, `unknown_option`
  */
 export function jsonSchema<T = unknown>(
   schema: Readonly<Record<string, unknown>>,
   options: JsonSchemaOptions = {},
 ): JsonSchema<T> {
+  checkOptions(options, 'options', optionRules)
   const copied = copyJson(schema)
   if (copied.problem !== undefined) return refuse(copied.problem.path, copied.problem.message)
   const own = copied.copy
-  if (!isSchema(own)) return refuse([], 'must be an object')
-  const draft = draftOf(own, options)
+  if (!isRecord(own)) return refuse([], 'must be an object')
+  const draft = options.draft ?? draftOf(own['$schema'])
   checkKeywords(own, draft)
   tidy(own)
   const lookup = resolve(own)
@@ -167,7 +146,7 @@ export function jsonSchema<T = unknown>(
         const issues = issuesOf(value)
         return accepts(value, issues) ? { value } : { issues }
       } catch {
-        // Such as a recursion through $ref that only this input enters, and that never leaves.
+        // For example a recursion through $ref that never ends, and that only this input enters.
         return { issues: [{ message: 'Could not be validated.' }] }
       }
     },

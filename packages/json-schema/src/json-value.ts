@@ -1,7 +1,7 @@
-/** How deep a schema or an input may be nested. The validator recurses, and the stack is not ours to fill. */
+/** How deep a schema or an input may be nested. The validator recurses, so a deeper one could exhaust the stack. */
 const maxDepth = 256
 
-/** What a copy was stopped by. `path` leads to it. */
+/** Why a value cannot be copied, and where. */
 export interface NotJson {
   readonly message: string
   readonly path: readonly (string | number)[]
@@ -11,11 +11,7 @@ export type Copied =
   | { readonly copy: unknown; readonly nodes: number; readonly problem?: undefined }
   | { readonly problem: NotJson }
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Thrown inside `copyJson` only, to leave the recursion. */
+/** Thrown inside `copyJson` only, to leave its recursion. */
 class Stop extends Error {
   readonly problem: NotJson
   constructor(problem: NotJson) {
@@ -25,8 +21,8 @@ class Stop extends Error {
 }
 
 /**
- * Copies a JSON value into objects without a prototype, so that nothing but the value's own keys can be seen by what
- * reads the copy: `constructor` is absent unless it was sent, and `__proto__` is a key like any other. Never throws.
+ * Copies a JSON value into objects without a prototype, so that the reader of the copy only sees the value's own keys:
+ * `constructor` is absent unless it was sent, and `__proto__` is a key like any other. Never throws.
  */
 export function copyJson(value: unknown): Copied {
   let nodes = 0
@@ -39,11 +35,11 @@ export function copyJson(value: unknown): Copied {
         return from
       case 'number':
         if (Number.isFinite(from)) return from
-        throw new Stop({ message: `${from} is no JSON number`, path: [...path] })
+        throw new Stop({ message: `${from} is not a JSON number`, path: [...path] })
       case 'object':
         break
       default:
-        throw new Stop({ message: `a ${typeof from} is no JSON value`, path: [...path] })
+        throw new Stop({ message: `a ${typeof from} is not a JSON value`, path: [...path] })
     }
     if (from === null) return null
     if (path.length >= maxDepth) throw new Stop({ message: `is nested deeper than ${maxDepth} levels`, path: [] })
@@ -60,11 +56,12 @@ export function copyJson(value: unknown): Copied {
   const copyRecord = (from: object): unknown => {
     const to: Record<string, unknown> = Object.create(null)
     for (const [key, item] of Object.entries(from)) {
-      // JSON leaves such keys out, too; the model cannot have sent them.
+      // JSON leaves out such keys too, so the model cannot have sent them.
       if (item === undefined) continue
-      // The validator puts keys into URIs and throws on half a surrogate pair.
-      if (/\p{Surrogate}/u.test(key))
+      // The validator puts keys into URIs, and throws on half a surrogate pair.
+      if (/\p{Surrogate}/u.test(key)) {
         throw new Stop({ message: 'has a key that is not well-formed Unicode', path: [...path] })
+      }
       path.push(key)
       to[key] = copy(item)
       path.pop()
@@ -75,7 +72,7 @@ export function copyJson(value: unknown): Copied {
     return { copy: copy(value), nodes }
   } catch (error) {
     if (error instanceof Stop) return { problem: error.problem }
-    // A getter or a proxy that throws.
+    // A getter or a proxy threw.
     return { problem: { message: 'could not be read', path: [...path] } }
   }
 }

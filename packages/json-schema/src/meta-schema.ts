@@ -58,8 +58,8 @@ function metaSchema(items: Record<string, Schema>): Schema {
 }
 
 /**
- * What a schema must look like, per draft. The official meta-schema of 2020-12 is spread over eight documents joined by
- * `$dynamicRef`, which the validator does not follow; these say the same in one, of the keywords that are acted on.
+ * The meta-schema of each draft. The official one of 2020-12 consists of eight documents joined by `$dynamicRef`, which the
+ * validator does not follow. These say the same, in one document, about the keywords that have an effect.
  */
 export const metaSchemas: Readonly<Record<'7' | '2019-09' | '2020-12', Schema>> = {
   '7': metaSchema({ items: { anyOf: [schema, schemas] }, additionalItems: schema }),

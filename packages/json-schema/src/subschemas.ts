@@ -1,6 +1,6 @@
-import { isRecord } from './json-value.ts'
+import { isRecord } from '@millrace/core/kit'
 
-/** A schema inside a schema, and the way to it. */
+/** A schema inside a schema, and the path to it. */
 export interface Subschema {
   readonly path: readonly (string | number)[]
   readonly schema: Readonly<Record<string, unknown>>
@@ -22,7 +22,7 @@ const single = [
 const lists = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'] as const
 const maps = ['$defs', 'definitions', 'dependencies', 'dependentSchemas', 'patternProperties', 'properties'] as const
 
-/** `schema` and every schema in it, wherever a keyword of the drafts says that there is one. */
+/** Yields `schema` and every schema in it, wherever a keyword of the drafts has one. */
 export function* subschemas(schema: unknown, path: readonly (string | number)[] = []): Generator<Subschema> {
   if (!isRecord(schema)) return
   yield { path, schema }

@@ -21,14 +21,14 @@ const order = jsonSchema<{ id: string; lines: { sku: string; count: number }[] }
 })
 const id = '123e4567-e89b-42d3-a456-426614174000'
 
-test('a valid input comes back as it is, with its type', () => {
+test('returns a valid input as it is, with its type', () => {
   const input: unknown = { id, lines: [{ sku: 'a', count: 2 }] }
   const result = order.validate(input)
   expect(result).toEqual({ value: input })
   if (result.issues === undefined) expectTypeOf(result.value.lines).toEqualTypeOf<{ sku: string; count: number }[]>()
 })
 
-test('every wrong thing is named, with its path', () => {
+test('reports everything that is wrong, with its path', () => {
   const { issues } = order.validate({ id: 'x', lines: [{ sku: 1, count: 0 }, { sku: 'b' }], extra: true })
   expect(issues).toEqual([
     { path: ['id'], message: 'String does not match format "uuid".' },
@@ -39,7 +39,7 @@ test('every wrong thing is named, with its path', () => {
   ])
 })
 
-test('a path holds keys as they were sent', () => {
+test('puts keys into paths as they were sent', () => {
   const { validate } = jsonSchema({ additionalProperties: { type: 'number' } })
   for (const key of ['a/b', 'a~b', '~1', '#', '%25', '0', '', 'ü', 'a b']) {
     expect(validate({ [key]: 'no' }).issues).toEqual([
@@ -48,7 +48,7 @@ test('a path holds keys as they were sent', () => {
   }
 })
 
-test('a large input gets a short answer', () => {
+test('answers a large input with few issues', () => {
   const { issues } = jsonSchema({ items: { type: 'string' } }).validate(Array.from({ length: 100_000 }, () => 1))
   expect(issues?.length).toBe(1)
   expect(jsonSchema({ items: { type: 'string' } }).validate(Array.from({ length: 1000 }, () => 1)).issues?.length).toBe(
@@ -56,7 +56,7 @@ test('a large input gets a short answer', () => {
   )
 })
 
-test('defineTool takes it, and types the input by it', () => {
+test('gives defineTool its schema and the type of its input', () => {
   const tool = defineTool({
     name: 'place_order',
     description: 'Places an order.',
@@ -71,7 +71,7 @@ test('defineTool takes it, and types the input by it', () => {
 
 const refusals: [name: string, schema: Record<string, unknown>, path: string][] = [
   ['an unknown type', { properties: { a: { type: 'strnig' } } }, 'schema.properties.a.type'],
-  ['required that is no list', { required: 'a' }, 'schema.required'],
+  ['required that is not a list', { required: 'a' }, 'schema.required'],
   ['a negative count', { items: { maxLength: -1 } }, 'schema.items.maxLength'],
   ['a schema that is a string', { anyOf: [{}, 'string'] }, 'schema.anyOf[1]'],
   ['a list of items', { items: [{ type: 'string' }] }, 'schema.items'],
@@ -81,7 +81,7 @@ const refusals: [name: string, schema: Record<string, unknown>, path: string][] 
   ['a $ref to elsewhere', { $ref: 'https://example.com/schema' }, 'schema.$ref'],
   ['$dynamicRef', { items: { $dynamicRef: '#a' } }, 'schema.items.$dynamicRef'],
   ['an unknown draft', { $schema: 'http://json-schema.org/draft-04/schema#' }, 'schema.$schema'],
-  ['a draft that is no string', { $schema: 7 }, 'schema.$schema'],
+  ['a draft that is not a string', { $schema: 7 }, 'schema.$schema'],
   ['a function in it', { default: () => 1 }, 'schema.default'],
   ['a loop', { $ref: '#' }, 'schema'],
   [
@@ -91,19 +91,19 @@ const refusals: [name: string, schema: Record<string, unknown>, path: string][] 
   ],
 ]
 
-test.each(refusals)('%s is refused at once, and where it is', (_name, schema, path) => {
+test.each(refusals)('refuses %s at once, with its path', (_name, schema, path) => {
   expect(() => jsonSchema(schema)).toThrow(
     expect.objectContaining({ name: 'MillraceError', code: 'invalid_schema', path }),
   )
 })
 
-test('a schema that contains itself is refused', () => {
+test('refuses a schema that contains itself', () => {
   const schema: Record<string, unknown> = {}
   schema['not'] = schema
   expect(() => jsonSchema(schema)).toThrow(expect.objectContaining({ code: 'invalid_schema' }))
 })
 
-test('a wrong option is refused', () => {
+test('refuses a wrong option', () => {
   // @ts-expect-error -- draft-04 is not offered
   expect(() => jsonSchema({}, { draft: '4' })).toThrow(
     expect.objectContaining({ code: 'invalid_option', path: 'options.draft' }),
@@ -114,7 +114,7 @@ test('a wrong option is refused', () => {
   )
 })
 
-test('each draft means what it says', () => {
+test('follows the rules of each draft', () => {
   const tuple = { items: [{ type: 'string' }], additionalItems: false }
   for (const schema of [
     jsonSchema(tuple, { draft: '7' }),
@@ -131,7 +131,7 @@ test('each draft means what it says', () => {
   expect(jsonSchema(beside).validate('long').issues).toHaveLength(1)
 })
 
-test('a frozen schema is taken, and stays what it is', () => {
+test('accepts a frozen schema and returns it unchanged', () => {
   const schema = Object.freeze({
     type: 'object',
     properties: Object.freeze({ a: Object.freeze({ $ref: '#/$defs/b' }) }),
@@ -141,7 +141,7 @@ test('a frozen schema is taken, and stays what it is', () => {
   expect(given).toBe(schema)
 })
 
-test('a recursive schema follows the input to its end', () => {
+test('follows a recursive schema through the whole input', () => {
   const { validate } = jsonSchema({
     $ref: '#/$defs/tree',
     $defs: { tree: { properties: { left: { $ref: '#/$defs/tree' }, n: { type: 'number' } } } },
@@ -152,13 +152,13 @@ test('a recursive schema follows the input to its end', () => {
   ])
 })
 
-test('a loop that only one input enters refuses that input', () => {
+test('refuses an input that enters an endless recursion, and no other', () => {
   const { validate } = jsonSchema({ properties: { a: { $ref: '#/$defs/x' } }, $defs: { x: { $ref: '#/$defs/x' } } })
   expect(validate({}).issues).toBeUndefined()
   expect(validate({ a: 1 }).issues).toEqual([{ message: 'Could not be validated.' }])
 })
 
-test('keys of the prototype are neither there nor valid unless they were sent', () => {
+test('ignores keys of the prototype unless they were sent', () => {
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
     const sent: unknown = JSON.parse(`{"${name}": 1}`)
     const needs = jsonSchema({ required: [name] })
@@ -181,19 +181,19 @@ test.each([
   ['uri', 'https://a.example/b', 'a b'],
   ['ipv4', '127.0.0.1', '127.0.0.256'],
   ['uuid', id, 'x'],
-])('the format %s is asserted', (format, good, bad) => {
+])('asserts the format %s', (format, good, bad) => {
   const { validate } = jsonSchema({ format })
   expect(validate(good).issues).toBeUndefined()
   expect(validate(bad).issues).toHaveLength(1)
   expect(validate(1).issues).toBeUndefined()
 })
 
-test('an error carries its cause and is one of ours', () => {
+test('keeps the cause of an error', () => {
   const refusal = expect.objectContaining({ name: 'MillraceError', cause: expect.any(SyntaxError) })
   expect(() => jsonSchema({ pattern: '(' })).toThrow(refusal)
 })
 
-test('no code is generated: it works where the runtime forbids it', () => {
+test('works if the runtime forbids code generation', () => {
   const original = globalThis.Function
   const forbidden = new Proxy(original, {
     construct: () => {

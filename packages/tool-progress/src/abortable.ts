@@ -1,4 +1,6 @@
-/** Anything that gives items one after the other. */
+import { linkedController } from '@millrace/core/kit'
+
+/** A source of items, one after the other. */
 export type ItemSource<T> = ReadableStream<T> | AsyncIterable<T> | Iterable<T>
 
 interface Puller<T> {
@@ -10,7 +12,7 @@ function ignore(): void {}
 
 function pull<T>(source: ItemSource<T>): Puller<T> {
   if ('getReader' in source) {
-    // Not every browser can iterate a stream.
+    // Some browsers cannot iterate a stream.
     const reader = source.getReader()
     return {
       async next() {
@@ -22,7 +24,7 @@ function pull<T>(source: ItemSource<T>): Puller<T> {
   }
   if (Symbol.asyncIterator in source) {
     const iterator = source[Symbol.asyncIterator]()
-    // A generator that hangs answers `return` only after it has moved on, so nobody waits for it.
+    // A generator that hangs answers `return` only after it has moved on, so this does not wait for it.
     return { next: () => iterator.next(), stop: () => void iterator.return?.().then(ignore, ignore) }
   }
   const iterator = source[Symbol.iterator]()
@@ -30,34 +32,28 @@ function pull<T>(source: ItemSource<T>): Puller<T> {
 }
 
 /**
- * The items of `source`, until `signal` aborts: it then throws the signal's reason at once, also while the source hangs.
- * The source is told to stop when it is left early, for whatever reason.
+ * Yields the items of `source` until `signal` aborts. It then throws the signal's reason at once, even if the source
+ * hangs. The source is told to stop if it is left early, for whatever reason.
  */
 export async function* abortable<T>(
   source: ItemSource<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, void> {
-  signal?.throwIfAborted()
-  const puller = pull(source)
-  let fail: (reason: unknown) => void = ignore
-  const onAbort = (): void => fail(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const link = linkedController(signal ?? new AbortController().signal)
+  let puller: Puller<T> | undefined
   let ended = false
   try {
+    link.signal.throwIfAborted()
+    puller = pull(source)
     for (;;) {
-      // A promise of its own for each item: a race against one long-lived promise would keep them all.
-      const result = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
-        fail = reject
-        puller.next().then(resolve, reject)
-      })
-      fail = ignore
+      const result = await link.race(puller.next())
       ended = result.done === true
       if (result.done) return
       yield result.value
-      signal?.throwIfAborted()
+      link.signal.throwIfAborted()
     }
   } finally {
-    signal?.removeEventListener('abort', onAbort)
-    if (!ended) puller.stop(signal?.reason)
+    link.dispose()
+    if (!ended) puller?.stop(signal?.reason)
   }
 }

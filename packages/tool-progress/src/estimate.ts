@@ -1,14 +1,14 @@
-import { isRecord } from './report.ts'
+import { isRecord } from '@millrace/core/kit'
 
-/** How fast a tool is and how long it will still take, where it knows its total. Found in `data.estimate`. */
+/** The speed and the remaining time of a tool that reports its total. It is in `data.estimate` of the event. */
 export interface ProgressEstimate {
-  /** Units of `progress` per second, of late. */
+  /** Units of `progress` per second, over about the last ten seconds. */
   readonly rate: number
-  /** Milliseconds until `progress` reaches `total` at that rate. Absent while nothing moves. */
+  /** Milliseconds until `progress` reaches `total` at that rate. Absent while the tool stands still. */
   readonly etaMs?: number
 }
 
-/** The estimate in a progress event's `data`, where there is one. */
+/** Returns the estimate in a progress event's `data`, if there is one. */
 export function estimateOf(data: unknown): ProgressEstimate | undefined {
   const estimate = isRecord(data) ? data['estimate'] : undefined
   if (!isRecord(estimate) || typeof estimate['rate'] !== 'number') return undefined
@@ -16,18 +16,18 @@ export function estimateOf(data: unknown): ProgressEstimate | undefined {
   return typeof etaMs === 'number' ? { rate, etaMs } : { rate }
 }
 
-/** Turns positions in time into an estimate. */
+/** Estimates speed from positions in time. */
 export interface Estimator {
-  /** @param now ms */
+  /** @param now milliseconds */
   at(progress: number, total: number | undefined, now: number): ProgressEstimate | undefined
 }
 
-/** Older speed counts for 1/e after this many milliseconds: long enough to be calm, short enough to follow a change. */
+/** The weight of a speed falls to 1/e after this many milliseconds: long enough for a steady rate, short enough to follow a change. */
 const memoryMs = 10_000
 
 /**
- * An exponentially weighted mean of the speed, corrected for its start. The first position is where counting begins: a
- * tool that resumes at half its way has not covered that half at infinite speed.
+ * Makes an estimator: an exponentially weighted mean of the speed, corrected for its start. Counting begins at the first
+ * position, because a tool that resumes halfway has not covered that half at infinite speed.
  */
 export function createEstimator(): Estimator {
   let first: number | undefined

@@ -7,7 +7,7 @@ export interface FromIterableOptions<T> {
   readonly signal?: AbortSignal
   /** How many items there are. Default: the length of an array, the size of a set or map, else unknown. */
   readonly total?: number
-  /** What to say when `item` is done; `count` is how many are. */
+  /** Makes the message for `item` when it is done; `count` is the number of items that are. */
   readonly message?: (item: T, count: number) => string
 }
 
@@ -17,9 +17,9 @@ function sizeOf(items: object): number | undefined {
 }
 
 /**
- * The items as they come, while `progress` hears how many are done: an item counts when the next one is asked for.
+ * Yields the items as they come, and reports how many are done. An item counts as done when the next one is requested.
  *
- * @throws the signal's reason, and whatever `items` throws
+ * @throws the signal's reason, and what `items` throws
  */
 export async function* fromIterable<T>(
   items: AsyncIterable<T> | Iterable<T>,

@@ -6,26 +6,25 @@ export interface FromStreamOptions {
   readonly progress: ProgressSink
   /** Cancels the stream; the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal
-  /** How many bytes will come, such as a `content-length`. Default: unknown. */
+  /** The number of bytes to expect, such as a `content-length`. Default: unknown. */
   readonly total?: number
   /** How much of the end is kept, in UTF-16 code units. Default: 100,000. */
   readonly maxTail?: number
 }
 
-/** What came through a stream. */
+/** A summary of what came through a stream. */
 export interface StreamSummary {
   /** The end of the text. */
   readonly tail: string
-  /** Whether `tail` is less than everything. */
+  /** Whether the text was longer than `tail`. */
   readonly truncated: boolean
   readonly bytes: number
 }
 
 /**
- * Reads a stream of bytes (UTF-8) or text to its end. `progress` hears the number of bytes; memory stays bounded by
- * `maxTail`, however much comes.
+ * Reads a stream of bytes (UTF-8) or text to its end, and reports the number of bytes. `maxTail` bounds its memory.
  *
- * @throws the signal's reason, and whatever the stream fails with
+ * @throws the signal's reason, and the error of the stream
  */
 export async function fromStream(
   stream: ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>,

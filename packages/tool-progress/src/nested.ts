@@ -1,53 +1,46 @@
-import { MillraceError, type ToolProgress } from '@millrace/core'
+import type { ToolProgress } from '@millrace/core'
+import { aRecordOf, rule } from '@millrace/core/kit'
 import { readReport } from './report.ts'
 
-/** Where progress is reported to: `context.progress` of a tool, or a step of {@link nested}. */
+/** Receives progress: `context.progress` of a tool, or a step of {@link nested}. */
 export type ProgressSink = (report: ToolProgress) => void
 
 /** The sink of one step. */
 export interface ProgressStep {
   (report: ToolProgress): void
-  /** Counts the step as done, also one that has no total. */
+  /** Counts the step as done, even if it never had a total. */
   finish(message?: string): void
 }
 
+const checkWeights = aRecordOf(
+  rule((weight) => Number.isFinite(weight) && Number(weight) > 0, 'must be a number above 0'),
+)
+
 /**
- * Divides `progress` among steps by weight: with `{ download: 3, install: 1 }` a finished download stands at 3 of 4. A
- * step reports in its own unit, with its own total; without a total it counts only once it is finished. Message and data
- * pass through. A step is itself a sink, and may be divided again.
+ * Divides `progress` among steps by weight: with `{ download: 3, install: 1 }`, a finished download is 3 of 4. A step
+ * reports in its own unit, with its own total. Without a total it counts only once it is finished. Message and data pass
+ * through. A step is a sink itself and can be divided again.
  *
- * @param weights step name to weight, each above 0
+ * @param weights the weight of each step by its name, each above 0
  * @throws MillraceError `invalid_option`
  */
 export function nested<Name extends string>(
   progress: ProgressSink,
   weights: Readonly<Record<Name, number>>,
-): Readonly<Record<Name, ProgressStep>>
-export function nested(
-  progress: ProgressSink,
-  weights: Readonly<Record<string, number>>,
-): Readonly<Record<string, ProgressStep>> {
-  const names = Object.keys(weights)
-  const done = new Map<string, number>()
-  let total = 0
-  for (const [name, weight] of Object.entries(weights)) {
-    if (!(Number.isFinite(weight) && weight > 0)) {
-      throw new MillraceError('invalid_option', `nested: the weight of "${name}" must be a number above 0`, {
-        path: `weights.${name}`,
-      })
-    }
-    total += weight
-    done.set(name, 0)
-  }
+): Readonly<Record<Name, ProgressStep>> {
+  checkWeights(weights, 'weights')
+  const parts = Object.entries<number>(weights)
+  const total = parts.reduce((sum, [, weight]) => sum + weight, 0)
+  const done = new Map(parts.map(([name]) => [name, 0]))
 
   function send(name: string, weight: number, part: number, rest: ToolProgress): void {
     done.set(name, Math.max(done.get(name) ?? 0, weight * Math.min(1, part)))
-    // Summed in the order of `total`, so that all steps done is exactly the total.
-    const sum = names.reduce((at, each) => at + (done.get(each) ?? 0), 0)
+    // Added in the same order as `total`, so that the sum of all finished steps is exactly the total.
+    const sum = parts.reduce((before, [each]) => before + (done.get(each) ?? 0), 0)
     progress({ ...rest, progress: sum, total })
   }
 
-  const step = (name: string, weight: number): ProgressStep =>
+  const makeStep = (name: string, weight: number): ProgressStep =>
     Object.assign(
       (report: ToolProgress) => {
         const { progress: at = 0, total: of, ...rest } = readReport(report)
@@ -56,5 +49,11 @@ export function nested(
       { finish: (message?: string) => send(name, weight, 1, message === undefined ? {} : { message }) },
     )
 
-  return Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, step(name, weight)]))
+  const steps: Readonly<Record<string, ProgressStep>> = Object.fromEntries(
+    parts.map(([name, weight]) => [name, makeStep(name, weight)]),
+  )
+  const isComplete = (made: typeof steps): made is Readonly<Record<Name, ProgressStep>> =>
+    Object.keys(weights).every((name) => Object.hasOwn(made, name))
+  if (!isComplete(steps)) throw new TypeError('unreachable')
+  return steps
 }

@@ -1,19 +1,16 @@
 import type { ToolProgress } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 
-/** The longest `message` that is passed on, in UTF-16 code units. */
+/** The longest `message` of an event, in UTF-16 code units. */
 const maxMessage = 1000
-/** The largest `data` that is passed on, in characters of its JSON. */
+/** The largest `data` of an event, in characters of its JSON. */
 const maxData = 16_384
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 function finite(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined
 }
 
-/** The first `max` code units of `text`, never half of a surrogate pair. */
+/** Returns the first `max` code units of `text`, without half a surrogate pair. */
 function cut(text: string, max: number): string {
   if (text.length <= max) return text
   const end = /[\uD800-\uDBFF]/.test(text.charAt(max - 1)) ? max - 1 : max
@@ -21,8 +18,8 @@ function cut(text: string, max: number): string {
 }
 
 /**
- * What of a report can be used: a tool may hand in anything, and what it hands in may throw when it is read. `data` is
- * taken over as its JSON is now, so that nothing that the tool changes later, or that has no JSON, reaches an event.
+ * Reads the usable parts of a report: a tool may pass anything, and reading it may throw. `data` is copied through JSON, so
+ * that an event holds neither what the tool changes later nor what JSON cannot express.
  */
 export function readReport(report: unknown): ToolProgress {
   try {
@@ -37,7 +34,7 @@ export function readReport(report: unknown): ToolProgress {
       ...(data === undefined ? {} : { data: readData(data) }),
     }
   } catch {
-    // A getter or a proxy of the tool's own.
+    // A getter or a proxy of the tool threw.
     return {}
   }
 }

@@ -1,24 +1,25 @@
 import type { CancelTimer, Clock, ToolProgress } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import { createEstimator } from './estimate.ts'
-import { isRecord, readReport } from './report.ts'
+import { readReport } from './report.ts'
 
 export interface ReporterOptions {
   readonly clock: Clock
   /** Milliseconds between two events. */
   readonly interval: number
-  /** Milliseconds of silence after which a sign of life is sent; 0 for none. */
+  /** Milliseconds of silence after which the last message is repeated; 0: never. */
   readonly heartbeat: number
   readonly estimates: boolean
   readonly send: (report: ToolProgress) => void
 }
 
-/** The progress of one tool call, on its way to people. */
+/** The progress of one tool call. */
 export interface Reporter {
   /** Takes any report. Never throws. */
   readonly report: (report: unknown) => void
-  /** Sends what is still held back, then closes. */
+  /** Sends what is held back, then closes. */
   readonly finish: () => void
-  /** Drops what is still held back. Nothing is sent after it. */
+  /** Drops what is held back. Nothing is sent afterwards. */
   readonly close: () => void
 }
 
@@ -28,8 +29,8 @@ interface Held {
 }
 
 /**
- * Reports are states, not steps: between two events the latest wins, field by field. `progress` never falls, and `total`
- * never is below it; both are repeated in each event.
+ * Makes a reporter. A report is a state, so between two events the latest value of each field wins. `progress` never
+ * falls, and `total` is never below it. Every event repeats both.
  */
 export function createReporter({ clock, interval, heartbeat, estimates, send }: ReporterOptions): Reporter {
   const estimator = createEstimator()
@@ -47,7 +48,7 @@ export function createReporter({ clock, interval, heartbeat, estimates, send }: 
     if (held === undefined && heartbeat === 0) return
     const period = held === undefined ? Math.max(heartbeat, interval) : interval
     const due = (sentAt ?? startedAt) + period - clock.now()
-    // A wall clock that is set back must not keep an event waiting for longer than its period.
+    // If the wall clock is set back, an event must not wait for longer than its period.
     cancelTimer = clock.setTimer(() => emit(held ?? { message: lastMessage }), Math.min(period, Math.max(0, due)))
   }
 
@@ -66,7 +67,7 @@ export function createReporter({ clock, interval, heartbeat, estimates, send }: 
         ...(full === undefined ? {} : { data: full }),
       })
     } catch {
-      // A sink that throws must not fail the tool that reported.
+      // An error of the sink must not fail the tool.
     }
   }
 
@@ -90,7 +91,7 @@ export function createReporter({ clock, interval, heartbeat, estimates, send }: 
     report(given) {
       if (closed) return
       const report = readReport(given)
-      // Reading may have run code of the tool's own, which may have ended the call.
+      // Reading may run code of the tool, which may end the call.
       if (closed || !take(report)) return
       const waiting = held !== undefined
       held = {

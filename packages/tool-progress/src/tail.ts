@@ -1,12 +1,12 @@
-/** The end of a text that may be of any length. */
+/** The end of a text of any length. */
 export interface Tail {
   push(text: string): void
-  /** The last `max` UTF-16 code units, or fewer by one where they would begin inside a surrogate pair. */
+  /** Returns the last `max` UTF-16 code units, or one fewer if they would begin inside a surrogate pair. */
   text(max?: number): string
   readonly truncated: boolean
 }
 
-/** Keeps the last `max` code units of what is pushed, and holds at most that and one piece more. */
+/** Keeps the last `max` code units of what is pushed. Holds at most one piece more than that. */
 export function createTail(max: number): Tail {
   const pieces: string[] = []
   let kept = 0
@@ -21,7 +21,7 @@ export function createTail(max: number): Tail {
         pieces.shift()
         kept -= first.length
       }
-      // Many small pieces cost more than their text, and shift() on them is slow: keep few.
+      // Many small pieces cost more than their text, and shift() is slow on a long array. So join them.
       if (pieces.length > 256) pieces.splice(0, pieces.length, pieces.join(''))
     },
     text(wanted = max) {

@@ -1,49 +1,40 @@
-import { type Clock, type Middleware, MillraceError, systemClock } from '@millrace/core'
+import { type Clock, type Middleware, systemClock } from '@millrace/core'
+import { aBoolean, aClock, aDelay, checkOptions, type Rule } from '@millrace/core/kit'
 import { createReporter } from './reporter.ts'
 
 export interface ToolProgressOptions {
   /** Milliseconds between two progress events of one call. Default: 100. */
   readonly interval?: number
-  /** Milliseconds of silence after which an event is sent that only says that the tool still runs; 0: never. Default: 10,000. */
+  /** Milliseconds of silence after which an event repeats the last message; 0: never. Default: 10,000. */
   readonly heartbeat?: number
-  /** Whether speed and remaining time are added, as `data.estimate`, where `total` is known. Default: true. */
+  /** Whether speed and remaining time are added as `data.estimate` if `total` is known. Default: true. */
   readonly estimates?: boolean
-  /** Default: the system's. */
+  /** Default: the system clock. */
   readonly clock?: Clock
 }
 
-const known = ['interval', 'heartbeat', 'estimates', 'clock']
-
-function checkOptions(options: ToolProgressOptions): void {
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue
-    throw new MillraceError('unknown_option', `toolProgress: "${key}" is no option; known are ${known.join(', ')}`, {
-      path: key,
-    })
-  }
-  const { interval = 100, heartbeat = 0, estimates = true } = options
-  for (const [path, value] of Object.entries({ interval, heartbeat })) {
-    if (Number.isFinite(value) && value >= 0 && value <= 2 ** 31 - 1) continue
-    throw new MillraceError(
-      'invalid_option',
-      `toolProgress: ${path} must be a number of milliseconds, from 0 to 2147483647`,
-      { path },
-    )
-  }
-  if (typeof estimates !== 'boolean') {
-    throw new MillraceError('invalid_option', 'toolProgress: estimates must be true or false', { path: 'estimates' })
-  }
+const rules: Readonly<Record<keyof ToolProgressOptions, Rule>> = {
+  interval: aDelay(0),
+  heartbeat: aDelay(0),
+  estimates: aBoolean,
+  clock: aClock,
 }
 
 /**
- * Makes what tools report fit for people: `progress` never falls, at most about ten events a second and the latest of
- * them always, none after the result or an abort, a sign of life from a silent tool, speed and remaining time where the
- * total is known. Tools that do not stream by the run's decision are left alone. The model never sees progress.
+ * Makes a middleware that turns the reports of tools into events that people can follow:
+ *
+ * - `progress` never falls.
+ * - There are at most about ten events a second, and the latest report is always sent.
+ * - Nothing is sent after the result or an abort.
+ * - A silent tool repeats its last message.
+ * - Speed and remaining time are added if the total is known.
+ *
+ * A tool that does not stream by the run's decision is not touched. The model never sees progress.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export function toolProgress(options: ToolProgressOptions = {}): Middleware {
-  checkOptions(options)
+  checkOptions(options, '', rules)
   const { interval = 100, heartbeat = 10_000, estimates = true, clock = systemClock } = options
   return {
     name: 'tool-progress',

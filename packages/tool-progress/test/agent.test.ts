@@ -20,7 +20,7 @@ const count = (name: string) =>
     },
   })
 
-/** Calls both tools in a real agent and gives its events, and what the model was sent. */
+/** Calls both tools in a real agent. Returns its events, and what was sent to the model. */
 async function run(): Promise<{ readonly events: readonly AgentEvent[]; readonly sent: string }> {
   await using claude = await startClaude({
     script: [{ content: [toolUse('shown'), toolUse('hidden')] }, { content: [text('Done')] }],
@@ -40,7 +40,7 @@ async function run(): Promise<{ readonly events: readonly AgentEvent[]; readonly
   return { events, sent: JSON.stringify(claude.requests.map(({ body }) => body)) }
 }
 
-test('in a run: the last progress comes before the result; a tool whose flag is off has none, and the same result', async () => {
+test('sends the last progress before the result, and none for a tool whose flag is off, whose result is the same', async () => {
   const { events, sent } = await run()
   const of = (name: string) => ({
     progress: events.filter((event) => event.type === 'tool.progress' && event.name === name),
@@ -55,7 +55,7 @@ test('in a run: the last progress comes before the result; a tool whose flag is 
   const hidden = of('hidden')
   expect(hidden.progress).toEqual([])
   expect(hidden.finished).toMatchObject([{ outcome: 'ok', result: 'counted 1000' }])
-  // The model is told the results, and nothing of how they came about.
+  // The model gets the results and no progress.
   expect(sent).toContain('counted 1000')
   expect(sent).not.toContain('"total"')
 })

@@ -1,5 +1,5 @@
 import type { RunScope, ToolCall, ToolCallEnd, ToolProgress } from '@millrace/core'
-import { type ManualClock, manualClock } from '@millrace/core/conformance'
+import { type ManualClock, manualClock } from '@millrace/testing/async'
 import { toolProgress, type ToolProgressOptions } from '../src/index.ts'
 
 export interface Seen extends ToolProgress {
@@ -7,12 +7,12 @@ export interface Seen extends ToolProgress {
   readonly at: number
 }
 
-/** One call of a tool through the middleware, on a clock that stands still. */
+/** One call of a tool through the middleware, on a manual clock. */
 export interface Harness {
   readonly clock: ManualClock
   readonly seen: readonly Seen[]
   readonly controller: AbortController
-  /** Runs `tool` as the loop would, with what the middleware gives it. */
+  /** Runs `tool` as the loop does, with what the middleware gives it. */
   readonly call: (tool: (report: (report: ToolProgress) => void, call: ToolCall) => unknown) => Promise<ToolCallEnd>
 }
 

@@ -1,15 +1,10 @@
 import type { ToolProgress } from '@millrace/core'
+import { collect } from '@millrace/testing/async'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromIterable, fromStream } from '../src/index.ts'
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}
-
-test('items pass, and are counted when they are done', async () => {
+test('passes items on, and counts them when they are done', async () => {
   const seen: ToolProgress[] = []
   const items = fromIterable(['a', 'b'], {
     progress: (report) => seen.push(report),
@@ -23,7 +18,7 @@ test('items pass, and are counted when they are done', async () => {
   ])
 })
 
-test('the size of a set and a map is known, that of a generator is not', async () => {
+test('knows the size of a set and a map, but not of a generator', async () => {
   for (const [items, total] of [
     [new Set([1]), 1],
     [new Map([[1, 1]]), 1],
@@ -40,7 +35,7 @@ test('the size of a set and a map is known, that of a generator is not', async (
   }
 })
 
-/** A source that gives one item and then hangs, and knows whether it was told to stop. */
+/** A source that yields one item and then hangs, and knows whether it was told to stop. */
 function hanging(): { source: AsyncIterable<string>; stopped: () => boolean } {
   let stopped = false
   let given = false
@@ -62,7 +57,7 @@ function hanging(): { source: AsyncIterable<string>; stopped: () => boolean } {
   }
 }
 
-test('an abort ends the iteration at once, with its reason, though the source hangs', async () => {
+test('ends at once on abort, with its reason, although the source hangs', async () => {
   const controller = new AbortController()
   const { source, stopped } = hanging()
   const iterator = fromIterable(source, { progress: () => {}, signal: controller.signal })
@@ -73,7 +68,7 @@ test('an abort ends the iteration at once, with its reason, though the source ha
   expect(stopped()).toBe(true)
 })
 
-test('a loop that is left stops its source', async () => {
+test('stops its source if the loop is left early', async () => {
   const { source, stopped } = hanging()
   const items = fromIterable(source, { progress: () => {} })
   await items.next()
@@ -81,7 +76,7 @@ test('a loop that is left stops its source', async () => {
   expect(stopped()).toBe(true)
 })
 
-test('a source that throws is passed on', async () => {
+test('passes on an error of the source', async () => {
   const broken = (function* (): Generator<number> {
     yield 1
     throw new Error('broken')
@@ -89,7 +84,7 @@ test('a source that throws is passed on', async () => {
   await expect(collect(fromIterable(broken, { progress: () => {} }))).rejects.toThrow('broken')
 })
 
-test('a stream is read to its end, in any pieces', async () => {
+test('reads a stream to its end, in any pieces', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.string({ unit: 'binary' }),
@@ -116,7 +111,7 @@ test('a stream is read to its end, in any pieces', async () => {
   )
 })
 
-test('an abort cancels the stream', async () => {
+test('cancels the stream on abort', async () => {
   const controller = new AbortController()
   let cancelled: unknown
   const stream = new ReadableStream<Uint8Array>({ cancel: (reason) => void (cancelled = reason) })

@@ -3,13 +3,13 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nested } from '../src/index.ts'
 
-function collect(): { seen: ToolProgress[]; sink: (report: ToolProgress) => void } {
+function record(): { seen: ToolProgress[]; sink: (report: ToolProgress) => void } {
   const seen: ToolProgress[] = []
   return { seen, sink: (report) => void seen.push(report) }
 }
 
-test('steps count by weight, in their own units', () => {
-  const { seen, sink } = collect()
+test('counts steps by weight, in their own units', () => {
+  const { seen, sink } = record()
   const steps = nested(sink, { download: 3, install: 1 })
   steps.download({ progress: 512, total: 1024, message: 'half' })
   steps.install({ message: 'waiting' })
@@ -25,8 +25,8 @@ test('steps count by weight, in their own units', () => {
   ])
 })
 
-test('a step can be divided again', () => {
-  const { seen, sink } = collect()
+test('divides a step again', () => {
+  const { seen, sink } = record()
   const { build } = nested(sink, { fetch: 1, build: 1 })
   const { compile, link } = nested(build, { compile: 9, link: 1 })
   compile.finish()
@@ -34,7 +34,7 @@ test('a step can be divided again', () => {
   expect(seen.map(({ progress }) => progress)).toEqual([0.9, 0.95])
 })
 
-test('never falls, stays within the total, and ends exactly on it', () => {
+test('never falls, stays within the total, and ends exactly at it', () => {
   const weights = fc.dictionary(fc.string({ minLength: 1 }), fc.double({ min: 0.001, max: 1000, noNaN: true }), {
     minKeys: 1,
     maxKeys: 6,
@@ -42,7 +42,7 @@ test('never falls, stays within the total, and ends exactly on it', () => {
   const reports = fc.array(fc.record({ step: fc.nat(), progress: fc.double(), total: fc.double() }))
   fc.assert(
     fc.property(weights, reports, (given, list) => {
-      const { seen, sink } = collect()
+      const { seen, sink } = record()
       const steps = Object.values(nested(sink, given))
       for (const { step, progress, total } of list) steps[step % steps.length]?.({ progress, total })
       for (const step of steps) step.finish()
@@ -57,7 +57,7 @@ test('never falls, stays within the total, and ends exactly on it', () => {
   )
 })
 
-test('a weight must be above 0', () => {
+test('refuses a weight that is not above 0', () => {
   for (const weight of [0, -1, Number.NaN, Infinity]) {
     expect(() => nested(() => {}, { a: 1, b: weight })).toThrow(
       expect.objectContaining({ code: 'invalid_option', path: 'weights.b' }),

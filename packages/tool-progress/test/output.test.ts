@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { createOutput } from '../src/node/output.ts'
 import { createTail } from '../src/tail.ts'
 
-test('the tail is the end of what was pushed, in any pieces', () => {
+test('keeps the end of what was pushed, in any pieces', () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 600 }),
@@ -32,7 +32,7 @@ const lines = fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '😀', ' ',
   maxLength: 20,
 })
 
-test('lines are found whole, however their bytes are cut', () => {
+test('finds whole lines, however their bytes are cut', () => {
   fc.assert(
     fc.property(
       lines,
@@ -63,7 +63,7 @@ test('lines are found whole, however their bytes are cut', () => {
   )
 })
 
-test('a line without an end is parsed in pieces, and not kept', () => {
+test('parses a line without an end in pieces, and does not keep it', () => {
   const lengths: number[] = []
   const output = createOutput({
     progress: () => {},
@@ -80,7 +80,7 @@ test('a line without an end is parsed in pieces, and not kept', () => {
   expect(lengths.reduce((a, b) => a + b, 0)).toBe(1_000_000)
 })
 
-test('a parser that throws is passed over', () => {
+test('ignores a line on which the parser throws', () => {
   const seen: unknown[] = []
   const output = createOutput({
     progress: (report) => seen.push(report),
@@ -95,7 +95,7 @@ test('a parser that throws is passed over', () => {
   expect(seen).toEqual([{ message: 'a' }, { message: 'b' }])
 })
 
-test('the last line is shown as a person would see it', () => {
+test('shows the last line as a person would see it', () => {
   const seen: unknown[] = []
   const output = createOutput({ progress: (report) => seen.push(report), maxTail: 100, liveTail: 8, parse: undefined })
   output.write(Buffer.from('building\n'), 'stdout')

@@ -12,7 +12,7 @@ interface BashInput {
   readonly restart?: boolean
 }
 
-/** Variables that say where things are and how to speak, and that hold no secrets. */
+/** Variables for places and languages, which hold no secrets. */
 const inherited = [
   'HOME',
   'LANG',
@@ -29,7 +29,7 @@ const inherited = [
 
 /** Milliseconds between SIGTERM and SIGKILL. */
 const killGrace = 2000
-/** How many command times a call may take: it may have to wait for others of its turn. The command has its own limit. */
+/** How many command timeouts a call may take: it may have to wait for other calls of its turn. */
 const patience = 4
 
 function environment(own: Readonly<Record<string, string>>): Record<string, string> {
@@ -48,17 +48,19 @@ async function isFolder(path: string): Promise<boolean> {
   )
 }
 
-/** What the model is told. @throws ToolError where the command failed, so that the result is marked as an error */
+/** Returns the result for the model. @throws ToolError if the command failed, so that the result is marked as an error */
 function describe(result: SubprocessResult, { timeout }: BashSettings): string {
   const { end, exitCode, signal, truncated, bytes } = result
   const output = stripVTControlCharacters(result.output).trimEnd()
-  const shown = truncated ? `[the beginning of ${bytes} bytes of output was left out]\n${output}` : output
+  const shown = truncated ? `[only the end of ${bytes} bytes of output is shown]\n${output}` : output
   const fail = (why: string): never => {
     throw new ToolError(shown === '' ? why : `${shown}\n${why}`)
   }
   switch (end) {
     case 'timeout':
-      return fail(`The command was stopped: it took longer than ${timeout} ms. What it had started is stopped, too.`)
+      return fail(
+        `The command was stopped because it took longer than ${timeout} ms. Everything it started was stopped too.`,
+      )
     case 'signalled':
       return fail(`The command was killed by ${signal ?? 'a signal'}.`)
     case 'aborted':
@@ -107,7 +109,7 @@ async function runCommand(command: string, { runId, signal, progress }: ToolCont
   }
 }
 
-/** Claude's own `bash`. */
+/** Makes Claude's own `bash` tool. */
 export function bashTool(settings: WorkspaceSettings, bash: BashSettings): Tool {
   const sessions = shellSessions()
   const queue = keyedQueue()
@@ -121,7 +123,7 @@ export function bashTool(settings: WorkspaceSettings, bash: BashSettings): Tool 
     }),
     timeout: bash.timeout * patience + 10_000,
     run({ command, restart = false }, context) {
-      // One after the other, as in a terminal: the second may rely on what the first left.
+      // One after the other, as in a terminal: the second may depend on the first.
       return queue.run(context.runId, async () => {
         if (restart) sessions.reset(context.runId)
         if (command !== undefined) return runCommand(command, context, { settings, bash, sessions })

@@ -18,12 +18,12 @@ export interface CreateInput {
 
 export interface InsertInput {
   readonly path: string
-  /** After which line; 0 is the beginning. */
+  /** The line to insert after; 0 is the beginning. */
   readonly insert_line: number
   readonly insert_text: string
 }
 
-/** How many lines around a change are shown. */
+/** The number of lines shown before and after a change. */
 const around = 4
 
 function positions(text: string, part: string): number[] {
@@ -38,7 +38,7 @@ function lineAt(text: string, position: number): number {
   return line
 }
 
-/** The offset after line `line`, its line break included. */
+/** Returns the offset after line `line` and its line break. */
 function endOfLine(text: string, line: number): number {
   let at = 0
   for (let passed = 0; passed < line; passed += 1) {
@@ -66,7 +66,7 @@ function noMatch(shown: string, text: string, part: string): ToolError {
   )
 }
 
-/** Replaces the one place where `old_str` stands. @throws ToolError where there is none, or more than one */
+/** Replaces the one occurrence of `old_str`. @throws ToolError if there is none, or more than one */
 export async function edit(input: EditInput, { workspace, maxFileBytes, writes }: WorkspaceSettings): Promise<string> {
   const { path, old_str: part, new_str: replacement = '', replace_all: all = false } = input
   const place = await workspace.locate(path)
@@ -80,7 +80,7 @@ export async function edit(input: EditInput, { workspace, maxFileBytes, writes }
     if (found.length > 1 && !all) {
       const lines = found.slice(0, 20).map((at) => lineAt(text, at))
       throw new ToolError(
-        `No replacement: old_str stands ${found.length} times in "${place.shown}", in lines ${lines.join(', ')}${found.length > 20 ? ' …' : ''}. Give more of the text around the one that is meant.`,
+        `No replacement: old_str occurs ${found.length} times in "${place.shown}", in lines ${lines.join(', ')}${found.length > 20 ? ' …' : ''}. Include more of the text around the one you mean.`,
       )
     }
     const changed = text.split(part).join(replacement)
@@ -91,7 +91,7 @@ export async function edit(input: EditInput, { workspace, maxFileBytes, writes }
   })
 }
 
-/** Writes a whole file. @throws ToolError where one exists and `overwrite` is not set */
+/** Writes a whole file. @throws ToolError if it exists and `overwrite` is not set */
 export async function create(
   input: CreateInput,
   { workspace, maxFileBytes, writes }: WorkspaceSettings,
@@ -100,14 +100,14 @@ export async function create(
   const place = await workspace.locate(path)
   checkSize(text, place.shown, maxFileBytes)
   return writes.run(place.real, async () => {
-    // A file keeps its permissions; one that could not be read as text is no text file to be written over blindly.
+    // Keeps the permissions. A file that cannot be read as text must not be overwritten blindly.
     const before = place.exists && overwrite ? await readText(place, maxFileBytes) : undefined
     await writeText(place, text, { ...(before === undefined ? {} : { mode: before.mode }), overwrite })
     return `${before === undefined ? 'Created' : 'Overwrote'} "${place.shown}".`
   })
 }
 
-/** Puts text after a line. */
+/** Inserts text after a line. */
 export async function insert(
   input: InsertInput,
   { workspace, maxFileBytes, writes }: WorkspaceSettings,
@@ -124,7 +124,7 @@ export async function insert(
     const at = endOfLine(text, line)
     const rest = text.slice(at)
     const open = at === 0 || text.charAt(at - 1) === '\n' ? '' : end
-    // A file without a last line break stays one.
+    // A file without a line break at its end stays without one.
     const close = added.endsWith('\n') || (rest === '' && open !== '') ? '' : end
     const changed = text.slice(0, at) + open + added + close + rest
     checkSize(changed, place.shown, maxFileBytes)

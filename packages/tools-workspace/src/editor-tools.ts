@@ -7,11 +7,11 @@ import { view, type ViewInput } from './view.ts'
 const path = { type: 'string', description: 'Relative to the workspace, such as src/main.ts' } as const
 const range = { type: 'array', items: { type: 'integer' }, minItems: 2, maxItems: 2 } as const
 
-/** `view`. */
+/** Makes the tool `view`. */
 export function viewTool(settings: WorkspaceSettings): Tool {
   return defineTool({
     name: 'view',
-    description: 'Shows a text file with line numbers, or what a folder holds, two levels deep.',
+    description: 'Shows a text file with line numbers, or the contents of a folder, two levels deep.',
     readOnly: true,
     inputSchema: jsonSchema<ViewInput>({
       type: 'object',
@@ -26,7 +26,7 @@ export function viewTool(settings: WorkspaceSettings): Tool {
   })
 }
 
-/** `edit`. */
+/** Makes the tool `edit`. */
 export function editTool(settings: WorkspaceSettings): Tool {
   return defineTool({
     name: 'edit',
@@ -37,7 +37,7 @@ export function editTool(settings: WorkspaceSettings): Tool {
       additionalProperties: false,
       properties: {
         path,
-        old_str: { type: 'string', description: 'The text to replace, exactly as it stands in the file' },
+        old_str: { type: 'string', description: 'The text to replace, exactly as it is in the file' },
         new_str: { type: 'string', description: 'The text to put in its place; empty to delete it' },
         replace_all: { type: 'boolean', description: 'Replace every place. Default: false' },
       },
@@ -46,12 +46,11 @@ export function editTool(settings: WorkspaceSettings): Tool {
   })
 }
 
-/** `create`. */
+/** Makes the tool `create`. */
 export function createTool(settings: WorkspaceSettings): Tool {
   return defineTool({
     name: 'create',
-    description:
-      'Writes a text file, and the folders that it needs. A file that exists is only replaced with overwrite.',
+    description: 'Writes a text file, and creates missing folders. An existing file is only replaced with overwrite.',
     inputSchema: jsonSchema<CreateInput>({
       type: 'object',
       required: ['path', 'file_text'],
@@ -59,7 +58,7 @@ export function createTool(settings: WorkspaceSettings): Tool {
       properties: {
         path,
         file_text: { type: 'string', description: 'The whole text' },
-        overwrite: { type: 'boolean', description: 'Replace a file that exists. Default: false' },
+        overwrite: { type: 'boolean', description: 'Replace an existing file. Default: false' },
       },
     }),
     run: (input) => create(input, settings),
@@ -96,7 +95,7 @@ const commands = [
   },
 ] as const
 
-/** Claude's own text editor. With `readOnly` its other commands than `view` are refused. */
+/** Makes Claude's own text editor. With `readOnly`, every command but `view` is refused. */
 export function textEditorTool(settings: WorkspaceSettings): Tool {
   const { readOnly } = settings
   return defineTool({
@@ -122,7 +121,7 @@ export function textEditorTool(settings: WorkspaceSettings): Tool {
         case 'str_replace':
           return edit({ path: input.path, old_str: input.old_str, new_str: input.new_str ?? '' }, settings)
         case 'create':
-          // As Claude knows the command: it writes the file whether there is one or not.
+          // As Claude knows the command: it also replaces an existing file.
           return create({ path: input.path, file_text: input.file_text, overwrite: true }, settings)
         case 'insert':
           return insert(input, settings)

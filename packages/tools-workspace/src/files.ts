@@ -19,13 +19,13 @@ async function readBounded(
 ): Promise<{ bytes: Buffer; mode: number }> {
   const stat = await file.stat()
   if (stat.isDirectory()) throw new ToolError(`"${shown}" is a folder.`)
-  if (!stat.isFile()) throw new ToolError(`"${shown}" is no regular file.`)
+  if (!stat.isFile()) throw new ToolError(`"${shown}" is not a regular file.`)
   const tooLarge = (): ToolError =>
     new ToolError(
-      `"${shown}" is too large: more than ${maxBytes} bytes. Search in it, or look at a part of it with another tool.`,
+      `"${shown}" is too large: more than ${maxBytes} bytes. Search in it, or view a part of it with another tool.`,
     )
   if (stat.size > maxBytes) throw tooLarge()
-  // The size is a promise that a growing file does not keep, and /proc never makes.
+  // The size is not reliable: a file may grow, and files in /proc have size 0.
   const bytes = Buffer.alloc(maxBytes + 1)
   let length = 0
   while (length <= maxBytes) {
@@ -37,7 +37,7 @@ async function readBounded(
   return { bytes: bytes.subarray(0, length), mode: stat.mode & 0o7777 }
 }
 
-/** The text in `bytes`, or undefined where they are no text: a NUL, or no UTF-8. */
+/** Returns the text in `bytes`, or undefined if they contain a NUL or are not UTF-8. */
 export function decodeText(bytes: Uint8Array): string | undefined {
   if (bytes.includes(0)) return undefined
   try {
@@ -47,10 +47,10 @@ export function decodeText(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Reads a whole text file. @throws ToolError where it is too large, binary, or no file */
+/** Reads a whole text file. @throws ToolError if it is too large, binary, or not a file */
 export async function readText({ real, shown }: Place, maxBytes: number): Promise<TextFile> {
   try {
-    // Not followed: a link that was put there since the check. Not waited for: the writer of a named pipe.
+    // Does not follow a link that was put there since the check, and does not wait for the writer of a named pipe.
     const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
       const { bytes, mode } = await readBounded(file, shown, maxBytes)
@@ -68,13 +68,13 @@ export async function readText({ real, shown }: Place, maxBytes: number): Promis
 export interface WriteOptions {
   /** Permission bits. Default: 0o644. */
   readonly mode?: number
-  /** Whether a file that exists is replaced; else it is an error. */
+  /** Whether an existing file is replaced. Otherwise it is an error. */
   readonly overwrite: boolean
 }
 
 /**
- * Writes a file in one step: whoever reads it sees the old text or the new, never a part. Missing folders are made. A
- * file with several names (hard links) gets a fresh one under this name; the others keep the old text.
+ * Writes a file in one step: readers see the old text or the new one. Creates missing folders. If the file has several names
+ * (hard links), only this name gets the new text.
  */
 export async function writeText(
   { real, shown }: Place,
@@ -94,7 +94,7 @@ export async function writeText(
       await file.close()
     }
     if (overwrite) await rename(draft, real)
-    // Unlike rename, a link refuses a name that is taken, also one taken just now.
+    // Unlike rename, link refuses a name that is taken, even one taken just now.
     else await link(draft, real)
   } catch (error) {
     throw fileError(shown, error)

@@ -2,11 +2,11 @@ import { ToolError } from '@millrace/core'
 
 type Token = { readonly kind: 'char'; readonly char: string } | { readonly kind: 'one' | 'some' | 'deep' }
 
-/** More alternatives than this are a mistake, or an attempt to fill memory. */
+/** More alternatives are a mistake, or an attempt to fill memory. */
 const maxAlternatives = 64
 
 function expand(glob: string): string[] {
-  // A group without a group in it; those around it follow.
+  // The innermost group first; the groups around it follow.
   const group = /\{([^{}]*)\}/.exec(glob)
   if (group === null) return [glob]
   const [whole, inside = ''] = group
@@ -29,15 +29,15 @@ function tokenize(glob: string): Token[] {
 }
 
 /**
- * Whether the tokens match the whole path. All ways are followed at once, so that no glob takes longer than its length
- * times that of the path.
+ * Returns whether the tokens match the whole path. All matches are followed in parallel, so the time is at most the length
+ * of the glob times the length of the path.
  */
 function matchesTokens(tokens: readonly Token[], path: string): boolean {
   const reach = (states: Iterable<number>): Set<number> => {
     const all = new Set<number>()
     for (let state of states) {
       all.add(state)
-      // A star may stand for nothing.
+      // A star may match nothing.
       for (let kind = tokens[state]?.kind; kind === 'some' || kind === 'deep'; kind = tokens[state]?.kind)
         all.add((state += 1))
     }
@@ -70,9 +70,9 @@ function matchesTokens(tokens: readonly Token[], path: string): boolean {
 }
 
 /**
- * Reads a glob: `*` and `?` within a name, `**` over folders, `{a,b}`. One without a slash is for names in any folder.
+ * Reads a glob: `*` and `?` within a name, `**` across folders, `{a,b}`. A glob without a slash matches names in any folder.
  *
- * @throws ToolError where it has too many alternatives
+ * @throws ToolError if it has too many alternatives
  */
 export function readGlob(glob: string): (path: string) => boolean {
   const alternatives = expand(glob).map((each) => ({ tokens: tokenize(each), whole: each.includes('/') }))

@@ -1,4 +1,4 @@
-/** Runs tasks of one key one after the other, those of different keys side by side. */
+/** Runs tasks of one key one after the other, and tasks of different keys in parallel. */
 export interface KeyedQueue {
   run<T>(key: string, task: () => Promise<T>): Promise<T>
 }
@@ -9,7 +9,7 @@ export function keyedQueue(): KeyedQueue {
     async run(key, task) {
       const before = last.get(key)
       const mine = (async () => {
-        // The one before has its own caller to tell of its failure.
+        // The caller of the task before gets its failure.
         await before?.catch(() => {})
         return task()
       })()

@@ -9,18 +9,18 @@ export interface LineMatch {
 }
 
 export interface LineMatcher {
-  /** The lines of `text` that match, at most `max`. @throws ToolError where the pattern takes too long */
+  /** Returns the lines of `text` that match, at most `max`. @throws ToolError if the pattern takes too long */
   matches(text: string, max: number): LineMatch[]
 }
 
-/** Milliseconds that a pattern may take for one file: a pattern that backtracks would hold up the whole process. */
+/** The longest that a pattern may take for one file, in milliseconds: a pattern that backtracks would block the process. */
 const patternTime = 1000
-/** A longer line is shown to here. */
+/** Longer lines are cut, in UTF-16 code units. */
 const maxLine = 300
 
 /**
- * Run in a context of its own for the sake of its time limit, which is the only way to stop a regular expression. It is
- * no border of trust: only this text runs there, and the pattern is data to it.
+ * Runs in its own context because a time limit on that is the only way to stop a regular expression. The context is not a
+ * security boundary: only this script runs there, and the pattern is data.
  */
 const script = new Script(`(() => {
   const found = []
@@ -41,7 +41,7 @@ export function literalPattern(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
 }
 
-/** @throws ToolError where `pattern` is no regular expression */
+/** @throws ToolError if `pattern` is not a regular expression */
 export function lineMatcher(pattern: string, ignoreCase: boolean): LineMatcher {
   const flags = ignoreCase ? 'iu' : 'u'
   try {
@@ -49,7 +49,7 @@ export function lineMatcher(pattern: string, ignoreCase: boolean): LineMatcher {
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : ''
     throw new ToolError(
-      `The pattern is no regular expression of JavaScript: ${why}. Use literal: true to find it as it stands.`,
+      `The pattern is not a valid JavaScript regular expression: ${why}. Use literal: true to search for it as plain text.`,
       { cause },
     )
   }

@@ -22,10 +22,10 @@ export interface SearchContext {
   readonly progress: (report: ToolProgress) => void
 }
 
-/** How often progress is reported: after this many files, and with each file that has matches. */
+/** Progress is reported after this many files, and after each file that has matches. */
 const reportEvery = 50
 
-/** The text of a file, or undefined where it is too large, binary, or cannot be read. */
+/** Returns the text of a file, or undefined if it is too large, binary, or cannot be read. */
 async function textOf(real: string, maxBytes: number): Promise<string | undefined> {
   try {
     const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -48,7 +48,7 @@ async function* filesAt({ real, shown }: Place, ignore: ReadonlySet<string>): As
   else yield { real, path: shown }
 }
 
-/** The lines that match, as `path:line: text`, in order of their paths. */
+/** Returns the lines that match as `path:line: text`, ordered by path. */
 export async function search(
   input: SearchInput,
   { signal, progress }: SearchContext,
@@ -72,7 +72,7 @@ export async function search(
     const text = await textOf(real, maxFileBytes)
     searched += 1
     if (text === undefined) skipped += 1
-    // One more than is shown, to know whether there are more.
+    // One more than is shown, to find out whether there are more.
     const found = text === undefined ? [] : matcher.matches(text, maxMatches + 1 - matches.length)
     if (found.length > 0) files += 1
     for (const { line, text: shown } of found) matches.push(`${at}:${line}: ${shown}`)
@@ -82,11 +82,9 @@ export async function search(
   report()
   const notes = [
     ...(matches.length > maxMatches
-      ? [`[only the first ${maxMatches} matches: narrow the pattern, the path or the glob]`]
+      ? [`[only the first ${maxMatches} matches are shown: narrow the pattern, the path or the glob]`]
       : []),
-    ...(skipped > 0
-      ? [`[${skipped} files were passed over: binary, unreadable, or larger than ${maxFileBytes} bytes]`]
-      : []),
+    ...(skipped > 0 ? [`[${skipped} skipped: binary, unreadable, or larger than ${maxFileBytes} bytes]`] : []),
   ]
   if (matches.length === 0) return [`No matches in ${searched} files.`, ...notes].join('\n')
   return [...matches.slice(0, maxMatches), ...notes].join('\n')

@@ -1,13 +1,26 @@
-import { type Clock, MillraceError, systemClock } from '@millrace/core'
+import { type Clock, systemClock } from '@millrace/core'
+import {
+  aBoolean,
+  aClock,
+  aListOf,
+  anId,
+  aRecordOf,
+  checkOptions,
+  isRecord,
+  oneOf,
+  refuse,
+  type Rule,
+  rule,
+} from '@millrace/core/kit'
 import { type KeyedQueue, keyedQueue } from './keyed-queue.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
 export interface BashOptions {
-  /** Milliseconds that a command may run. Default: 120,000. */
+  /** The longest that a command may run, in milliseconds. Default: 120,000. */
   readonly timeout?: number
   /** How much of the output's end the model sees, in UTF-16 code units. Default: 30,000. */
   readonly maxOutput?: number
-  /** Variables that commands see, besides the harmless ones (`PATH`, `HOME`, `LANG` …). Default: none. */
+  /** Variables that commands see besides `PATH`, `HOME`, `LANG` and the like. Default: none. */
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -27,9 +40,9 @@ export interface WorkspaceOptions {
   readonly maxFileBytes?: number
   /** How much of a file one `view` shows, in UTF-16 code units. Default: 50,000. */
   readonly maxViewCharacters?: number
-  /** At most this many matches of one search. Default: 200. */
+  /** The most matches that one search returns. Default: 200. */
   readonly maxMatches?: number
-  /** Names of files and folders that searches and listings pass over. Default: `.git`, `node_modules`. */
+  /** Names of files and folders that searches and listings skip. Default: `.git`, `node_modules`. */
   readonly ignore?: readonly string[]
   readonly clock?: Clock
 }
@@ -50,82 +63,62 @@ export interface WorkspaceSettings {
   readonly maxViewCharacters: number
   readonly maxMatches: number
   readonly ignore: ReadonlySet<string>
-  /** One change of a file at a time: calls of one turn run side by side, and would undo each other's. */
+  /** Serializes changes of a file: calls of one turn run in parallel and would undo each other's changes. */
   readonly writes: KeyedQueue
   readonly clock: Clock
 }
 
-const known = [
-  'bash',
-  'clock',
-  'editor',
-  'folder',
-  'ignore',
-  'maxFileBytes',
-  'maxMatches',
-  'maxViewCharacters',
-  'readOnly',
-]
-
 /** A day, in milliseconds. */
 const maxCommandTime = 86_400_000
 
-function refuse(path: string, problem: string): never {
-  throw new MillraceError('invalid_option', `workspaceTools: ${path} ${problem}`, { path })
+const bashRules: Readonly<Record<keyof BashOptions, Rule>> = {
+  timeout: countUpTo(maxCommandTime),
+  maxOutput: countUpTo(10_000_000),
+  env: anEnvironment,
 }
 
-function checkKeys(options: object, names: readonly string[], prefix: string): void {
-  for (const key of Object.keys(options)) {
-    if (names.includes(key)) continue
-    const path = `${prefix}${key}`
-    throw new MillraceError('unknown_option', `workspaceTools: "${path}" is no option; known are ${names.join(', ')}`, {
-      path,
-    })
+const rules: Readonly<Record<keyof WorkspaceOptions, Rule>> = {
+  folder: anId,
+  readOnly: aBoolean,
+  editor: oneOf('separate', 'claude'),
+  bash: (value, path) => {
+    if (typeof value !== 'boolean') checkOptions(value, path, bashRules)
+  },
+  maxFileBytes: countUpTo(100_000_000),
+  maxViewCharacters: countUpTo(100_000_000),
+  maxMatches: countUpTo(100_000_000),
+  ignore: aListOf(anId),
+  clock: aClock,
+}
+
+function countUpTo(max: number): Rule {
+  return rule(
+    (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max,
+    `must be a whole number from 1 to ${max}`,
+  )
+}
+
+function anEnvironment(value: unknown, path: string): void {
+  aRecordOf(rule((text) => typeof text === 'string', 'must be a string'))(value, path)
+  for (const name of Object.keys(isRecord(value) ? value : {})) {
+    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) refuse(`${path}.${name}`, 'must have the name of a shell variable')
   }
 }
 
-function checkCounts(counts: Readonly<Record<string, number>>, max: number): void {
-  for (const [path, value] of Object.entries(counts)) {
-    if (!(Number.isInteger(value) && value >= 1 && value <= max))
-      refuse(path, `must be a whole number from 1 to ${max}`)
-  }
-}
-
-function readBash(given: boolean | BashOptions | undefined, readOnly: boolean): BashSettings | undefined {
-  if (given === undefined || given === false) return undefined
-  if (readOnly) refuse('bash', 'cannot be had with readOnly: a shell can write')
-  const options: unknown = given
-  if (options !== true && (typeof options !== 'object' || options === null))
-    refuse('bash', 'must be true, false or an object')
-  const own = given === true ? {} : given
-  checkKeys(own, ['env', 'maxOutput', 'timeout'], 'bash.')
-  const { timeout = 120_000, maxOutput = 30_000, env = {} } = own
-  checkCounts({ 'bash.timeout': timeout }, maxCommandTime)
-  checkCounts({ 'bash.maxOutput': maxOutput }, 10_000_000)
-  for (const [name, value] of Object.entries<unknown>(env)) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || typeof value !== 'string')
-      refuse(`bash.env.${name}`, 'must be a variable name with a text')
-  }
+function readBash(given: boolean | BashOptions, readOnly: boolean): BashSettings | undefined {
+  if (given === false) return undefined
+  if (readOnly) refuse('bash', 'must not be set with readOnly: a shell can write')
+  const { timeout = 120_000, maxOutput = 30_000, env = {} } = given === true ? {} : given
   return { timeout, maxOutput, env }
 }
 
 /** @throws MillraceError `invalid_option`, `unknown_option` */
 export function readOptions(options: WorkspaceOptions): WorkspaceSettings {
-  checkKeys(options, known, '')
-  const {
-    folder,
-    readOnly = false,
-    editor = 'separate',
-    bash,
-    ignore = ['.git', 'node_modules'],
-    clock = systemClock,
-  } = options
-  const { maxFileBytes = 2_000_000, maxViewCharacters = 50_000, maxMatches = 200 } = options
-  if (typeof folder !== 'string' || folder === '') refuse('folder', 'must be the path of a folder')
-  if (typeof readOnly !== 'boolean') refuse('readOnly', 'must be true or false')
-  if (!['separate', 'claude'].includes(editor)) refuse('editor', 'must be "separate" or "claude"')
-  if (!Array.isArray(ignore)) refuse('ignore', 'must be a list of names')
-  checkCounts({ maxFileBytes, maxViewCharacters, maxMatches }, 100_000_000)
+  checkOptions(options, '', rules)
+  rules.folder(options.folder, 'folder')
+  const { folder, readOnly = false, editor = 'separate', bash = false, clock = systemClock } = options
+  const { ignore = ['.git', 'node_modules'], maxFileBytes = 2_000_000 } = options
+  const { maxViewCharacters = 50_000, maxMatches = 200 } = options
   return {
     workspace: openWorkspace(folder),
     readOnly,

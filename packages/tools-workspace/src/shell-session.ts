@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What one command leaves to the next of its run. */
+/** The state that a command leaves for the next one of its run. */
 export interface ShellState {
   /** The working folder, or undefined for the workspace. */
   readonly cwd: string | undefined
@@ -12,15 +12,15 @@ export interface ShellState {
 
 const freshState: ShellState = { cwd: undefined, exports: '' }
 
-/** A command, prepared to take over the state before it and to leave its own. */
+/** A command that starts from the state before it and leaves its own. */
 export interface PreparedCommand {
   readonly args: readonly string[]
-  /** The state after it. Undefined where it left none: it was killed, or its state is too large. */
+  /** Returns the state after it, or undefined if it left none: it was killed, or its state is too large. */
   readonly after: () => Promise<ShellState | undefined>
   readonly dispose: () => Promise<void>
 }
 
-/** Larger states are not kept, in characters. */
+/** Larger states are not kept. In UTF-16 code units. */
 const maxState = 262_144
 
 function quote(path: string): string {
@@ -28,8 +28,8 @@ function quote(path: string): string {
 }
 
 /**
- * The state travels in files of a fresh private folder, since it may be larger than an argument may be. The command is
- * evaluated by the shell itself, not by a child of it, so that `cd` and `export` stay.
+ * Prepares a command. The state is passed in files of a private folder, because it may be too large for an argument. The
+ * shell evaluates the command itself, without a child process, so that `cd` and `export` last.
  */
 export async function prepareCommand(command: string, before: ShellState): Promise<PreparedCommand> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-shell-'))
@@ -38,7 +38,7 @@ export async function prepareCommand(command: string, before: ShellState): Promi
   await writeFile(path('command'), command, { mode: 0o600 })
   const script = [
     `__millrace_after=${quote(path('after'))}`,
-    // Bash sets these two itself; taken over, they could tell of a folder that is no longer there.
+    // Bash sets these two itself. Restored, they could name a folder that no longer exists.
     `trap '{ printf "%s\\0" "$PWD"; (unset PWD SHLVL; export -p); } >"$__millrace_after" 2>/dev/null' EXIT`,
     `. ${quote(path('before'))} 2>/dev/null`,
     `eval "$(<${quote(path('command'))})"`,
@@ -55,14 +55,14 @@ export async function prepareCommand(command: string, before: ShellState): Promi
   }
 }
 
-/** The states of the runs that used the shell last. */
+/** The states of the runs that used the shell most recently. */
 export interface ShellSessions {
   get(runId: string): ShellState
   set(runId: string, state: ShellState): void
   reset(runId: string): void
 }
 
-/** How many runs' states are kept. One that is forgotten starts anew, in the workspace. */
+/** The number of runs whose state is kept. Any other run starts in the workspace again. */
 const maxSessions = 200
 
 export function shellSessions(): ShellSessions {

@@ -1,4 +1,4 @@
-/** The lines of a text; what ends with a line break has no empty line after it. */
+/** Splits a text into lines. A line break at the end does not start another line. */
 export function splitLines(text: string): string[] {
   if (text === '') return []
   const lines = text.split('\n')
@@ -6,12 +6,12 @@ export function splitLines(text: string): string[] {
   return lines
 }
 
-/** Lines with their numbers, as `cat -n` has them. */
+/** Numbers lines as `cat -n` does. */
 export function numberLines(lines: readonly string[], first: number): string {
   return lines.map((line, index) => `${String(first + index).padStart(6)}\t${line}`).join('\n')
 }
 
-/** The start of `text`, at most `max` UTF-16 code units, and a note where there is more. */
+/** Returns the start of `text`, at most `max` UTF-16 code units, with a note if there is more. */
 export function clip(text: string, max: number, note: string): string {
   if (text.length <= max) return text
   const end = /[\uD800-\uDBFF]/.test(text.charAt(max - 1)) ? max - 1 : max

@@ -14,7 +14,7 @@ export interface ViewInput {
   readonly view_range?: readonly number[]
 }
 
-/** At most this many entries of a folder, its folders' entries included. */
+/** The most entries shown of a folder, including those of its subfolders. */
 const maxEntries = 1000
 
 async function entriesOf(folder: string, ignore: ReadonlySet<string>): Promise<Dirent[]> {
@@ -28,14 +28,14 @@ async function viewFolder({ real, shown }: Place, ignore: ReadonlySet<string>): 
   const lines: string[] = []
   for (const entry of await entriesOf(real, ignore)) {
     lines.push(entry.isDirectory() ? `${entry.name}/` : entry.name)
-    // A link to a folder is named, not entered.
+    // A link to a folder is listed, but not followed.
     if (!entry.isDirectory() || lines.length > maxEntries) continue
     const inner = await entriesOf(join(real, entry.name), ignore).catch(() => [])
     for (const { name, isDirectory } of inner.map((each) => ({ name: each.name, isDirectory: each.isDirectory() }))) {
       lines.push(`${entry.name}/${name}${isDirectory ? '/' : ''}`)
     }
   }
-  const more = lines.length > maxEntries ? `\n[${lines.length - maxEntries} more: view a folder in it]` : ''
+  const more = lines.length > maxEntries ? `\n[${lines.length - maxEntries} more: view one of its folders]` : ''
   return `Folder ${shown}, two levels, without hidden files:\n${lines.slice(0, maxEntries).join('\n')}${more}`
 }
 
@@ -45,11 +45,11 @@ function rangeOf(range: readonly number[] | undefined, count: number, shown: str
   const last = given === -1 ? count : given
   if (range.length === 2 && first >= 1 && first <= last && last <= count) return [first, last]
   throw new ToolError(
-    `view_range [${range.join(', ')}] does not fit "${shown}", which has ${count} lines: give [first, last] with 1 <= first <= last <= ${count}, or -1 as last.`,
+    `view_range [${range.join(', ')}] does not fit "${shown}", which has ${count} lines: use [first, last] with 1 <= first <= last <= ${count}, or -1 as last.`,
   )
 }
 
-/** A file's lines with their numbers, or what a folder holds. */
+/** Returns a file's lines with their numbers, or the contents of a folder. */
 export async function view({ path, view_range: range }: ViewInput, settings: WorkspaceSettings): Promise<string> {
   const { workspace, maxFileBytes, maxViewCharacters, ignore } = settings
   const place = await workspace.locate(path)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 /** A file that was found. */
 export interface WalkedFile {
   readonly real: string
-  /** Relative to where the walk began, with forward slashes. */
+  /** Relative to the start of the walk, with forward slashes. */
   readonly path: string
 }
 
@@ -14,12 +14,12 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   try {
     for await (const entry of await opendir(folder)) entries.push(entry)
   } catch {
-    // A folder that may not be read, or that is gone by now, holds nothing to find.
+    // The folder may not be read, or is gone by now. There is nothing to find in it.
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** The regular files under `folder`, in order of their names. Symbolic links are not followed: they may lead out. */
+/** Yields the regular files under `folder`, ordered by name. Does not follow symbolic links, which may lead outside. */
 export async function* walk(
   folder: string,
   ignore: ReadonlySet<string>,

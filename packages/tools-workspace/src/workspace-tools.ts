@@ -8,7 +8,7 @@ import { readOptions, type WorkspaceOptions, type WorkspaceSettings } from './se
 function searchTool(settings: WorkspaceSettings): Tool {
   return defineTool({
     name: 'search',
-    description: 'Finds lines in the text files of the workspace. Gives path:line: text for each.',
+    description: 'Finds lines in the text files of the workspace. Returns path:line: text for each.',
     readOnly: true,
     inputSchema: jsonSchema<SearchInput>({
       type: 'object',
@@ -18,11 +18,11 @@ function searchTool(settings: WorkspaceSettings): Tool {
         pattern: {
           type: 'string',
           minLength: 1,
-          description: 'A regular expression of JavaScript, matched line by line',
+          description: 'A JavaScript regular expression, matched line by line',
         },
         path: { type: 'string', description: 'A folder or file to search in. Default: the workspace' },
-        glob: { type: 'string', description: 'Only files like this, such as *.ts or src/**/*.{css,html}' },
-        literal: { type: 'boolean', description: 'Take the pattern as it stands. Default: false' },
+        glob: { type: 'string', description: 'Only files that match, such as *.ts or src/**/*.{css,html}' },
+        literal: { type: 'boolean', description: 'Search for the pattern as plain text. Default: false' },
         ignore_case: { type: 'boolean', description: 'Default: false' },
       },
     }),
@@ -36,8 +36,8 @@ function editorTools(settings: WorkspaceSettings): Tool[] {
 }
 
 /**
- * The tools that a coding agent needs, in one folder: view, edit, create and search, and `bash` where it is asked for.
- * File tools cannot leave the folder; `bash` can do whatever this process can.
+ * Makes the tools that a coding agent needs, for one folder: view, edit, create, search, and `bash` if you ask for it. File
+ * tools cannot leave the folder. `bash` can do whatever this process can.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */

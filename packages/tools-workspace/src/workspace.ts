@@ -4,13 +4,13 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { MillraceError, ToolError } from '@millrace/core'
 import { errorCode, fileError } from './file-error.ts'
 
-/** A path that was checked. */
+/** A path inside the workspace. */
 export interface Place {
-  /** As it is shown to the model: relative to the workspace, with forward slashes; `.` for the workspace itself. */
+  /** The path for the model: relative to the workspace, with forward slashes; `.` is the workspace itself. */
   readonly shown: string
-  /** Where it really is, every symbolic link followed. Inside the workspace. */
+  /** The real path, with every symbolic link followed. Inside the workspace. */
   readonly real: string
-  /** False where nothing is there yet. */
+  /** Whether something is there. */
   readonly exists: boolean
 }
 
@@ -18,9 +18,9 @@ export interface Place {
 export interface Workspace {
   readonly root: string
   /**
-   * Checks a path that a model gave: relative to the workspace, or absolute inside it.
+   * Checks a path from the model: relative to the workspace, or absolute inside it.
    *
-   * @throws ToolError where it leads outside, by itself or by a symbolic link
+   * @throws ToolError if it leads outside, by itself or through a symbolic link
    */
   locate(path: string): Promise<Place>
 }
@@ -37,7 +37,7 @@ function isThere(path: string): Promise<boolean> {
   )
 }
 
-/** The real path of what exists of `path`, from its end upwards, with the rest appended. */
+/** Returns the real path of the longest part of `path` that exists, with the rest appended. */
 async function realPrefix(path: string): Promise<{ real: string; exists: boolean }> {
   const missing: string[] = []
   for (let at = path; ; at = dirname(at)) {
@@ -45,27 +45,25 @@ async function realPrefix(path: string): Promise<{ real: string; exists: boolean
       return { real: join(await realpath(at), ...missing), exists: missing.length === 0 }
     } catch (error) {
       if (errorCode(error) !== 'ENOENT' || dirname(at) === at) throw error
-      // A link to nothing: where it leads cannot be checked, and may be outside.
-      if (await isThere(at))
+      // A link to nothing: its target cannot be checked, and may be outside.
+      if (await isThere(at)) {
         throw new ToolError('The path leads through a symbolic link to something that does not exist.')
+      }
       missing.unshift(basename(at))
     }
   }
 }
 
-/** @throws MillraceError `invalid_option` where `folder` is no folder */
+/** @throws MillraceError `invalid_option` if `folder` is not a folder */
 export function openWorkspace(folder: string): Workspace {
   let root: string
   try {
     root = realpathSync(folder)
     if (!statSync(root).isDirectory()) throw new Error('It is a file')
   } catch (cause) {
-    throw new MillraceError('invalid_option', 'workspaceTools: folder must be a folder that exists', {
-      path: 'folder',
-      cause,
-    })
+    throw new MillraceError('invalid_option', 'folder must be a folder that exists', { path: 'folder', cause })
   }
-  // The folder as it was named: a model that was told this name may use it.
+  // The folder as the operator named it, because the model may have been told this name.
   const named = resolve(folder)
 
   return {
@@ -73,7 +71,7 @@ export function openWorkspace(folder: string): Workspace {
     async locate(path) {
       const outside = (): ToolError =>
         new ToolError(`"${path}" is outside the workspace. Use a path relative to it, such as "src/main.ts".`)
-      if (path === '' || path.includes('\0')) throw new ToolError('The path is empty, or holds a NUL character.')
+      if (path === '' || path.includes('\0')) throw new ToolError('The path is empty, or contains a NUL character.')
       const lexical = resolve(root, isAbsolute(path) && isInside(named, path) ? relative(named, path) : path)
       if (!isInside(root, lexical)) throw outside()
       const { real, exists } = await realPrefix(lexical).catch((error: unknown) => {

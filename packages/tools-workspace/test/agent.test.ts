@@ -28,7 +28,7 @@ async function runBash(command: string, streams: boolean): Promise<readonly Agen
   return events
 }
 
-test('find over a large real folder streams, in order, before its result', async () => {
+test('streams the output of find over a large folder, in order, before its result', async () => {
   const events = await runBash(`find . -name '*.js'; grep -rl --include=package.json '"license"' .`, true)
   const progress = events.filter((event) => event.type === 'tool.progress')
   const finished = events.find((event) => event.type === 'tool.finished')
@@ -38,7 +38,7 @@ test('find over a large real folder streams, in order, before its result', async
   expect(events.at(-1)).toMatchObject({ type: 'run.finished', outcome: 'completed' })
 })
 
-test('with progress off by its flag, the tool emits none, and its result is the same', async () => {
+test('emits no progress if its flag is off, and returns the same result', async () => {
   const [on, off] = [await runBash('seq 1 20000', true), await runBash('seq 1 20000', false)]
   const results = [on, off].map((events) =>
     events.flatMap((event) => (event.type === 'tool.finished' ? [event.result] : [])),

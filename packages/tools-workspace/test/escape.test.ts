@@ -57,7 +57,7 @@ const outward = [
   'x'.repeat(5000),
 ]
 
-test.each(outward)('%j is refused by every tool, clearly, and nothing outside changes', async (path) => {
+test.each(outward)('every tool refuses %j, and nothing outside changes', async (path) => {
   const before = folder.snapshot()
   for (const attempt of attempts) {
     const { error, text } = await attempt(path)
@@ -112,7 +112,7 @@ const prefix = fc.constantFrom(
 )
 const paths = fc.tuple(prefix, fc.array(part, { maxLength: 7 })).map(([start, parts]) => start + parts.join('/'))
 
-test('whatever the path, nothing outside is shown or changed', async () => {
+test('shows and changes nothing outside, whatever the path', async () => {
   await fc.assert(
     fc.asyncProperty(paths, fc.constantFrom(...attempts), async (path, attempt) => {
       const before = folder.snapshot()
@@ -126,7 +126,7 @@ test('whatever the path, nothing outside is shown or changed', async () => {
   )
 })
 
-test('links that stay inside are followed, and stay links', async () => {
+test('follows links that stay inside, and keeps them', async () => {
   const fresh = testFolder()
   try {
     const tools = workspaceTools({ folder: fresh.workspace })
@@ -140,7 +140,7 @@ test('links that stay inside are followed, and stay links', async () => {
   }
 })
 
-test('a hard link to the outside: the edit is made inside only', async () => {
+test('edits a hard link to the outside only inside', async () => {
   const fresh = testFolder()
   try {
     const tools = workspaceTools({ folder: fresh.workspace })
@@ -155,7 +155,7 @@ test('a hard link to the outside: the edit is made inside only', async () => {
   }
 })
 
-test('a search does not follow links', async () => {
+test('does not follow links in a search', async () => {
   const { text } = await call(find(separate, 'search'), { pattern: 'secret of the outside' })
   expect(text?.split('\n')[0]).toMatch(/^hard:|^No matches/)
   expect(text).not.toMatch(/^out|^in|up/m)

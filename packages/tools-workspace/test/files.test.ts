@@ -27,13 +27,13 @@ test('view shows a file with line numbers, or a part of it', async () => {
 })
 
 test.each([[[0, 1]], [[2, 1]], [[1, 4]], [[4, -1]], [[-1, 2]]])(
-  'a range that does not fit says what does: %j',
+  'says which ranges fit instead of %j',
   async (range) => {
     expect((await use('view', { path: 'a.txt', view_range: range })).error).toContain('3 lines')
   },
 )
 
-test('view lists a folder, two levels deep, without what is hidden or passed over', async () => {
+test('view lists a folder, two levels deep, without hidden and ignored entries', async () => {
   for (const path of ['src/deep/deeper/x', 'node_modules/m/x', '.hidden/x', '.env']) folder.write(path, '')
   const { text } = await use('view', { path: '.' })
   expect(text?.split('\n')).toEqual([
@@ -54,17 +54,17 @@ test('view lists a folder, two levels deep, without what is hidden or passed ove
     'src/deep/',
   ])
   for (let index = 0; index < 1200; index += 1) folder.write(`many/${index}`, '')
-  expect((await use('view', { path: 'many' })).text).toContain('[200 more: view a folder in it]')
+  expect((await use('view', { path: 'many' })).text).toContain('[200 more: view one of its folders]')
 })
 
-test('a long file is cut, and says how to go on', async () => {
+test('view cuts a long file, and says how to see more', async () => {
   folder.write('long', 'x'.repeat(99).concat('\n').repeat(1000))
   const { text = '' } = await use('view', { path: 'long' }, { maxViewCharacters: 1000 })
   expect(text.length).toBeLessThan(1200)
   expect(text).toContain('use view_range to see more of its 1000 lines')
 })
 
-test('huge and binary files, folders, and files that are none are refused clearly, by every tool', async () => {
+test('every tool refuses huge and binary files, folders and missing files, and says why', async () => {
   folder.write('huge', Buffer.alloc(3000, 'x'))
   folder.write('nul', 'text\0text')
   folder.write('latin', Buffer.from([0x66, 0xfc, 0x72]))
@@ -75,7 +75,7 @@ test('huge and binary files, folders, and files that are none are refused clearl
     ['latin', 'binary file'],
     ['cut', 'binary file'],
     ['missing', 'does not exist'],
-    ['a.txt/x', 'leads through something that is no folder'],
+    ['a.txt/x', 'leads through something that is not a folder'],
   ]
   for (const [path, reason] of reasons) {
     const before = path === 'missing' || path.includes('/') ? '' : folder.read(path)
@@ -88,7 +88,7 @@ test('huge and binary files, folders, and files that are none are refused clearl
     expect(path === 'missing' || path.includes('/') ? '' : folder.read(path)).toBe(before)
   }
   expect((await use('edit', { path: 'folder', old_str: 'x', new_str: 'y' })).error).toContain('is a folder')
-  expect((await use('create', { path: 'folder', file_text: '' })).error).toContain('exists already')
+  expect((await use('create', { path: 'folder', file_text: '' })).error).toContain('already exists')
   expect((await use('create', { path: 'a', file_text: 'x'.repeat(2001) }, { maxFileBytes: 2000 })).error).toContain(
     'larger than 2000 bytes',
   )
@@ -97,13 +97,13 @@ test('huge and binary files, folders, and files that are none are refused clearl
   ).toContain('larger')
 })
 
-test('an edit replaces exactly one place, literally', async () => {
+test('edit replaces exactly one occurrence, literally', async () => {
   const { text } = await use('edit', { path: 'a.txt', old_str: 'two\n', new_str: '$& $1 \\n\n' })
   expect(folder.read('a.txt')).toBe('one\n$& $1 \\n\nthree\n')
   expect(text).toContain('     2\t$& $1 \\n')
 })
 
-test('an edit without a match, or with several, changes nothing and says what to do', async () => {
+test('edit without a match, or with several, changes nothing and says what to do', async () => {
   folder.write('b.txt', 'same\nother\nsame\n')
   folder.write('crlf.txt', 'one\r\ntwo\r\n')
   const cases: [input: object, reason: string][] = [
@@ -121,7 +121,7 @@ test('an edit without a match, or with several, changes nothing and says what to
   expect(folder.read('b.txt')).toBe('x\nother\nx\n')
 })
 
-test('what an edit does is what the text says', async () => {
+test('edit changes any text as it says', async () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n', '\r', '$', '&', 'é', '😀', '\ufeff'), maxLength: 12 })
   await fc.assert(
     fc.asyncProperty(text, text, text, async (before, part, replacement) => {
@@ -138,7 +138,7 @@ test('what an edit does is what the text says', async () => {
   )
 })
 
-test('an insert puts a line after a line, and touches no other', async () => {
+test('insert adds a line after another, and changes no other', async () => {
   const line = fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 3 })
   const text = fc.record({
     lines: fc.array(line, { maxLength: 5 }),
@@ -159,17 +159,17 @@ test('an insert puts a line after a line, and touches no other', async () => {
   )
 })
 
-test('create writes a file and its folders; one that exists only with overwrite', async () => {
+test('create writes a file and its folders, and replaces an existing file only with overwrite', async () => {
   expect(await use('create', { path: 'x/y/z.txt', file_text: 'new' })).toEqual({ text: 'Created "x/y/z.txt".' })
   expect(folder.read('x/y/z.txt')).toBe('new')
-  expect((await use('create', { path: 'x/y/z.txt', file_text: 'again' })).error).toBe('"x/y/z.txt" exists already.')
+  expect((await use('create', { path: 'x/y/z.txt', file_text: 'again' })).error).toBe('"x/y/z.txt" already exists.')
   expect(folder.read('x/y/z.txt')).toBe('new')
   expect((await use('create', { path: 'x/y/z.txt', file_text: 'again', overwrite: true })).text).toContain('Overwrote')
   expect((await claude({ command: 'create', path: 'x/y/z.txt', file_text: 'third' })).text).toContain('Overwrote')
   expect(folder.read('x/y/z.txt')).toBe('third')
 })
 
-test('a file keeps its permissions, and nothing is left beside it', async () => {
+test('keeps the permissions of a file, and leaves nothing beside it', async () => {
   chmodSync(join(folder.workspace, 'a.txt'), 0o755)
   await use('edit', { path: 'a.txt', old_str: 'one', new_str: '1' })
   expect(statSync(join(folder.workspace, 'a.txt')).mode & 0o777).toBe(0o755)
@@ -178,7 +178,7 @@ test('a file keeps its permissions, and nothing is left beside it', async () => 
   expect(readdirSync(folder.workspace).filter((name) => name.includes('millrace'))).toEqual([])
 })
 
-test('edits of one file that run side by side all count', async () => {
+test('loses none of several edits that run in parallel', async () => {
   folder.write('n.txt', Array.from({ length: 30 }, (_, index) => `<${index}>\n`).join(''))
   const tools = workspaceTools({ folder: folder.workspace })
   const done = await Promise.all(
@@ -190,7 +190,7 @@ test('edits of one file that run side by side all count', async () => {
   expect(folder.read('n.txt')).toBe(Array.from({ length: 30 }, (_, index) => `[${index}]\n`).join(''))
 })
 
-test('of creations of one file that run side by side one counts', async () => {
+test('accepts one of several creations that run in parallel', async () => {
   const tools = workspaceTools({ folder: folder.workspace })
   const done = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
@@ -200,7 +200,7 @@ test('of creations of one file that run side by side one counts', async () => {
   expect(done.filter(({ error }) => error === undefined)).toHaveLength(1)
 })
 
-test('read-only: there is no tool that writes, and the editor only views', async () => {
+test('offers no tool that writes if read-only, and an editor that only views', async () => {
   expect(workspaceTools({ folder: folder.workspace, readOnly: true }).map(({ name }) => name)).toEqual([
     'view',
     'search',
@@ -217,7 +217,7 @@ test('read-only: there is no tool that writes, and the editor only views', async
   expect(folder.read('a.txt')).toBe('one\ntwo\nthree\n')
 })
 
-test('the editor is offered as Claude knows it', () => {
+test('offers the editor as Claude knows it', () => {
   const tools = workspaceTools({ folder: folder.workspace, editor: 'claude', bash: true })
   expect(tools.map(({ definition }) => definition).filter(({ type }) => type !== undefined)).toEqual([
     { type: 'text_editor_20250728', name: 'str_replace_based_edit_tool' },
@@ -232,7 +232,7 @@ test.each([
   [{ command: 'str_replace', path: 'a.txt' }],
   [{ command: 'create', path: 'a.txt', file_text: 7 }],
   [{ command: 'insert', path: 'a.txt', insert_line: 1.5, insert_text: '' }],
-])('the editor refuses %j', async (input) => {
+])('refuses %j in the editor', async (input) => {
   expect((await claude(input)).error).toEqual(expect.any(String))
 })
 
@@ -247,11 +247,11 @@ test.each([
   [{ folder: '.', bash: { env: { 'A B': '' } } }, 'invalid_option', 'bash.env.A B'],
   [{ folder: '.', bash: { timeut: 1 } }, 'unknown_option', 'bash.timeut'],
   [{ folder: '.', readonly: true }, 'unknown_option', 'readonly'],
-])('wrong options are refused: %j', (options, code, path) => {
+])('refuses wrong options: %j', (options, code, path) => {
   expect(() => Reflect.apply(workspaceTools, undefined, [options])).toThrow(expect.objectContaining({ code, path }))
 })
 
-test('a folder that holds nothing is shown as such', async () => {
+test('view shows an empty folder', async () => {
   mkdirSync(join(folder.workspace, 'void'))
   expect((await use('view', { path: 'void' })).text).toBe('Folder void, two levels, without hidden files:\n')
 })

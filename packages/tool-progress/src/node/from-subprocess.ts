@@ -2,49 +2,78 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { type Clock, systemClock, type ToolProgress } from '@millrace/core'
+import {
+  aClock,
+  aCount,
+  aDelay,
+  aFunction,
+  anything,
+  aRecordOf,
+  aSignal,
+  checkOptions,
+  type Rule,
+  rule,
+  timeLimit,
+} from '@millrace/core/kit'
 import type { ProgressSink } from '../nested.ts'
 import { createOutput, type Output } from './output.ts'
 import { type ProcessGroup, processGroup } from './process-group.ts'
 import { SubprocessError } from './subprocess-error.ts'
 
 export interface SubprocessOptions {
-  /** Ends the program and all it started. */
+  /** Ends the program and everything it started. */
   readonly signal?: AbortSignal
-  /** Hears the last line written, with `data: { bytes, tail }`, at each piece of output; or what `parse` makes of it. */
+  /** Receives, at each piece of output, the last line and `data: { bytes, tail }`, or what `parse` returns. */
   readonly progress?: ProgressSink
-  /** Milliseconds that the program may run. Default: no limit. */
+  /** The longest that the program may run, in milliseconds. Default: no limit. */
   readonly timeout?: number
   /** How much of the output's end the result holds, in UTF-16 code units. Default: 100,000. */
   readonly maxTail?: number
-  /** How much of it each progress report holds as `data.tail`. Default: 2,000. */
+  /** How much of the output's end each report holds as `data.tail`, in UTF-16 code units. Default: 2,000. */
   readonly liveTail?: number
-  /** Makes progress of a line, instead of the default. Undefined: nothing to report. */
+  /** Makes the report of a line, instead of the default. Return undefined to report nothing. */
   readonly parse?: (line: string, from: 'stdout' | 'stderr') => ToolProgress | undefined
   /** Milliseconds between SIGTERM and SIGKILL. Default: 2,000. */
   readonly killGrace?: number
   readonly cwd?: string
-  /** The whole environment. Default: that of this process. */
+  /** The whole environment. Default: the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Written to the program's standard input, which is otherwise empty. */
+  /** The program's standard input. Default: none. */
   readonly input?: string
   readonly clock?: Clock
 }
 
-/** What came of a program that started. */
+/** The result of a program that started. */
 export interface SubprocessResult {
-  /** `exited`: it ended by itself; `signalled`: somebody else killed it; `timeout`, `aborted`: we did. */
+  /** `exited`: it ended by itself; `signalled`: something else killed it; `timeout`, `aborted`: it was killed here. */
   readonly end: 'exited' | 'signalled' | 'timeout' | 'aborted'
   readonly exitCode: number | null
   readonly signal: string | null
-  /** The end of standard output and standard error, in the order in which they came. */
+  /** The end of standard output and standard error, in the order in which they arrived. */
   readonly output: string
-  /** Whether `output` is less than everything. */
+  /** Whether there was more output than `output`. */
   readonly truncated: boolean
   readonly bytes: number
   readonly durationMs: number
 }
 
-/** How long an ended program's pipes may stay open, by a process that left its group. Milliseconds. */
+const aString = rule((value) => typeof value === 'string', 'must be a string')
+
+const rules: Readonly<Record<keyof SubprocessOptions, Rule>> = {
+  signal: aSignal,
+  progress: aFunction,
+  timeout: aDelay(),
+  maxTail: aCount(0),
+  liveTail: aCount(0),
+  parse: aFunction,
+  killGrace: aDelay(0),
+  cwd: aString,
+  env: aRecordOf(anything),
+  input: aString,
+  clock: aClock,
+}
+
+/** How long a process that left the group may keep the pipes of an ended program open, in milliseconds. */
 const drainMs = 250
 
 function folderExists(path: string): boolean {
@@ -59,11 +88,11 @@ function startError(cause: unknown, command: string, cwd: string | undefined): S
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   // Node reports a missing folder as a missing command.
   if (cwd !== undefined && !folderExists(cwd)) {
-    return new SubprocessError('bad_folder', `${command} was not started: its working folder does not exist`, { cause })
+    return new SubprocessError('bad_folder', `"${command}" did not start: its working folder does not exist`, { cause })
   }
-  if (code === 'ENOENT') return new SubprocessError('command_not_found', `${command}: command not found`, { cause })
-  if (code === 'EACCES') return new SubprocessError('not_executable', `${command}: not executable`, { cause })
-  return new SubprocessError('spawn_failed', `${command} could not be started`, { cause })
+  if (code === 'ENOENT') return new SubprocessError('command_not_found', `"${command}" was not found`, { cause })
+  if (code === 'EACCES') return new SubprocessError('not_executable', `"${command}" is not executable`, { cause })
+  return new SubprocessError('spawn_failed', `"${command}" could not be started`, { cause })
 }
 
 async function start(command: string, args: readonly string[], options: SubprocessOptions): Promise<ChildProcess> {
@@ -72,13 +101,13 @@ async function start(command: string, args: readonly string[], options: Subproce
     const child = spawn(command, args, {
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { env: { ...env } }),
-      // The leader of a group of its own, which can be killed as a whole.
+      // Makes it the leader of a process group, which can be killed as a whole.
       detached: process.platform !== 'win32',
       windowsHide: true,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     await once(child, 'spawn')
-    // Such as a signal that could not be sent: without a listener it would end this process.
+    // For example, a signal that could not be sent. Without a listener, the error would end this process.
     child.on('error', () => {})
     return child
   } catch (cause) {
@@ -86,16 +115,13 @@ async function start(command: string, args: readonly string[], options: Subproce
   }
 }
 
-/** Whether `done` settles within `ms`. */
+/** Resolves with whether `done` settles within `ms`. */
 async function settles(done: Promise<unknown>, ms: number, clock: Clock): Promise<boolean> {
-  let cancel = (): void => {}
-  const late = new Promise<false>((resolve) => {
-    cancel = clock.setTimer(() => resolve(false), ms)
-  })
+  const limit = timeLimit(clock, ms)
   try {
-    return await Promise.race([done.then(() => true), late])
+    return (await Promise.race([done.then(() => true), limit.over])) ?? false
   } finally {
-    cancel()
+    limit.cancel()
   }
 }
 
@@ -106,7 +132,7 @@ interface Watched {
   readonly clock: Clock
 }
 
-/** Waits for the program's end, or brings it about, and leaves nothing of it behind. */
+/** Waits for the program's end, or ends it, and leaves nothing of it behind. */
 async function supervise(
   watched: Watched,
   options: SubprocessOptions,
@@ -126,7 +152,7 @@ async function supervise(
   const closed = once(child, 'close')
   child.stdout?.on('data', (chunk: Buffer) => output.write(chunk, 'stdout'))
   child.stderr?.on('data', (chunk: Buffer) => output.write(chunk, 'stderr'))
-  // A program that does not read its input ends the pipe: that is its right.
+  // A program that does not read its input closes the pipe, which is not an error.
   child.stdin?.on('error', () => {})
   child.stdin?.end(input)
   const cancelTimeout = timeout === undefined ? undefined : clock.setTimer(() => stop('timeout'), timeout)
@@ -134,7 +160,7 @@ async function supervise(
   try {
     if (signal?.aborted) stop('aborted')
     const { exitCode, signal: by } = await exited
-    // What it left in the background would otherwise outlive the call, and may hold its pipes open.
+    // Processes that it left in the background would outlive the call, and may keep its pipes open.
     if (!(await settles(closed, drainMs, clock)) || group.alive()) ending ??= group.end(killGrace)
     await ending
     if (!(await settles(closed, drainMs, clock))) {
@@ -149,19 +175,22 @@ async function supervise(
 }
 
 /**
- * Runs a program without a shell and streams its output as progress. It resolves when the program and everything it
- * started is gone, whatever ended it: read `end` and `exitCode`. Memory stays bounded by `maxTail`. On abort and timeout
- * the whole process group gets SIGTERM, and SIGKILL after `killGrace`; what the program left in the background ends with
- * it. A process that makes a session of its own (`setsid`) is out of reach. On Windows, which has no process groups, only
- * the program itself is killed.
+ * Runs a program without a shell and streams its output as progress. Resolves when the program and everything it started
+ * is gone; `end` and `exitCode` say why. `maxTail` bounds its memory.
  *
- * @throws SubprocessError where the program could not be started
+ * On abort and timeout the whole process group gets SIGTERM, and SIGKILL after `killGrace`. Processes that the program left
+ * in the background end with it. A process that makes its own session (`setsid`) is out of reach. Windows has no process
+ * groups, so only the program itself is killed there.
+ *
+ * @throws SubprocessError if the program cannot be started
+ * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export async function fromSubprocess(
   command: string,
   args: readonly string[],
   options: SubprocessOptions = {},
 ): Promise<SubprocessResult> {
+  checkOptions(options, '', rules)
   const { signal, progress, parse, maxTail = 100_000, liveTail = 2000, clock = systemClock } = options
   const output = createOutput({ progress, maxTail, liveTail, parse })
   const startedAt = clock.now()

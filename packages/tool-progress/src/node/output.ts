@@ -11,27 +11,27 @@ export interface OutputOptions {
   readonly parse: ((line: string, from: 'stdout' | 'stderr') => ToolProgress | undefined) | undefined
 }
 
-/** What a child has written so far: its end, and its size. */
+/** What a child process has written so far: its end, and its size. */
 export interface Output {
   write(chunk: Buffer, from: 'stdout' | 'stderr'): void
-  /** Takes what was left of the last line and the last character. */
+  /** Takes what is left of the last line and the last character. */
   end(): void
   text(): string
   readonly truncated: boolean
   readonly bytes: number
 }
 
-/** A line that is longer is parsed in pieces of this many UTF-16 code units. */
+/** A longer line is parsed in pieces of about this many UTF-16 code units. */
 const maxLine = 65_536
 
-/** The last line with something on it; a carriage return begins a line too, as progress bars use it. */
+/** Returns the last line that is not blank. A carriage return begins a line too, because progress bars use it. */
 function lastLine(text: string): string {
   const lines = stripVTControlCharacters(text).split(/[\r\n]+/)
   return lines.findLast((line) => line.trim() !== '')?.trim() ?? ''
 }
 
 export function createOutput({ progress, maxTail, liveTail, parse }: OutputOptions): Output {
-  // One tail holds both, though their limits differ, since the shorter is the end of the longer.
+  // One tail serves both limits, because the shorter text is the end of the longer one.
   const tail = createTail(Math.max(maxTail, liveTail))
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') }
   const lines = { stdout: '', stderr: '' }
@@ -44,7 +44,7 @@ export function createOutput({ progress, maxTail, liveTail, parse }: OutputOptio
     try {
       report = parse(line, from)
     } catch {
-      // A parser that does not understand a line must not end the program that wrote it.
+      // An error of the parser must not end the program that wrote the line.
     }
     if (report !== undefined) progress(report)
   }

@@ -1,17 +1,18 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '@millrace/core'
+import { timeLimit } from '@millrace/core/kit'
 
-/** A child started with `detached: true`, and all its descendants that did not leave its process group. */
+/** A child started with `detached: true`, and all its descendants that have not left its process group. */
 export interface ProcessGroup {
-  /** Whether a process of it exists. Always false on Windows, which has no process groups. */
+  /** Returns whether a process of the group exists. Always false on Windows, which has no process groups. */
   alive(): boolean
-  /** Signals every process of the group. On Windows only the child itself. */
+  /** Signals every process of the group; on Windows, only the child. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): void
-  /** Asks the group to end, waits `grace` milliseconds for it, then kills it. Resolves when it is gone or killed. */
+  /** Sends SIGTERM, waits up to `grace` milliseconds, then sends SIGKILL. Resolves when the group is gone or killed. */
   end(grace: number): Promise<void>
 }
 
-/** How often the end of a group is looked for: nothing announces it. Milliseconds. */
+/** How often to look whether a group has ended, in milliseconds: the system does not announce it. */
 const lookEvery = 20
 
 function hasGroups(): boolean {
@@ -27,7 +28,7 @@ export function processGroup(child: ChildProcess, clock: Clock): ProcessGroup {
       if (hasGroups()) return process.kill(-pid, signal)
       return signal !== 0 && child.kill(signal)
     } catch {
-      // ESRCH: nobody is left. EPERM: what is left runs as another user, and is out of reach.
+      // ESRCH: no process is left. EPERM: what is left runs as another user, and is out of reach.
       return false
     }
   }
@@ -38,8 +39,7 @@ export function processGroup(child: ChildProcess, clock: Clock): ProcessGroup {
     async end(grace) {
       if (!send('SIGTERM')) return
       const until = clock.now() + grace
-      while (send(0) && clock.now() < until)
-        await new Promise<void>((resolve) => void clock.setTimer(resolve, lookEvery))
+      while (send(0) && clock.now() < until) await timeLimit(clock, lookEvery).over
       send('SIGKILL')
     },
   }

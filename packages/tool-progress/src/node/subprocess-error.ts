@@ -1,4 +1,4 @@
-/** Why a program could not be started. */
+/** Why a program did not start. */
 export type SubprocessErrorCode = 'command_not_found' | 'not_executable' | 'bad_folder' | 'spawn_failed'
 
 /** A program did not start. A program that started and failed is a result, not an error. */
