@@ -5,6 +5,8 @@ import type { RunHandle } from '../run/create-run.ts'
 import { MillraceError } from '../kit/errors.ts'
 import { checksum, type TurnMode } from '../protocol/events.ts'
 import { refuse } from '../kit/checks.ts'
+import { withOwnCallIds } from '../protocol/call-ids.ts'
+import { blocksOf } from '../reduce/history.ts'
 import { readMessages } from '../protocol/read-messages.ts'
 import type { RunInput, RunResult } from '../run/run.ts'
 import type { ToolLedger } from '../run/tool-ledger.ts'
@@ -85,7 +87,8 @@ export function readLegacy<This, Args extends unknown[], R>(
   const { length } = handed.messages
   // With nothing handed, the caller's arguments were never read as messages: there is no history that these are the end of.
   if (length === 0) return { messages: [], text }
-  return { messages: readMessages([...handed.messages, ...messages], 'fromLegacy().messages').slice(length), text }
+  const added = withOwnCallIds(messages, handed.messages.flatMap(blocksOf))
+  return { messages: readMessages([...handed.messages, ...added], 'fromLegacy().messages').slice(length), text }
 }
 
 /** What the legacy loop gave, as far as the caller's options can say. Never throws: its result is the caller's anyway. */

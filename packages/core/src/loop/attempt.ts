@@ -1,7 +1,15 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { createAccumulator } from '../model/accumulator.ts'
 import { isMillraceError, type MillraceError } from '../kit/errors.ts'
-import { type AssistantMessage, isBlank, isToolUse, textOf, type ToolUseBlock } from '../protocol/messages.ts'
+import {
+  type AssistantMessage,
+  isBlank,
+  isToolUse,
+  type Message,
+  textOf,
+  type ToolUseBlock,
+} from '../protocol/messages.ts'
+import { blocksOf } from '../reduce/history.ts'
 import type { RequestBody } from '../model/model-client.ts'
 import { fault } from '../protocol/faults.ts'
 import { linkedController } from '../kit/signals.ts'
@@ -11,6 +19,8 @@ import type { TurnView } from './turn-view.ts'
 export interface AttemptOptions {
   readonly source: TurnSource
   readonly request: RequestBody
+  /** The conversation so far. A middleware may send another one. */
+  readonly history: readonly Message[]
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal
   readonly ready: () => Promise<void> | undefined
@@ -39,8 +49,8 @@ export type AttemptEnd =
 
 /** Asks the model once, through either source, and shows what arrives. Never rejects. */
 export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
-  const { source, request, signal, ready, onDrain, view, onCall, acceptsInvalidInput } = options
-  const accumulator = createAccumulator()
+  const { source, request, history, signal, ready, onDrain, view, onCall, acceptsInvalidInput } = options
+  const accumulator = createAccumulator(history.flatMap(blocksOf))
   const link = linkedController(signal)
 
   /** Takes one batch; gives an error instead of throwing it, after having shown what came before. */

@@ -229,6 +229,7 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
       end = await runAttempt({
         source: sources[request](run),
         request: changed.request,
+        history: [...run.state.given, ...run.state.added],
         signal: handle.signal,
         ready: () => readyToRead(run),
         onDrain: (drained) => void run.drains.push(drained),

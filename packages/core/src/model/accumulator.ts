@@ -1,6 +1,7 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { readUsage } from '../protocol/usage.ts'
 import { type AssistantMessage, type ContentBlock, isContentBlock } from '../protocol/messages.ts'
+import { createCallIds } from '../protocol/call-ids.ts'
 import { isRecord } from '../kit/guards.ts'
 import { wellFormed } from '../kit/well-formed.ts'
 import { fault } from '../protocol/faults.ts'
@@ -36,8 +37,10 @@ export interface Accumulator {
 
 const nothing: readonly Addition[] = []
 
+/** @param history the blocks of the conversation so far, whose calls have their ids already */
 // oxlint-disable-next-line max-lines-per-function -- short functions over one message
-export function createAccumulator(): Accumulator {
+export function createAccumulator(history: readonly ContentBlock[] = []): Accumulator {
+  let callIds = createCallIds(history)
   const blocks: OpenBlock[] = []
   let head: Readonly<Record<string, unknown>> | undefined
   let tail: Readonly<Record<string, unknown>> = {}
@@ -76,6 +79,7 @@ export function createAccumulator(): Accumulator {
     if (type === 'content_block_start' && typeof index === 'number' && index < blocks.length) {
       // The events say it all again, as from a gateway that makes a stream of a whole answer.
       blocks.length = 0
+      callIds = createCallIds(history)
       return nothing
     }
     return blocks.flatMap((block, at): Addition[] => {
@@ -89,7 +93,7 @@ export function createAccumulator(): Accumulator {
   function add(given: unknown): OpenBlock {
     const start = wellFormed(given)
     if (!isContentBlock(start)) throw fault('protocol_error')
-    const block = openBlock(start)
+    const block = openBlock(callIds.claim(start), start['id'])
     blocks.push(block)
     return block
   }
@@ -101,8 +105,7 @@ export function createAccumulator(): Accumulator {
     if (known !== undefined) {
       // The same start twice is harmless, but not behind a delta, where its deltas would come twice as well.
       const isRepeated = known.grown && !known.finished
-      if (isRepeated || known.start.type !== block.type || known.start['id'] !== block['id'])
-        throw fault('protocol_error')
+      if (isRepeated || known.start.type !== block.type || known.givenId !== block['id']) throw fault('protocol_error')
       return nothing
     }
     if (head === undefined || index !== blocks.length) throw fault('protocol_error')

@@ -6,6 +6,8 @@ import { wellFormed } from '../kit/well-formed.ts'
 /** A content block whose events are arriving. */
 export interface OpenBlock {
   readonly start: ContentBlock
+  /** The id that the start event has, which may be that of an earlier call. */
+  readonly givenId: unknown
   finished: boolean
   /** Whether a delta has arrived. */
   grown: boolean
@@ -24,11 +26,12 @@ type ParsedInput = { readonly valid: true; readonly value: unknown } | { readonl
 const textField: Readonly<Record<string, 'text' | 'thinking'>> = { text: 'text', thinking: 'thinking' }
 
 /** Opens a block with what its start event holds. */
-export function openBlock(start: ContentBlock): OpenBlock {
+export function openBlock(start: ContentBlock, givenId: unknown): OpenBlock {
   const field = textField[start.type]
   const initial = field === undefined ? undefined : start[field]
   return {
     start,
+    givenId,
     finished: false,
     grown: false,
     text: typeof initial === 'string' ? initial : '',

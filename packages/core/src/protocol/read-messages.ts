@@ -1,4 +1,5 @@
 import { type ContentBlock, isContentBlock, type Message, textOf, isBlank } from './messages.ts'
+import { isCall } from './call-ids.ts'
 import { isRecord } from '../kit/guards.ts'
 import { refuse } from '../kit/checks.ts'
 
@@ -14,6 +15,7 @@ export function readMessages(given: unknown, path = 'messages'): unknown {
   const first = messages.findIndex(({ role }) => role !== 'system')
   if (messages[first]?.role !== 'user')
     fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
+  checkCallIds(messages, path)
   checkCalls(messages, path)
   return given
 }
@@ -45,6 +47,23 @@ function readMessage(message: unknown, path: string): ReadMessage {
     return block
   })
   return { role, blocks }
+}
+
+/** Every call has an id that no other call of the conversation has. */
+function checkCallIds(messages: readonly ReadMessage[], path: string): void {
+  const places = new Map<string, string>()
+  for (const [index, { role, blocks }] of messages.entries()) {
+    if (role !== 'assistant') continue
+    for (const [position, block] of blocks.entries()) {
+      if (!isCall(block)) continue
+      const place = `${path}[${index}].content[${position}]`
+      const { id } = block
+      if (typeof id !== 'string' || id === '') fail(`${place}.id`, 'must be a string that is not empty')
+      const first = places.get(id)
+      if (first !== undefined) fail(`${place}.id`, `must not be "${id}": ${first} has that id`)
+      places.set(id, place)
+    }
+  }
 }
 
 /** Every tool_use is answered in the next user message, before anything else, and nothing else is answered. */

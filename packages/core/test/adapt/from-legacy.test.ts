@@ -1,3 +1,4 @@
+import { validateMessages } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 import { only } from '../support/scripted.ts'
 import { legacyAnswer, secondTurnBreaks, setUp, type SetupOptions } from './set-up.ts'
@@ -34,4 +35,24 @@ it('where its answer is needed to end the history, the error says what it has to
     adapt: giving(Promise.resolve({ messages: [], text: 'x' })),
   })
   await expect(loop('x')).rejects.toMatchObject({ message: 'fromLegacy().text must be a string' })
+})
+
+it('has the ids of its calls rewritten where the history that it was handed has them already', async () => {
+  const added = [
+    { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'charge', input: { cents: 7 } }] },
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'charged by the loop' }] },
+    { role: 'assistant', content: 'All is charged.' },
+  ]
+  const { loop } = await setUp({
+    faults: secondTurnBreaks,
+    adapt: giving({ messages: added, text: 'All is charged.' }),
+  })
+  const { messages, text } = await loop('x')
+  expect(text).toBe('All is charged.')
+  expect(validateMessages([...messages, { role: 'user', content: 'Next' }])).toBeUndefined()
+  expect(messages.slice(-3)).toMatchObject([
+    { content: [{ id: 'toolu_1_2' }] },
+    { content: [{ tool_use_id: 'toolu_1_2' }] },
+    { content: 'All is charged.' },
+  ])
 })
