@@ -9,7 +9,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
-process.exitCode = await runCommand(process.argv.slice(2), {
+const code = await runCommand(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`millrace-parity: ${line}\n`),
   isTerminal: { out: process.stdout.isTTY, err: process.stderr.isTTY },
@@ -25,6 +25,10 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   },
   sharesKeyboard: process.stdin.isTTY,
 })
+
+process.exitCode = code
+// The module of an agent may hold connections open, and would keep the process. What was printed has left by then.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()))
 
 function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))

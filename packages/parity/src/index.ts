@@ -23,6 +23,14 @@ export type { RunDifference } from './compare/compare-run.ts'
 export type { ValueDifference } from './compare/differences.ts'
 export { type FormatOptions, formatReport } from './compare/format-report.ts'
 export { type Normalisation, normalisations } from './compare/normalise.ts'
+export {
+  compareRequest,
+  type CompareRequestOptions,
+  type MakeAgent,
+  type RequestReport,
+} from './request/compare-request.ts'
+export { formatRequestReports } from './request/format-request-report.ts'
+export type { RequestDifference } from './request/request-differences.ts'
 export { isParityError, ParityError, type ParityErrorCode } from './kit/errors.ts'
 export type { JsonObject } from './kit/json.ts'
 export type { DecodedBody, HeaderLookup, OpenExchange, RequestHead } from './record/open-exchange.ts'

@@ -24,6 +24,56 @@ async function cassettesIn(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => name.endsWith('.cassette.json')).map((name) => join(folder, name))
 }
 
+describe('request', () => {
+  const agent = join(import.meta.dirname, 'loops/agent.ts')
+
+  async function recordedFolder(): Promise<string> {
+    const folder = join(await makeFolder(), 'cassettes')
+    await recordProgram(await claudeFor(shopScript), folder, ['options-object', 'Hello', 'Where is order 17?'])
+    return folder
+  }
+
+  it('compares the first requests of an agent, and ends although its module keeps a server open', async () => {
+    const folder = await recordedFolder()
+    const equal = await runBin(['request', folder, '--agent', agent])
+    expect(equal).toEqual({ code: 0, out: '2 first requests: 2 equal, 0 different\n', err: '' })
+    const own = await runBin(['request', folder, '--agent', agent, '--export', 'ownClient'], { ANTHROPIC_API_KEY: '' })
+    expect(own).toMatchObject({ code: 0 })
+    const wordy = await runBin(['request', folder, '--agent', agent, '--export', 'wordy'])
+    expect(wordy).toEqual({
+      code: 1,
+      out: [
+        'max_tokens: recorded 1000, your agent sends 4000 (all of 2 cassettes)',
+        '2 first requests: 0 equal, 2 different',
+        '',
+      ].join('\n'),
+      err: '',
+    })
+    const json = await runBin(['request', folder, '--agent', agent, '--export', 'wordy', '--json'])
+    expect(JSON.parse(json.out)).toMatchObject({
+      format: 'millrace-parity-request',
+      summary: { cassettes: 2, equal: 0, different: 2, refused: 0 },
+      cassettes: [{ status: 'compared', differences: [{ path: 'max_tokens', expected: 1000, actual: 4000 }] }, {}],
+    })
+  })
+
+  it('says what is wrong with its arguments, and with the module', async () => {
+    const folder = await recordedFolder()
+    const problems: readonly (readonly [readonly string[], RegExp])[] = [
+      [[folder], /request needs --agent MODULE/],
+      [['--agent', agent], /request needs a cassette/],
+      [[folder, '--agent', agent, '--export', 'words'], /export "words" of .* must be an agent, or a function/],
+      [[folder, '--agent', agent, '--export', 'broken'], /broken\(\) failed: no database/],
+      [[folder, '--agent', './nowhere.ts'], /nowhere\.ts could not be loaded: /],
+    ]
+    for (const [args, message] of problems) {
+      const { code, out, err } = await runBin(['request', ...args])
+      expect([code, out]).toEqual([2, ''])
+      expect(err).toMatch(message)
+    }
+  })
+})
+
 /** What the loops are asked: `Charge nothing` fails in a tool that only one of them lets fail. */
 const askable = questions.filter((question) => question !== 'Charge nothing')
 

@@ -225,11 +225,12 @@ describe('notes', () => {
 
 describe('compareCassette', () => {
   it.each([
-    [{ variants: [] }, 'variants must be some of buffered, whole'],
-    [{ variants: ['fast'] }, 'variants must be some of buffered, whole'],
+    [{ variants: [] }, 'variants must list some of buffered, whole'],
+    [{ variants: ['fast'] }, 'variants must list some of buffered, whole'],
     [{ variants: ['http'] }, 'variants has "http", which needs a place'],
     [{ seed: 0.5 }, 'seed must be a whole number'],
-    [{ speed: 1 }, 'speed is no option; known here are'],
+    [{ variant: ['events'] }, 'unknown option "variant"; did you mean "variants"?'],
+    [{ through: 1 }, 'through must be a function'],
   ])('refuses %j', async (options, message) => {
     const result: unknown = Reflect.apply(compareCassette, undefined, [await twoTurns(), options])
     await expect(result).rejects.toThrow(message)

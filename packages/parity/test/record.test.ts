@@ -282,17 +282,29 @@ describe('runs', () => {
   })
 })
 
+/** Listeners of an operator that fail. */
+const failingListeners: readonly (readonly [string, () => void])[] = [
+  [
+    'throws',
+    () => {
+      throw new Error('nor this')
+    },
+  ],
+  ['rejects', async () => Promise.reject(new Error('nor this'))],
+]
+
 describe('a recorder', () => {
   it.each([
     [{}, 'sink must be an object with write()'],
-    [{ sink: memorySink(), redact: 'text' }, 'redact must be a list of texts'],
+    [{ sink: memorySink(), redact: 'text' }, 'redact must be an array'],
     [{ sink: memorySink(), redact: ['a..b'] }, 'redact[0] cannot be read at "..b"'],
     [{ sink: memorySink(), redact: [''] }, 'redact[0] must not be empty'],
-    [{ sink: memorySink(), secrets: ['short'] }, 'secrets must be of at least 8 characters each'],
+    [{ sink: memorySink(), secrets: ['short'] }, 'secrets[0] must be a string of at least 8 characters'],
     [{ sink: memorySink(), maxBodyBytes: 0 }, 'maxBodyBytes must be a whole number of at least 1'],
     [{ sink: memorySink(), recordingId: '../x' }, 'recordingId must be 1 to 100 letters'],
     [{ sink: memorySink(), onProblem: 1 }, 'onProblem must be a function'],
-    [{ sink: memorySink(), limit: 1 }, 'limit is no option; known here are'],
+    [{ sink: memorySink(), secret: ['x'] }, 'unknown option "secret"; did you mean "secrets"?'],
+    [{ sink: memorySink(), clock: {} }, 'clock must be an object with now()'],
   ])('refuses %j', (options, message) => {
     expect(() => Reflect.apply(createRecorder, undefined, [options])).toThrow(message)
   })
@@ -318,23 +330,36 @@ describe('a recorder', () => {
     expect(recorder.stats.lost).toBe(1)
   })
 
-  it('whose sink, or whose listener, fails changes nothing for the loop', async () => {
-    const claude = await claudeFor(shopScript)
-    const recorder = createRecorder({
-      sink: { write: () => Promise.reject(new Error('no')) },
-      onProblem() {
-        throw new Error('nor this')
-      },
-    })
-    const fetch = recordingFetch({ recorder })
-    await expect(runOldLoop({ baseURL: claude.url, fetch, question: 'Hello' })).resolves.toHaveLength(2)
-    await recorder.close()
-    await recorder.close()
-    expect(recorder.stats).toEqual({ runs: 1, exchanges: 1, failed: 0, lost: 1 })
-  })
+  it.each(failingListeners)(
+    'changes nothing for the loop if its sink fails and its listener %s',
+    async (_, onProblem) => {
+      const claude = await claudeFor(shopScript)
+      const recorder = createRecorder({ sink: { write: () => Promise.reject(new Error('no')) }, onProblem })
+      const fetch = recordingFetch({ recorder })
+      await expect(runOldLoop({ baseURL: claude.url, fetch, question: 'Hello' })).resolves.toHaveLength(2)
+      await recorder.close()
+      await recorder.close()
+      expect(recorder.stats).toEqual({ runs: 1, exchanges: 1, failed: 0, lost: 1 })
+    },
+  )
 })
 
 describe('the proxy', () => {
+  it.each(failingListeners)(
+    'closes the connection of an unreachable upstream if its listener %s',
+    async (_, onProblem) => {
+      const claude = await claudeFor([])
+      const upstream = claude.url
+      await claude.close()
+      const recorder = createRecorder({ sink: memorySink() })
+      const proxy = await startRecordingProxy({ upstream, recorder, onProblem })
+      onTestFinished(() => proxy.close())
+      for (let request = 0; request < 2; request++) {
+        await expect(fetch(`${proxy.url}/v1/messages`, post(body))).rejects.toThrow('fetch failed')
+      }
+    },
+  )
+
   it('passes what it does not record, and what it does, as it is', async () => {
     const claude = await claudeFor(shopScript)
     const sink = memorySink()

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
+import { isMillraceError } from '@millrace/core'
 import { isParityError } from '../kit/errors.ts'
 import { isVariantName, type VariantName, variantNames } from '../replay/variant.ts'
 import { printBaseline } from './baseline.ts'
 import { compare } from './compare.ts'
 import { type CommandHost, UsageError } from './host.ts'
 import { record } from './record.ts'
+import { compareRequests } from './request.ts'
 
 const usage = `usage: millrace-parity <command>
 
@@ -19,16 +21,21 @@ const usage = `usage: millrace-parity <command>
       replays cassettes, or folders of them, as streams through Millrace and shows every difference
       --variant NAME      ${variantNames.join(', ')}; repeatable; default: all
 
+  request PATH... --agent MODULE [--export NAME] [--json]
+      gives your own agent the recorded questions and compares its first requests with the recorded ones
+      --agent MODULE      a file that exports an agent, or a function that makes one given a client
+      --export NAME       which of its exports; default: default
+
   baseline PATH... [--json] [--out FILE]
       success, latency and tokens of the recorded loop, for the gates of a rollout
 
   --help, --version
 
-exit codes of compare and baseline: 0 equal, 1 differences, 2 wrong arguments, a cassette that cannot be read, or (compare)
+exit codes of compare, request and baseline: 0 equal, 1 differences, 2 wrong arguments, a cassette that cannot be read, or (compare)
 no answer in any of them;
 of record: that of COMMAND; 1 where it succeeds and something was not recorded; 2 where recording could not begin`
 
-const usageProblems: ReadonlySet<string> = new Set(['invalid_option', 'read_failed', 'write_failed', 'listen_failed'])
+const usageProblems: ReadonlySet<string> = new Set(['agent_failed', 'read_failed', 'write_failed', 'listen_failed'])
 
 /** Runs `millrace-parity`, and gives its exit code. */
 export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
@@ -39,6 +46,8 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
         return await runRecord(rest, host)
       case 'compare':
         return await runCompare(rest, host)
+      case 'request':
+        return await runRequest(rest, host)
       case 'baseline':
         return await runBaseline(rest, host)
       case 'help':
@@ -54,12 +63,16 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
         host.err(`a command is missing\n\n${usage}`)
         return 2
       default:
-        throw new UsageError(`there is no command "${command}": it is record, compare or baseline`)
+        throw new UsageError(`there is no command "${command}": expected record, compare, request or baseline`)
     }
   } catch (error) {
     if (error instanceof UsageError) {
       // Not the whole usage: what was wrong would scroll away.
       host.err(`${error.message}\nsee millrace-parity --help`)
+      return 2
+    }
+    if (isMillraceError(error, 'invalid_option')) {
+      host.err(error.message)
       return 2
     }
     if (isParityError(error)) {
@@ -122,6 +135,23 @@ async function runCompare(args: readonly string[], host: CommandHost): Promise<n
       variants: variants.length === 0 ? undefined : variants,
       seed: count(values['seed'], '--seed'),
     },
+    host,
+  )
+}
+
+async function runRequest(args: readonly string[], host: CommandHost): Promise<number> {
+  const { values, positionals } = read(args, {
+    agent: { type: 'string' },
+    export: { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean' },
+  })
+  if (values['help'] === true) return showUsage(host)
+  const agent = text(values['agent'])
+  if (agent === undefined) throw new UsageError('request needs --agent MODULE, a file that exports your agent')
+  if (positionals.length === 0) throw new UsageError('request needs a cassette, or a folder of them')
+  return compareRequests(
+    { paths: positionals, agent, name: text(values['export']), json: values['json'] === true },
     host,
   )
 }

@@ -1,5 +1,5 @@
+import { aFunction, aSignal, checkOptions, refuse, rule } from '@millrace/core/kit'
 import type { Cassette } from '../cassette/cassette.ts'
-import { ParityError } from '../kit/errors.ts'
 import type { Fetch } from '../record/recording-fetch.ts'
 import { parameterChanges } from '../replay/parameter-changes.ts'
 import { type RecordedRun, recordedRun } from '../replay/recorded-run.ts'
@@ -50,13 +50,12 @@ export interface CassetteReport {
   readonly notes: readonly string[]
 }
 
-const options: ReadonlySet<string> = new Set(['variants', 'seed', 'place', 'through', 'signal'])
-
 /**
  * Replays a cassette through Millrace in every variant and compares messages, tool calls, stop reasons, usage and
  * requests with what was recorded. Tools are answered from the recording: none of the team's runs.
  *
- * Rejects with a ParityError `invalid_option`, `invalid_cassette`, or with the signal's reason.
+ * Rejects with a MillraceError `invalid_option` or `unknown_option`, a ParityError `invalid_cassette`, or with the signal's
+ * reason.
  */
 export async function compareCassette(cassette: Cassette, given: CompareOptions = {}): Promise<CassetteReport> {
   checkCompareOptions(given)
@@ -137,21 +136,21 @@ function notesOn({ turns, end, retries, first }: RecordedRun): string[] {
   return notes
 }
 
-/** @throws ParityError `invalid_option` */
-function checkCompareOptions(given: CompareOptions): void {
-  for (const name of Object.keys(given)) {
-    if (!options.has(name)) refuse(name, `is no option; known here are ${[...options].join(', ')}`)
-  }
-  const { variants, seed, place } = given
-  if (variants !== undefined && (variants.length === 0 || !variants.every(isVariantName))) {
-    refuse('variants', `must be some of ${variantNames.join(', ')}`)
-  }
-  if (variants?.includes('http') === true && place === undefined) {
-    refuse('variants', 'has "http", which needs a place: replayServer of @millrace/parity/node')
-  }
-  if (seed !== undefined && !Number.isSafeInteger(seed)) refuse('seed', 'must be a whole number')
+const rules = {
+  variants: rule(
+    (value) => Array.isArray(value) && value.length > 0 && value.every(isVariantName),
+    `must list some of ${variantNames.join(', ')}`,
+  ),
+  seed: rule(Number.isSafeInteger, 'must be a whole number'),
+  place: aFunction,
+  through: aFunction,
+  signal: aSignal,
 }
 
-function refuse(path: string, expected: string): never {
-  throw new ParityError('invalid_option', `${path} ${expected}`, { path })
+/** @throws MillraceError `invalid_option`, `unknown_option` */
+function checkCompareOptions(given: CompareOptions): void {
+  checkOptions(given, '', rules)
+  if (given.variants?.includes('http') === true && given.place === undefined) {
+    refuse('variants', 'has "http", which needs a place: pass replayServer of @millrace/parity/node as `place`')
+  }
 }

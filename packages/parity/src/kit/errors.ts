@@ -1,13 +1,13 @@
-/** What went wrong: with a cassette, with an option, or with the machine. */
+/** What went wrong: with a cassette, or with the machine. A wrong option is a `MillraceError`. */
 export type ParityErrorCode =
   | 'invalid_cassette'
   | 'unsupported_version'
-  | 'invalid_option'
   | 'read_failed'
   | 'write_failed'
   | 'listen_failed'
   | 'upstream_failed'
   | 'not_recorded'
+  | 'agent_failed'
 
 /**
  * The one error class of this package. `message` holds no key, no body and nothing that was redacted. Recognise it by
@@ -16,7 +16,7 @@ export type ParityErrorCode =
 export class ParityError extends Error {
   override readonly name: string = 'ParityError'
   readonly code: ParityErrorCode
-  /** Where the offence is, such as `exchanges[2].answer.kind` or `redact[0]`. */
+  /** Where the offence is, such as `exchanges[2].answer.kind`. */
   readonly path: string | undefined
 
   constructor(

@@ -9,7 +9,9 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { aCount, aFunction, checkOptions, rule, withMethods } from '@millrace/core/kit'
 import { ParityError } from '../kit/errors.ts'
+import { tell } from '../kit/tell.ts'
 import type { OpenExchange } from '../record/open-exchange.ts'
 import type { Recorder } from '../record/recorder.ts'
 import { isMessagesPath } from '../record/recording-fetch.ts'
@@ -54,10 +56,11 @@ const ofTheConnection: ReadonlySet<string> = new Set([
  * as it is, in both directions and at the pace of who reads; other paths pass unrecorded. An upstream that cannot be
  * reached, or cuts its answer, looks to the loop as it would without the proxy: the connection is closed.
  *
- * Rejects with a ParityError `invalid_option` for an upstream that is no HTTP URL, `listen_failed`.
+ * Rejects with a MillraceError `invalid_option` or `unknown_option`, or a ParityError `listen_failed`.
  */
 export async function startRecordingProxy(options: RecordingProxyOptions): Promise<RecordingProxy> {
-  const base = readUpstream(options.upstream)
+  checkProxyOptions(options)
+  const base = new URL(options.upstream)
   const isSecure = base.protocol === 'https:'
   const agent = isSecure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
   const send = isSecure ? requestHttps : requestHttp
@@ -108,9 +111,8 @@ function connect({ request, response, upstream, exchange, options, origin }: Con
   request.pipe(upstream)
   upstream.on('error', (cause) => {
     if (!answered && !response.destroyed) {
-      onProblem?.(
-        new ParityError('upstream_failed', `the upstream ${origin} could not be reached (${codeOf(cause)})`, { cause }),
-      )
+      const what = `the upstream ${origin} could not be reached (${codeOf(cause)})`
+      tell(onProblem, new ParityError('upstream_failed', what, { cause }))
     }
     exchange?.fail(response.destroyed ? 'client_left' : answered ? 'cut' : 'connection_failed')
     response.destroy()
@@ -142,12 +144,25 @@ function connect({ request, response, upstream, exchange, options, origin }: Con
   })
 }
 
-function readUpstream(upstream: string): URL {
-  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new ParityError('invalid_option', 'upstream must be an http or https URL', { path: 'upstream' })
-  }
-  return url
+const anUpstream = rule(isHttpUrl, 'must be an http or https URL, such as "https://api.anthropic.com"')
+const aRecorder = withMethods('open')
+
+const rules = {
+  upstream: anUpstream,
+  recorder: aRecorder,
+  port: rule((value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535, 'must be 0 to 65535'),
+  maxBodyBytes: aCount(1),
+  onProblem: aFunction,
+}
+
+function checkProxyOptions(options: unknown): void {
+  const { upstream, recorder } = checkOptions(options, '', rules)
+  anUpstream(upstream, 'upstream')
+  aRecorder(recorder, 'recorder')
+}
+
+function isHttpUrl(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
 }
 
 function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {

@@ -9,8 +9,9 @@ import {
 } from '../cassette/cassette.ts'
 import { isParityError, ParityError } from '../kit/errors.ts'
 import type { JsonObject } from '../kit/json.ts'
+import { tell } from '../kit/tell.ts'
 import { createRedactor, type Redactor } from '../redaction/redactor.ts'
-import { checkOptions } from './recorder-options.ts'
+import { checkRecorderOptions } from './recorder-options.ts'
 import { createByteBudget } from './held-bytes.ts'
 import { type Answered, createOpenExchange, type OpenExchange, type RequestHead } from './open-exchange.ts'
 import { findRun, goesOn, isUnfinished, type LastExchange, rememberAnswer, rememberRequest } from './open-runs.ts'
@@ -80,11 +81,11 @@ interface OpenRun {
  * A recorder. Exchanges become runs by what they say: a request that answers a run's calls, or repeats what failed,
  * belongs to that run, however many run at once.
  *
- * @throws ParityError `invalid_option`
+ * @throws MillraceError `invalid_option`, `unknown_option`
  */
 // oxlint-disable-next-line max-lines-per-function -- short functions over the runs of one recording
 export function createRecorder(options: RecorderOptions): Recorder {
-  checkOptions(options)
+  checkRecorderOptions(options)
   const { sink, redact = [], onProblem, clock = systemClock } = options
   const { maxBodyBytes = 32 * 1024 * 1024, maxHeldBytes = 256 * 1024 * 1024, maxOpenRuns = 1_000 } = options
   const redactor: Redactor = createRedactor(redact, options.secrets)
@@ -98,13 +99,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let writing: Promise<void> = Promise.resolve()
   let isWriting = false
 
-  const report = (problem: ParityError): void => {
-    try {
-      onProblem?.(problem)
-    } catch {
-      // A bystander: whoever is told changes nothing.
-    }
-  }
+  const report = (problem: ParityError): void => tell(onProblem, problem)
   const lose = (message: string, cause?: unknown): void => {
     stats.lost++
     report(new ParityError('not_recorded', message, cause === undefined ? {} : { cause }))

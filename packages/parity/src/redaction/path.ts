@@ -1,4 +1,4 @@
-import { ParityError } from '../kit/errors.ts'
+import { refuse } from '@millrace/core/kit'
 
 /** One step of a path: a field or index, any one, or any number of steps. */
 export type Step = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'one' } | { readonly kind: 'any' }
@@ -7,7 +7,7 @@ export type Step = { readonly kind: 'key'; readonly key: string } | { readonly k
  * Reads a path such as `messages.*.content.*.text`: names between dots, `*` for any field or index, `**` for any number
  * of them; a name with a dot, a bracket or a star in it is written `["like.this"]`.
  *
- * @throws ParityError `invalid_option` with what cannot be read
+ * @throws MillraceError `invalid_option` with what cannot be read
  */
 export function parsePath(path: string, option: string): readonly Step[] {
   const steps: Step[] = []
@@ -18,16 +18,12 @@ export function parsePath(path: string, option: string): readonly Step[] {
     const found = quoted ?? plain
     const isFirst = rest === path
     if (found === null || (isFirst && rest.startsWith('.')) || (!isFirst && quoted === null && !rest.startsWith('.'))) {
-      throw new ParityError(
-        'invalid_option',
-        `${option} cannot be read at "${rest}": expected names between dots, such as messages.*.content.*.text`,
-        { path: option },
-      )
+      refuse(option, `cannot be read at "${rest}": write names between dots, such as "messages.*.content.*.text"`)
     }
     steps.push(readStep(found[1] ?? '', quoted !== null))
     rest = rest.slice(found[0].length)
   }
-  if (steps.length === 0) throw new ParityError('invalid_option', `${option} must not be empty`, { path: option })
+  if (steps.length === 0) refuse(option, 'must not be empty')
   return steps
 }
 

@@ -35,6 +35,15 @@ export function createPlaceholders(): Placeholders {
   }
 }
 
+/** One placeholder for all values of a type: what was redacted is neither equal nor different. */
+export const onePlaceholder: Placeholders = {
+  replace(value) {
+    if (typeof value === 'boolean') return false
+    if (typeof value === 'number') return 0
+    return value.trim() === '' ? value : '[redacted]'
+  },
+}
+
 /** Tells values apart without holding on to them: a long recording may redact more text than memory holds. */
 function keyOf(value: string | number): string {
   const text = `${typeof value}:${value}`

@@ -7,7 +7,7 @@ import { createPlaceholders, type Placeholders } from './placeholders.ts'
 const keyPlaceholder = '[redacted key]'
 
 /** Shorter ones are words: replaced wherever they occur, they would change what is said. */
-const shortestSecret = 8
+export const shortestSecret = 8
 
 /** How many secrets are looked for. Each costs a pass over every text. */
 const maxSecrets = 50
@@ -64,11 +64,14 @@ function placeOf(place: Place, key: string): Place {
 /**
  * Redacts the fields at `paths`, and `secrets` wherever they stand.
  *
- * @throws ParityError `invalid_option` where a path cannot be read
+ * @throws MillraceError `invalid_option` where a path cannot be read
  */
-export function createRedactor(paths: readonly string[], secrets: readonly string[] = []): Redactor {
+export function createRedactor(
+  paths: readonly string[],
+  secrets: readonly string[] = [],
+  placeholders: Placeholders = createPlaceholders(),
+): Redactor {
   const parsed = paths.map((path, index) => parsePath(path, `redact[${index}]`))
-  const placeholders = createPlaceholders()
   const known = new Set<string>()
   const addSecret = (secret: string): void => {
     if (secret.length >= shortestSecret && known.size < maxSecrets) known.add(secret)

@@ -1,7 +1,5 @@
-import Anthropic from '@anthropic-ai/sdk'
 import {
   createAgent,
-  type InputMessage,
   isMillraceError,
   type Middleware,
   type RequestParams,
@@ -15,6 +13,7 @@ import type { Fetch } from '../record/recording-fetch.ts'
 import { parameterChanges } from './parameter-changes.ts'
 import type { RecordedRun } from './recorded-run.ts'
 import { recordedTools, type SeenCall } from './recorded-tools.ts'
+import { asMessages, replayClient } from './replay-client.ts'
 import type { ReplayModel } from './replay-model.ts'
 import type { Variant } from './variant.ts'
 
@@ -51,20 +50,11 @@ export interface ReplayOptions {
 
 /** Drives Millrace's loop through a recorded run. Rejects with the signal's reason, and for nothing else. */
 export async function replayRun(options: ReplayOptions): Promise<Replayed> {
-  const { run, variant, model, fetch, signal, baseURL = 'http://127.0.0.1' } = options
+  const { run, variant, model, fetch, baseURL, signal } = options
   signal?.throwIfAborted()
   const { tools, middleware, calls } = recordedTools(run)
   const turns: SeenTurn[] = []
-  // What the team has set for its own client must not reach this one.
-  const client = new Anthropic({
-    apiKey: 'replay',
-    authToken: null,
-    baseURL,
-    fetch,
-    maxRetries: 0,
-    logLevel: 'off',
-    openTelemetry: false,
-  })
+  const client = replayClient(fetch, baseURL)
   try {
     const agent = createAgent({
       client: run.first.isBeta ? client.beta : client,
@@ -156,13 +146,4 @@ function asParameters(parameters: JsonObject): RequestParams {
 
 function isParameters(value: unknown): value is RequestParams {
   return isRecord(value)
-}
-
-function asMessages(messages: readonly JsonObject[]): readonly InputMessage[] {
-  if (!isMessages(messages)) throw new TypeError('unreachable')
-  return messages
-}
-
-function isMessages(messages: readonly unknown[]): messages is readonly InputMessage[] {
-  return messages.every((message) => isRecord(message) && 'role' in message && 'content' in message)
 }
