@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import {
   adaptLoop,
-  type Agent,
+  type DrivableAgent,
   type AgentEvent,
   createAgent,
   createToolLedger,
@@ -65,7 +65,7 @@ async function serve(
   return { events: await collect(run), result: await run.result }
 }
 
-function remote(server: ScriptedServer, options: Partial<RemoteAgentOptions> = {}): Agent {
+function remote(server: ScriptedServer, options: Partial<RemoteAgentOptions> = {}): DrivableAgent {
   const random = (): number => 0
   return remoteAgent({
     url: 'http://service.test',
@@ -76,7 +76,10 @@ function remote(server: ScriptedServer, options: Partial<RemoteAgentOptions> = {
   })
 }
 
-async function finish(agent: Agent, given: RunInput = input): Promise<{ events: AgentEvent[]; result: RunResult }> {
+async function finish(
+  agent: DrivableAgent,
+  given: RunInput = input,
+): Promise<{ events: AgentEvent[]; result: RunResult }> {
   const run = agent.run(given)
   return { events: await collect(run), result: await run.result }
 }

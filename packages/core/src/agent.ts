@@ -1,31 +1,30 @@
-import { defined } from './kit/defined.ts'
-import { createRun, type RunHandle } from './run/create-run.ts'
-import { decide } from './run/decision.ts'
-import { asMillraceError } from './kit/errors.ts'
-import { runLoop } from './loop/loop.ts'
-import { isRecord } from './kit/guards.ts'
-import type { RunScope } from './run/middleware.ts'
-import { runOnion } from './run/compose.ts'
-import { type AgentOptions, type AgentSettings, readAgentOptions } from './loop/agent-options.ts'
 import { refuse } from './kit/checks.ts'
-import { checkResumeInput, flagContext, readRetraction, readRunInput } from './run/read-input.ts'
-import type { RunDecision } from './protocol/run-decision.ts'
-import { type Journal, noJournal } from './run/journal.ts'
+import { defined } from './kit/defined.ts'
+import { asMillraceError, type MillraceError } from './kit/errors.ts'
+import { isRecord } from './kit/guards.ts'
+import { type AgentOptions, type AgentSettings, readAgentOptions } from './loop/agent-options.ts'
+import { legacyOutcomeUnknown } from './loop/legacy-outcome.ts'
+import { runLoop } from './loop/loop.ts'
 import type { RebuiltRun } from './loop/rebuilt-run.ts'
-import type { Agent, AgentRun, ResumeInput, ResumeResult, RunInput, RunResult } from './run/run.ts'
 import { type LoopEnd, type RunContext, toResult } from './loop/run-context.ts'
 import { initialState } from './loop/run-state.ts'
+import type { RunDecision } from './protocol/run-decision.ts'
+import type { DrivableAgent, ResumeInput, ResumeResult } from './run/agent.ts'
+import { createShownText } from './reduce/shown-text.ts'
+import { compose } from './run/compose.ts'
+import { createRun } from './run/create-run.ts'
+import { decide } from './run/decision.ts'
+import type { RunScope } from './run/middleware.ts'
+import type { PreparedRun } from './run/prepared-run.ts'
+import { checkResumeInput, flagContext, readRetraction, readRunInput } from './run/read-input.ts'
+import type { RunHandle } from './run/run-handle.ts'
+import type { AgentRun, RunInput, RunResult } from './run/run.ts'
 
 /** An agent with a loop of its own, which can also take over runs of a process that died. */
-export interface LocalAgent extends Agent {
+export interface LocalAgent extends DrivableAgent {
   toolNames(): readonly string[]
-  /**
-   * Takes over a stored run whose lease has expired, and drives it to its end. Settled calls are reused; a call that had
-   * started is reconciled, runs again if its tool may, or is reported as unknown. Needs the option `journal`.
-   *
-   * Rejects with `invalid_option` or `unknown_option` for an input that is wrong or without a journal, before the run is
-   * taken, and where the store fails.
-   */
+  takeOver: NonNullable<DrivableAgent['takeOver']>
+  /** Takes a run over and drives it to its end. Needs the option `journal`. Rejects as `Agent.resume` does. */
   resume(runId: string, input?: ResumeInput): Promise<ResumeResult>
 }
 
@@ -38,41 +37,48 @@ export function createAgent(options: AgentOptions): LocalAgent {
   const settings = readAgentOptions(options)
   const { journal, runtime, recovery } = settings
   const { clock } = runtime
+
+  function prepare(input: RunInput): PreparedRun {
+    const messages = readRunInput(input)
+    const fresh: RebuiltRun = {
+      state: initialState(messages),
+      tail: 0,
+      decision: undefined,
+      pending: undefined,
+      missing: [],
+      legacy: undefined,
+      shown: createShownText(),
+    }
+    const open = journal && ((handle: RunHandle) => journal.open(handle, { clock, input, messages }))
+    return prepareRun(settings, input, fresh, open)
+  }
+
+  const takeOver: LocalAgent['takeOver'] = async (runId, given = {}) => {
+    if (journal === undefined) refuse('journal', 'must be a journal for runs to be resumed')
+    checkResumeInput(given)
+    const taken = await journal.takeOver(runId, clock, recovery.continuePrompt)
+    if (taken.status !== 'taken') return taken
+    const { input, rebuilt, open } = taken
+    return { status: 'taken', prepared: prepareRun(settings, { ...given, ...input }, rebuilt, open) }
+  }
+
   return {
-    run(input) {
-      const messages = readRunInput(input)
-      const runId = input.runId ?? runtime.newId()
-      const fresh = { state: initialState(messages), tail: 0, decision: undefined, pending: undefined }
-      return startRun(settings, input, runId, fresh, async (handle) =>
-        journal === undefined ? noJournal : journal.open(handle, { clock, input, messages }),
-      )
-    },
+    run: (input) => start(settings, prepare(input), input.runId ?? runtime.newId()),
+    prepare,
+    takeOver,
+    durable: journal !== undefined,
     retraction: recovery.retraction,
     toolNames: () => [...settings.tools().keys()],
-    async resume(runId, given = {}) {
-      if (journal === undefined) refuse('journal', 'must be a journal for runs to be resumed')
-      checkResumeInput(given)
-      const taken = await journal.takeOver(runId, clock, recovery.continuePrompt)
+    async resume(runId, given) {
+      const taken = await takeOver(runId, given)
       if (taken.status !== 'taken') return taken
-      const { input, rebuilt, open } = taken
-      const run = startRun(settings, { ...given, ...input }, runId, rebuilt, async (handle) => open(handle))
-      return { status: 'resumed', run }
+      return { status: 'resumed', run: start(settings, taken.prepared, runId) }
     },
   }
 }
 
-/** Starts the loop at whatever point `rebuilt` is; a fresh run is at its beginning. */
-function startRun(
-  settings: AgentSettings,
-  input: RunInput,
-  runId: string,
-  rebuilt: RebuiltRun,
-  openJournal: (handle: RunHandle) => Promise<Journal>,
-): AgentRun {
-  const { runtime, onWarning } = settings
-  const { state, tail } = rebuilt
-  const drains: Promise<void>[] = []
-  let journal = noJournal
+function start({ runtime, onWarning }: AgentSettings, prepared: PreparedRun, runId: string): AgentRun {
+  const { input, tail, open } = prepared
   return createRun({
     runId,
     runtime,
@@ -80,29 +86,49 @@ function startRun(
     tail,
     async drive(handle) {
       handle.attach(input.callbacks, input.signal)
-      journal = await openJournal(handle)
-      return drive(settings, input, rebuilt, handle, journal, drains)
+      if (open !== undefined) await handle.record(open)
+      return prepared.drive(handle)
     },
-    crashed: (error) => toResult(runId, state, { outcome: 'failed', error }),
-    async finish(last) {
-      await journal.finish(last)
-      await Promise.all(drains)
-    },
+    crashed: (error) => prepared.crashed(runId, error),
   })
+}
+
+/** Prepares the loop at whatever point `rebuilt` is; a fresh run is at its beginning. */
+function prepareRun(
+  settings: AgentSettings,
+  input: RunInput,
+  rebuilt: RebuiltRun,
+  open: PreparedRun['open'],
+): PreparedRun {
+  const { state, tail, decision, legacy, shown } = rebuilt
+  return {
+    input,
+    messages: state.given,
+    tail,
+    decision,
+    legacy,
+    shown,
+    open,
+    drive: (handle, given) => drive(settings, input, rebuilt, handle, given),
+    crashed: (runId, error) => toResult(runId, state, { outcome: 'failed', error }),
+  }
 }
 
 async function drive(
   settings: AgentSettings,
   input: RunInput,
-  { state, decision: stored, pending }: RebuiltRun,
+  rebuilt: RebuiltRun,
   handle: RunHandle,
-  journal: Journal,
-  drains: Promise<void>[],
+  given: RunDecision | undefined,
 ): Promise<RunResult> {
-  const decision = stored ?? (await takeDecision(settings, input, handle))
+  const { state, decision: stored, pending, missing, legacy } = rebuilt
+  for (const end of missing) handle.emit(end)
+  const decision = stored ?? given ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
-  if (stored === undefined) {
-    handle.emit({ type: 'run.started', ...defined({ sessionId }), decision })
+  if (stored === undefined) handle.emit({ type: 'run.started', ...defined({ sessionId }), decision })
+  if (legacy === 'answered') return toResult(handle.runId, state, { outcome: 'completed' })
+  if (legacy === 'under_way') {
+    return toResult(handle.runId, state, { outcome: 'failed', error: legacyOutcomeUnknown() })
   }
   const requested: unknown = input.request?.['model']
   const scope: RunScope = {
@@ -123,26 +149,24 @@ async function drive(
     flags: input.flags ?? settings.flags,
     flagContext: flagContext(input.user),
     state,
-    journal,
-    drains,
     pending,
   }
-  return runOnion(settings.use, scope, {
+  return compose(settings.use, scope, {
     scope,
     layerOf: ({ run: around }) => around,
     clock: settings.runtime.clock,
     grace: settings.limits.middlewareGrace,
     report: handle.report,
-    accept: (given, called): given is RunResult => called && isRunResult(given),
+    accept: (result, called): result is RunResult => called && isRunResult(result),
     core: async () => toResult(handle.runId, state, await endOf(run)),
   })
 }
 
-/** How the loop ended; a defect of ours ends it like any failure, with what history there is. */
+/** Returns how the loop ended. A defect of ours ends it like any failure, with the history so far. */
 async function endOf(run: RunContext): Promise<LoopEnd> {
   try {
     const end = await runLoop(run)
-    const lost = run.journal.lost()
+    const lost: MillraceError | undefined = run.handle.lost()
     return lost === undefined ? end : { outcome: 'failed', error: lost }
   } catch (cause) {
     return { outcome: 'failed', error: asMillraceError(cause) }

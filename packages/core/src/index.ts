@@ -1,7 +1,7 @@
 export { adaptLoop, type AdaptedLoop } from './adapt/adapt-loop.ts'
-export type { AdaptedInput, AdaptLoopOptions } from './adapt/adapt-options.ts'
+export type { AdaptedInput, AdaptedRunInput, AdaptLoopOptions } from './adapt/adapt-options.ts'
 export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
-export type { HandedOver, Handover } from './adapt/legacy-run.ts'
+export type { HandedOver, Handover } from './adapt/handed-over.ts'
 export { createAgent, type LocalAgent } from './agent.ts'
 export type { AgentCallbacks, CallbackMeta } from './run/callbacks.ts'
 export {
@@ -76,8 +76,20 @@ export {
 export type { RecoveryOptions } from './recovery/policy.ts'
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './recovery/retry-budget.ts'
 export type { RetryAfterServerTools } from './recovery/server-tools.ts'
-export { createRun, type RunDriver, type RunHandle } from './run/create-run.ts'
-export type { Agent, AgentRun, ResumeInput, ResumeResult, RunInput, RunResult } from './run/run.ts'
+export { createRun, type RunDriver } from './run/create-run.ts'
+export type { RunHandle } from './run/run-handle.ts'
+export type { PreparedRun } from './run/prepared-run.ts'
+export type { Journal } from './run/journal.ts'
+export {
+  type Agent,
+  agentOf,
+  type AgentSource,
+  type DrivableAgent,
+  type NotTaken,
+  type ResumeInput,
+  type ResumeResult,
+} from './run/agent.ts'
+export type { AgentRun, RunInput, RunResult } from './run/run.ts'
 export type { Retraction } from './protocol/retraction.ts'
 export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './kit/clock.ts'
 export {

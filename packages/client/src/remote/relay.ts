@@ -1,4 +1,11 @@
-import { type AgentEvent, type EventBody, MillraceError, type RunHandle, type RunInput } from '@millrace/core'
+import {
+  type AgentEvent,
+  type EventBody,
+  MillraceError,
+  type RunDecision,
+  type RunHandle,
+  type ToolLedger,
+} from '@millrace/core'
 import type { RemoteHistory } from './remote-history.ts'
 
 /** Passes on an event of the service, or the end of a call that the service never told. */
@@ -8,13 +15,17 @@ interface UnsettledCall extends Extract<EventBody, { readonly type: 'tool.finish
   readonly seq?: undefined
 }
 
+export interface RelayOptions {
+  readonly handle: RunHandle
+  readonly history: RemoteHistory
+  /** The decision that was taken here, which replaces the service's. */
+  readonly decision: RunDecision | undefined
+  readonly ledger: ToolLedger | undefined
+  readonly readOnlyTools: readonly string[]
+}
+
 /** Emits the service's events as the run's own, keeps history, and writes executed calls into the ledger. */
-export function relayTo(
-  handle: RunHandle,
-  history: RemoteHistory,
-  { decision, ledger }: RunInput,
-  readOnlyTools: readonly string[],
-): Relay {
+export function relayTo({ handle, history, decision, ledger, readOnlyTools }: RelayOptions): Relay {
   const started = new Set<string>()
   let seq = 0
 

@@ -1,8 +1,8 @@
-import { type Agent, MillraceError, type RunInput } from '@millrace/core'
+import { createRun, type DrivableAgent, MillraceError, type PreparedRun, type RunInput } from '@millrace/core'
 import { aDelay, aFunction, aListOf, anId, checkOptions } from '@millrace/core/kit'
 import { parseStartRun, type StartRunBody } from '@millrace/wire'
 import { type ClientOptions, type ClientSettings, clientRules, readClientOptions } from '../http/client-options.ts'
-import { startRemote } from './remote-run.ts'
+import { prepareRemote } from './remote-run.ts'
 
 export interface RemoteAgentOptions extends Omit<ClientOptions, 'headers' | 'rawContent'> {
   /** Headers of every request of a run, or a function that returns them, so that the service knows who asks. */
@@ -41,16 +41,35 @@ const rules = {
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
-export function remoteAgent(options: RemoteAgentOptions): Agent {
+export function remoteAgent(options: RemoteAgentOptions): DrivableAgent {
   checkOptions(options, '', rules)
   const { headers, metadata, readOnlyTools = [], interruptTimeoutMs = 40_000, onWarning, ...rest } = options
   const reconnect = { attempts: 3, maxDelayMs: 2000, ...rest.reconnect }
   const settings = { ...readClientOptions({ requestTimeoutMs: 5000, ...rest, reconnect }), rawContent: true }
+  const { runtime } = settings
+
+  function prepare(input: RunInput): PreparedRun {
+    const body = toBody(input, metadata)
+    const settingsOfRun = headers === undefined ? settings : { ...settings, headers: headersOf(headers, input) }
+    return prepareRemote({ settings: settingsOfRun, input, body, readOnlyTools, interruptTimeoutMs })
+  }
+
   return {
+    prepare,
+    durable: false,
     run(input) {
-      const body = toBody(input, metadata)
-      const settingsOfRun = headers === undefined ? settings : { ...settings, headers: headersOf(headers, input) }
-      return startRemote({ settings: settingsOfRun, input, body, readOnlyTools, interruptTimeoutMs, onWarning })
+      const prepared = prepare(input)
+      const runId = input.runId ?? runtime.newId()
+      return createRun({
+        runId,
+        runtime,
+        onWarning,
+        drive(handle) {
+          handle.attach(input.callbacks, input.signal)
+          return prepared.drive(handle)
+        },
+        crashed: (error) => prepared.crashed(runId, error),
+      })
     },
   }
 }
@@ -63,9 +82,7 @@ function toBody(input: RunInput, metadata: RemoteAgentOptions['metadata']): Star
   if (input.request !== undefined) {
     throw new MillraceError('invalid_input', 'a remote agent sets its own request parameters', { path: 'request' })
   }
-  const { messages, sessionId, decision } = input
-  const decided = decision && (decision.mode === 'stream' ? 'stream' : 'buffered')
-  const mode = decided ?? input.mode
+  const { messages, sessionId, mode } = input
   return parseStartRun({
     messages,
     retraction: retractionOf(input),

@@ -1,14 +1,15 @@
 import {
   type AgentEvent,
-  type AgentRun,
-  createRun,
   isMillraceError,
   type Message,
   MillraceError,
+  type PreparedRun,
+  type RunDecision,
   type RunHandle,
   type RunInput,
 } from '@millrace/core'
 import { wait } from '@millrace/core/kit'
+import { createShownText } from '@millrace/core/reduce'
 import type { StartRunBody } from '@millrace/wire'
 import { type Client, clientOf } from '../client/create-client.ts'
 import type { ClientSettings } from '../http/client-options.ts'
@@ -21,39 +22,46 @@ export interface RemoteRun {
   readonly body: StartRunBody
   readonly readOnlyTools: readonly string[]
   readonly interruptTimeoutMs: number
-  readonly onWarning: ((error: MillraceError) => void) | undefined
 }
 
-export function startRemote(remote: RemoteRun): AgentRun {
-  const { settings, input, onWarning } = remote
-  const { runtime } = settings
-  const runId = input.runId ?? runtime.newId()
-  const given: readonly Message[] = input.messages.filter(isMessage)
-  const history = remoteHistory(runId, given)
-  return createRun({
-    runId,
-    runtime,
-    onWarning,
-    async drive(handle) {
-      handle.attach(input.callbacks, input.signal)
+/** Prepares a run of the service, to be driven on any handle. */
+export function prepareRemote(remote: RemoteRun): PreparedRun {
+  const { input } = remote
+  const messages: readonly Message[] = input.messages.filter(isMessage)
+  return {
+    input,
+    messages,
+    tail: 0,
+    decision: undefined,
+    legacy: undefined,
+    shown: createShownText(),
+    open: undefined,
+    async drive(handle, given = input.decision) {
+      const history = remoteHistory(handle.runId, messages)
       if (handle.signal.aborted) return history.result({ outcome: 'interrupted' })
-      return history.result(await follow(remote, handle, history))
+      return history.result(await follow(remote, handle, history, given))
     },
-    crashed: (error) => history.result({ outcome: 'failed', error }),
-  })
+    crashed: (runId, error) => remoteHistory(runId, messages).result({ outcome: 'failed', error }),
+  }
 }
 
 /** Passes the remote run's events on until it ends, one way or the other. */
-async function follow(remote: RemoteRun, handle: RunHandle, history: RemoteHistory): Promise<RemoteEnd> {
+async function follow(
+  remote: RemoteRun,
+  handle: RunHandle,
+  history: RemoteHistory,
+  decision: RunDecision | undefined,
+): Promise<RemoteEnd> {
   const { settings, input, body, readOnlyTools } = remote
   const client = clientOf(settings)
   // The service wants a UUID; the caller may name the run as they like.
   const remoteId = isUuid(handle.runId) ? handle.runId : settings.runtime.newId()
   const leaving = new AbortController()
-  const stream = client.start({ ...body, runId: remoteId }, { signal: leaving.signal })
+  const mode = decision && ({ mode: decision.mode === 'stream' ? 'stream' : 'buffered' } as const)
+  const stream = client.start({ ...body, ...mode, runId: remoteId }, { signal: leaving.signal })
   const onInterrupt = (): void => void interrupt(remote, client, remoteId, handle, leaving)
   handle.signal.addEventListener('abort', onInterrupt, { once: true })
-  const relay = relayTo(handle, history, input, readOnlyTools)
+  const relay = relayTo({ handle, history, decision, ledger: input.ledger, readOnlyTools })
   try {
     for await (const batch of stream.batches()) {
       for (const event of batch) {

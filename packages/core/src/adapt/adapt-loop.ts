@@ -1,44 +1,40 @@
-import { defined } from '../kit/defined.ts'
-import { lacksRetract } from '../run/callbacks.ts'
-import { createRun, type RunHandle } from '../run/create-run.ts'
-import { decide } from '../run/decision.ts'
-import { asMillraceError, MillraceError } from '../kit/errors.ts'
-import type { AgentEvent, EventBody } from '../protocol/events.ts'
-import type { FlagContext } from '../run/flag-client.ts'
-import type { RunDecision } from '../protocol/run-decision.ts'
-import { readRuntime } from '../kit/read-runtime.ts'
-import type { AgentRun, RunInput, RunResult } from '../run/run.ts'
+import { refuse } from '../kit/checks.ts'
 import type { Runtime } from '../kit/clock.ts'
+import { readRuntime } from '../kit/read-runtime.ts'
+import { readMessages } from '../protocol/read-messages.ts'
+import type { Agent, ResumeInput, ResumeResult } from '../run/agent.ts'
+import { createRun } from '../run/create-run.ts'
+import type { PreparedRun } from '../run/prepared-run.ts'
+import { readRunInput } from '../run/read-input.ts'
+import type { AgentRun, RunInput } from '../run/run.ts'
 import { createToolLedger } from '../tools/ledger.ts'
-import { type AdaptLoopOptions, checkAdaptOptions } from './adapt-options.ts'
-import { handOver } from './hand-over.ts'
-import {
-  completedResult,
-  type Driven,
-  emitLegacyText,
-  failedResult,
-  legacyAnswer,
-  type Relayed,
-  type Settlement,
-  silence,
-  thrownResult,
-} from './legacy-run.ts'
+import { type AdaptedRunInput, type AdaptLoopOptions, checkAdaptOptions } from './adapt-options.ts'
+import { type AdaptedCall, bindCall } from './adapted-call.ts'
+import { type AdaptedSettings, type Driven, followProgress } from './adapted-run.ts'
+import { driveAdapted } from './drive-adapted.ts'
+import { completedResult } from './legacy-turn.ts'
 
 /**
  * `Args`, and no place to infer it from: a callback that leaves an argument out does not take it from the loop's callers.
  */
 type AsIs<Args extends unknown[]> = [Args] extends [infer Same extends unknown[] | []] ? Same : never
 
-/** Stands wherever the legacy function stood, and also gives events. */
+/** A drop-in replacement for the legacy function that also gives events. */
 export interface AdaptedLoop<This, Args extends unknown[], R> {
   (this: This, ...args: Args): Promise<R>
-  /** The same as a run with events. For a method, `loop.run.call(instance, ...args)`. Its `result` never rejects. */
-  run(...args: Args): AgentRun
+  /** Starts the same as a run with events. For a method: `loop.run.call(instance, ...args)`. Its `result` never rejects. */
+  run(this: This, ...args: Args): AgentRun
+  /**
+   * Returns the loop as an agent, whose runs take a `RunInput` and can be resumed; `createHandler({ agent: loop })` calls
+   * it. The legacy loop is given what `fromInput` makes of the input. For a method: `loop.toAgent.call(instance)`.
+   */
+  toAgent(this: This): Agent
 }
 
 /**
  * Wraps a loop that runs in production, without a change for its callers. By flag, runs go through `agent` and stream; a
- * run that fails there for any reason but an abort, an interrupt, a limit or a refusal is finished by `legacy`.
+ * run that fails there for any reason but an abort, an interrupt, a limit or a refusal is finished by `legacy`. The agent
+ * and the legacy loop share one run: one numbering, one journal.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
@@ -50,190 +46,139 @@ export function adaptLoop<This, Args extends unknown[], R>(
 ): AdaptedLoop<This, Args, R> {
   checkAdaptOptions(options)
   const runtime = readRuntime(options.runtime)
+  const settings = toSettings(options, runtime)
+  const start = <Value>(given: Started<Value>): Running<Value> => startRun(options, settings, runtime, given)
+
   const loop = function (this: This, ...args: Args): Promise<R> {
-    return start(options, runtime, this, args).value
+    return valueOf(start({ call: bindCall(options, this, args) }))
   }
-  const run = function (this: This | typeof loop, ...args: Args): AgentRun {
-    const started = start(options, runtime, thisOf(this), args)
-    // Who only looks at the run is told by its result.
-    started.value.catch(() => {})
-    return started.run
+  const run = function (this: This, ...args: Args): AgentRun {
+    return start({ call: bindCall(options, this, args) }).run
   }
-  /** Called as `loop.run(…)`, `this` is the function itself, which the legacy loop must not see. */
-  function thisOf(given: This | typeof loop): This
-  function thisOf(given: unknown): unknown {
-    return given === loop ? undefined : given
+  const toAgent = function (this: This): Agent {
+    const callFor = (input: RunInput, signal: AbortSignal): AdaptedCall<R> =>
+      bindCall(options, this, toArgs(options, { ...input, messages: readMessages(input.messages), signal }))
+    return asAgent(options, settings, start, callFor)
   }
-  return Object.assign(loop, { run })
+  return Object.assign(loop, { run, toAgent })
+}
+
+function toSettings<This, Args extends unknown[], R>(
+  { agent, flags, flagDeadline = 50, handover, scope, legacyReports = false }: AdaptLoopOptions<This, Args, R>,
+  { clock }: Runtime,
+): AdaptedSettings {
+  const how = handover === undefined ? 'none' : handover === 'restart' ? 'restart' : 'history'
+  return { agent, flags, flagDeadline, handover: how, scope, legacyReports, clock }
+}
+
+/** Returns the legacy loop's arguments for a run that is started as an agent's. */
+function toArgs<This, Args extends unknown[], R>(
+  { fromInput }: AdaptLoopOptions<This, Args, R>,
+  input: AdaptedRunInput,
+): Args {
+  if (fromInput !== undefined) return fromInput(input)
+  const args = [input]
+  return takesInput<Args>(args) ? args : refuse('fromInput', 'must be given for a loop that does not take a run input')
+}
+
+/** Whether the legacy loop takes a run's input as its only argument: without `fromInput` its owner says so. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- no type can say it here: the owner does
+function takesInput<Args extends unknown[]>(args: unknown[]): args is Args {
+  return args.length === 1
 }
 
 interface Started<R> {
-  readonly run: AgentRun
-  /** Rejects with what the legacy loop threw, or with the run's error. */
-  readonly value: Promise<R>
+  /** Makes the call, for a run that is started as an agent's: with the signal of its run. */
+  readonly callFor?: (signal: AbortSignal) => AdaptedCall<R> | undefined
+  readonly call?: AdaptedCall<R>
+  readonly runId?: string
+  readonly base?: RunInput
+  readonly taken?: PreparedRun
 }
 
-function start<This, Args extends unknown[], R>(
-  options: AdaptLoopOptions<This, Args, R>,
+interface Running<R> {
+  readonly run: AgentRun
+  readonly call: AdaptedCall<R> | undefined
+  readonly end: () => Driven<R>['value'] | undefined
+}
+
+function startRun<R>(
+  { onEvent, onWarning }: Pick<AdaptLoopOptions<unknown, unknown[], unknown>, 'onEvent' | 'onWarning'>,
+  settings: AdaptedSettings,
   runtime: Runtime,
-  self: This,
-  args: Args,
-): Started<R> {
-  const runId = runtime.newId()
-  let end: Settlement<R> | undefined
+  { call, callFor, runId = runtime.newId(), base, taken }: Started<R>,
+): Running<R> {
+  let end: Driven<R>['value'] | undefined
   const run = createRun({
     runId,
     runtime,
-    onWarning: options.onWarning,
+    onWarning,
+    tail: taken?.tail ?? 0,
     async drive(handle) {
-      if (options.onEvent !== undefined) handle.observe(options.onEvent)
-      const driven = await drive(options, runtime, self, args, handle)
-      end = driven.end
+      if (onEvent !== undefined) handle.observe(onEvent)
+      const driven = await driveAdapted<R>({
+        settings,
+        handle,
+        call: call ?? callFor?.(handle.signal),
+        base,
+        taken,
+        ledger: createToolLedger(),
+        progress: followProgress(handle, taken?.shown),
+      })
+      end = driven.value
       return driven.result
     },
-    crashed(error) {
-      end = { error }
-      return failedResult(runId, error)
+    crashed: (error) => ({
+      ...completedResult(runId, { given: [], added: [], text: '' }),
+      outcome: 'failed',
+      error,
+    }),
+  })
+  return { run, call, end: () => end }
+}
+
+/**
+ * Returns what the adapted function settles with: the legacy loop's own value or error, else what `fromResult` makes of
+ * the result. It settles after the last event: a process that ends with its answer has then told everything.
+ */
+async function valueOf<R>({ run, call, end }: Running<R>): Promise<R> {
+  const result = await run.result
+  const value = end()
+  if (value?.from === 'legacy') return value.value
+  if (value?.from === 'thrown') throw value.error
+  if (result.outcome === 'failed' && result.error !== undefined) throw result.error
+  if (call === undefined) throw new TypeError('unreachable')
+  return call.fromResult(result)
+}
+
+function asAgent<This, Args extends unknown[], R>(
+  { fromInput }: AdaptLoopOptions<This, Args, R>,
+  { agent }: AdaptedSettings,
+  start: (given: Started<R>) => Running<R>,
+  callFor: (input: RunInput, signal: AbortSignal) => AdaptedCall<R>,
+): Agent {
+  async function resume(runId: string, input?: ResumeInput): Promise<ResumeResult> {
+    if (agent.takeOver === undefined) {
+      refuse('agent', 'must be one that createAgent made, with a journal, for runs to be resumed')
+    }
+    const taken = await agent.takeOver(runId, input)
+    if (taken.status !== 'taken') return taken
+    const { prepared } = taken
+    // What the caller's arguments were is not stored: only `fromInput` can make them again.
+    const again = fromInput && ((signal: AbortSignal) => callFor(prepared.input, signal))
+    const { run } = start({ runId, base: prepared.input, taken: prepared, ...(again && { callFor: again }) })
+    return { status: 'resumed', run }
+  }
+
+  return {
+    run(input) {
+      readRunInput(input)
+      const { runId } = input
+      const id = runId === undefined ? {} : { runId }
+      return start({ ...id, base: input, callFor: (signal) => callFor(input, signal) }).run
     },
-  })
-  // After the last event: a process that ends with its answer has then told all that it had to tell.
-  const value = new Promise<R>((resolve, reject) => {
-    void run.result.then(() => {
-      if (end !== undefined && 'value' in end) resolve(end.value)
-      else reject(end?.error)
-    })
-  })
-  return { run, value }
-}
-
-async function drive<This, Args extends unknown[], R>(
-  options: AdaptLoopOptions<This, Args, R>,
-  runtime: Runtime,
-  self: This,
-  args: Args,
-  handle: RunHandle,
-): Promise<Driven<R>> {
-  const { decision, context } = await takeDecision(options, runtime, self, args, handle)
-  if (decision.mode !== 'stream') {
-    handle.emit({ type: 'run.started', decision })
-    return driveLegacy(options, self, args, handle)
-  }
-
-  const ledger = createToolLedger()
-  const { agent, toInput } = options
-  let input: RunInput | undefined
-  let inner: AgentRun
-  try {
-    input = toInput.apply(self, args)
-    handle.attach(input.callbacks, input.signal)
-    inner = agent.run({
-      ...input,
-      // They are called here; there, only what they can do counts.
-      callbacks: lacksRetract(input.callbacks) ? { onText() {} } : {},
-      signal: handle.signal,
-      mode: 'stream',
-      decision,
-      ledger,
-      runId: handle.runId,
-      ...defined({ flags: options.flags, user: context }),
-    })
-  } catch (cause) {
-    handle.report(asMillraceError(cause))
-    // The legacy loop calls them itself: text would come twice.
-    if (options.legacyReports === true) silence(handle, input)
-    handle.emit({ type: 'run.started', decision })
-    handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
-    return driveLegacy(options, self, args, handle)
-  }
-  handle.emit({ type: 'run.started', ...defined({ sessionId: input.sessionId }), decision })
-  const relayed = await relay(inner, handle)
-  const result = await inner.result
-  if (result.outcome !== 'failed') return { result, end: await fromResult(options, self, args, result) }
-  return handOver({ options, self, args, handle, input, result, ledger, relayed })
-}
-
-/** Passes the events of the inner run on, all but its own beginning and end. */
-async function relay(inner: AgentRun, handle: RunHandle): Promise<Relayed> {
-  const shown = new Map<number, boolean>()
-  let lastMode: Relayed['lastMode'] = 'stream'
-  let finished = 0
-  for await (const event of inner) {
-    if (event.type === 'run.started' || event.type === 'run.finished') continue
-    if (event.type === 'turn.started') lastMode = event.mode
-    if (event.type === 'turn.finished') finished = event.turn
-    if (event.type === 'block.started') shown.set(event.turn, shown.get(event.turn) === true || event.kind === 'text')
-    if (event.type === 'turn.retracted' && event.fromBlock === 0 && event.fromOffset === 0) shown.delete(event.turn)
-    handle.emit(bodyOf(event))
-    await handle.ready()
-  }
-  return { shown, lastMode, finished }
-}
-
-function bodyOf(event: AgentEvent): EventBody {
-  const { seq: _, runId: __, at: ___, ...body } = event
-  return body
-}
-
-async function takeDecision<This, Args extends unknown[], R>(
-  options: AdaptLoopOptions<This, Args, R>,
-  { clock }: Runtime,
-  self: This,
-  args: Args,
-  handle: RunHandle,
-): Promise<{ readonly decision: RunDecision; readonly context: FlagContext | undefined }> {
-  const { flags, agent, flagDeadline = 50 } = options
-  const common = {
-    clock,
-    deadline: flagDeadline,
-    otherwise: 'legacy',
-    withoutFlags: false,
-    report: handle.report,
-  } as const
-  let context: FlagContext | undefined
-  let explicit: boolean | undefined
-  let toolNames: readonly string[] = []
-  try {
-    context = options.context?.apply(self, args)
-    explicit = options.useStreaming?.apply(self, args)
-    toolNames = agent.toolNames?.() ?? []
-  } catch (cause) {
-    handle.report(new MillraceError('flag_failed', 'The context of the decision could not be read', { cause }))
-    const decision = await decide({ ...common, flags: undefined, context: {}, explicit: false, toolNames })
-    return { decision: { ...decision, reason: 'flag_error' }, context }
-  }
-  return { decision: await decide({ ...common, flags, context: context ?? {}, explicit, toolNames }), context }
-}
-
-/** The legacy loop alone, with the caller's arguments and its own result, both untouched. */
-async function driveLegacy<This, Args extends unknown[], R>(
-  { legacy, handover }: AdaptLoopOptions<This, Args, R>,
-  self: This,
-  args: Args,
-  handle: RunHandle,
-): Promise<Driven<R>> {
-  handle.emit({ type: 'turn.started', turn: 1, attempt: 1, mode: 'legacy' })
-  try {
-    const value = await legacy.apply(self, args)
-    const { runId, signal } = handle
-    const handed = { runId, signal, messages: [], newMessages: [], ledger: createToolLedger(), error: undefined }
-    const { text } = legacyAnswer(handover, self, args, value, handed, handle)
-    emitLegacyText(handle, 1, text)
-    return { result: completedResult(runId, [], [], text), end: { value } }
-  } catch (error) {
-    const empty = completedResult(handle.runId, [], [], '')
-    return { result: thrownResult(empty, 'The legacy loop failed', error, [handle.signal, ...args]), end: { error } }
-  }
-}
-
-async function fromResult<This, Args extends unknown[], R>(
-  options: AdaptLoopOptions<This, Args, R>,
-  self: This,
-  args: Args,
-  result: RunResult,
-): Promise<Settlement<R>> {
-  try {
-    return { value: await options.fromResult.apply(self, [result, ...args]) }
-  } catch (error) {
-    return { error }
+    ...(agent.takeOver !== undefined && { resume }),
+    ...(agent.retraction !== undefined && { retraction: agent.retraction }),
+    toolNames: () => agent.toolNames?.() ?? [],
   }
 }

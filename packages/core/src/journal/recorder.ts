@@ -29,11 +29,11 @@ export interface RecorderOptions {
   readonly onLost: (error: MillraceError) => void
 }
 
-/** Writes the events of a run to its store: one append in flight, deltas at most 25 ms behind, barriers at once. */
+/** Writes the events of a run to its store: one append in flight, deltas at most 25 ms behind, a flush at once. */
 export interface Recorder {
-  record(event: AgentEvent): void
+  record(events: readonly AgentEvent[]): void
   /** Resolves once everything recorded so far is durable; rejects `store_unavailable` or `lease_lost`. */
-  barrier(): Promise<void>
+  flush(): Promise<void>
   /** Undefined where the store keeps up, else a promise to wait for. */
   ready(): Promise<void> | undefined
   /** Stores the last event and closes the run in the same step. */
@@ -125,7 +125,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     throw loss
   }
 
-  function flush(close?: { readonly outcome: RunOutcome }): Promise<void> {
+  function write(close?: { readonly outcome: RunOutcome }): Promise<void> {
     cancelCommit?.()
     cancelCommit = undefined
     const appended = append(close)
@@ -142,8 +142,8 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
     cancelCommit ??= clock.setTimer(() => {
       cancelCommit = undefined
       if (inFlight !== undefined) return commitSoon()
-      flush().catch(() => {
-        // Where it counts is the next barrier; until then it is tried again, for who reads along.
+      write().catch(() => {
+        // Where it counts is the next flush; until then the append is tried again, for consumers that follow the store.
         delay = Math.min(delay * 2, maxCommitDelay)
         commitSoon()
       })
@@ -151,23 +151,23 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   }
 
   return {
-    record(event) {
-      if (lost !== undefined) return
-      queue.push(event)
+    record(events) {
+      if (lost !== undefined || events.length === 0) return
+      for (const event of events) queue.push(event)
       if (queue.length > overflowMark) lose(storeUnavailable(new Error('too many events are waiting')))
       else commitSoon()
     },
     // A store that does not answer holds the run for the time of a lease, and until the next renewal.
-    barrier: () => Promise.race([flush(), givenUp]),
+    flush: () => Promise.race([write(), givenUp]),
     ready() {
       if (queue.length < highWaterMark || lost !== undefined) return undefined
-      return Promise.race([flush(), givenUp]).catch(() => {})
+      return Promise.race([write(), givenUp]).catch(() => {})
     },
     async close(last, outcome) {
       if (lost !== undefined) return
       queue.push(last)
       try {
-        await Promise.race([flush({ outcome }), givenUp])
+        await Promise.race([write({ outcome }), givenUp])
       } finally {
         stop()
       }

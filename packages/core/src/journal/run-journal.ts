@@ -1,4 +1,4 @@
-import type { RunHandle } from '../run/create-run.ts'
+import type { RunHandle } from '../run/run-handle.ts'
 import { MillraceError } from '../kit/errors.ts'
 import { defined } from '../kit/defined.ts'
 import type { Journal } from '../run/journal.ts'
@@ -48,11 +48,7 @@ async function takeOver(store: RunStore, runId: string, clock: Clock, continuePr
     status: 'taken',
     input: { messages, ...defined({ sessionId, owner, request, metadata, mode, retraction }) },
     rebuilt,
-    open(handle) {
-      const journal = write(handle, store, clock, lease)
-      for (const end of rebuilt.owed) handle.emit(end)
-      return journal
-    },
+    open: async (handle) => write(handle, store, clock, lease),
   }
 }
 
@@ -66,12 +62,10 @@ function write(handle: RunHandle, store: RunStore, clock: Clock, lease: RunLease
     onCancel: (reason) => handle.interrupt(reason),
     onLost: (error) => handle.interrupt(error.message),
   })
-  handle.observe((event) => {
-    if (event.type !== 'run.finished') recorder.record(event)
-  })
   if (lease.cancelled !== undefined) handle.interrupt(lease.cancelled)
   return {
-    barrier: () => recorder.barrier(),
+    record: (events) => recorder.record(events),
+    flush: () => recorder.flush(),
     ready: () => recorder.ready(),
     async finish(last) {
       if (last.type === 'run.finished') await recorder.close(last, last.outcome)

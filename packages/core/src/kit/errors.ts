@@ -46,6 +46,7 @@ export type RunErrorCode =
   | 'flag_failed'
   | 'lease_lost'
   | 'legacy_failed'
+  | 'legacy_outcome_unknown'
   | 'middleware_failed'
   | 'server_tool_outcome_unknown'
   | 'store_unavailable'

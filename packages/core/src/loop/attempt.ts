@@ -25,6 +25,8 @@ export interface AttemptOptions {
   readonly signal: AbortSignal
   readonly ready: () => Promise<void> | undefined
   readonly onDrain: (drained: Promise<void>) => void
+  /** Sends everything that is emitted meanwhile as one batch. */
+  readonly batch: <T>(body: () => T) => T
   readonly view: TurnView
   /** Told of each call as soon as its block is whole. */
   readonly onCall: (call: ToolUseBlock) => void
@@ -49,14 +51,14 @@ export type AttemptEnd =
 
 /** Asks the model once, through either source, and shows what arrives. Never rejects. */
 export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
-  const { source, request, history, signal, ready, onDrain, view, onCall, acceptsInvalidInput } = options
+  const { source, request, history, signal, ready, onDrain, view, batch, onCall, acceptsInvalidInput } = options
   const accumulator = createAccumulator(history.flatMap(blocksOf))
   const link = linkedController(signal)
 
-  /** Takes one batch; gives an error instead of throwing it, after having shown what came before. */
-  function take(batch: readonly StreamEvent[]): MillraceError | undefined {
+  /** Takes one batch of the stream; gives an error instead of throwing it, after having shown what came before. */
+  function take(events: readonly StreamEvent[]): MillraceError | undefined {
     try {
-      for (const event of batch) {
+      for (const event of events) {
         for (const addition of accumulator.add(event)) {
           view.add(addition)
           if (addition.type !== 'finished') continue
@@ -73,8 +75,9 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   }
 
   try {
-    for await (const batch of source.open(request, { signal: link.signal, ready, onDrain })) {
-      const error = take(batch)
+    for await (const events of source.open(request, { signal: link.signal, ready, onDrain })) {
+      // One read of the socket stays one batch, all the way to the response.
+      const error = batch(() => take(events))
       if (error !== undefined) {
         // Leaving a stream that is whole lets its connection live on; this one must be closed.
         link.abort(error)

@@ -180,7 +180,7 @@ async function addTurn(
     }),
     content,
   })
-  await run.journal.barrier()
+  await handle.flush()
 }
 
 /** Runs the calls of a turn and answers them. */
@@ -199,7 +199,7 @@ async function runCalls(
 }
 
 function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls): ToolRunner {
-  const { handle, settings, scope, input, journal } = run
+  const { handle, settings, scope, input } = run
   return createToolRunner({
     clock: settings.runtime.clock,
     limits: settings.limits,
@@ -210,7 +210,7 @@ function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls):
     turn,
     emit: handle.emit,
     report: handle.report,
-    barrier: journal.barrier,
+    barrier: handle.flush,
     ...defined({ recovered }),
     crowded: () => handle.ready() !== undefined,
   })

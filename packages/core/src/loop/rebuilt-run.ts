@@ -1,5 +1,7 @@
 import type { RecoveredCalls } from '../tools/recovered-calls.ts'
+import type { ToolFinished } from '../protocol/events.ts'
 import type { ContentBlock } from '../protocol/messages.ts'
+import type { ShownText } from '../reduce/shown-text.ts'
 import type { RunDecision } from '../protocol/run-decision.ts'
 import type { RunState } from './run-state.ts'
 
@@ -19,4 +21,10 @@ export interface RebuiltRun {
   readonly decision: RunDecision | undefined
   /** Set where the last stored turn was committed and its calls were not all answered, or the run not yet ended. */
   readonly pending: PendingTurn | undefined
+  /** The ends of calls that nobody will run: started early for an attempt that is lost, or given no JSON as input. */
+  readonly missing: readonly ToolFinished[]
+  /** What its consumers have been shown. */
+  readonly shown: ShownText
+  /** Set once the run was handed over to a legacy loop, of whose doings nothing is stored until it has answered. */
+  readonly legacy: 'under_way' | 'answered' | undefined
 }

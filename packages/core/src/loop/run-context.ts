@@ -1,7 +1,6 @@
 import { defined } from '../kit/defined.ts'
-import type { RunHandle } from '../run/create-run.ts'
+import type { RunHandle } from '../run/run-handle.ts'
 import type { MillraceError } from '../kit/errors.ts'
-import type { Journal } from '../run/journal.ts'
 import { answerText, closeHistory } from '../reduce/history.ts'
 import type { RunScope } from '../run/middleware.ts'
 import type { AgentSettings } from './agent-options.ts'
@@ -22,9 +21,6 @@ export interface RunContext {
   readonly flags: FlagClient | undefined
   readonly flagContext: FlagContext
   readonly state: RunState
-  readonly journal: Journal
-  /** Connections that are let go in the background; the run's result waits for them, its last event does not. */
-  readonly drains: Promise<void>[]
   /** Where the run was taken over: its last turn, which has not led on to anything yet. */
   readonly pending: PendingTurn | undefined
 }
@@ -52,9 +48,4 @@ export function toResult(runId: string, state: RunState, end: LoopEnd): RunResul
     ...defined({ error: end.error }),
     ...(end.broken !== undefined && { unfinished: { turn: state.turn, ...end.broken } }),
   }
-}
-
-/** Undefined where readers and the store keep up, else what to wait for before more is read from the model. */
-export function readyToRead({ handle, journal }: RunContext): Promise<void> | undefined {
-  return handle.ready() ?? journal.ready()
 }

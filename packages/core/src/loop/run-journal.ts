@@ -1,5 +1,5 @@
 import type { Journal } from '../run/journal.ts'
-import type { RunHandle } from '../run/create-run.ts'
+import type { RunHandle } from '../run/run-handle.ts'
 import type { Message } from '../protocol/messages.ts'
 import type { RebuiltRun } from './rebuilt-run.ts'
 import type { RunInput } from '../run/run.ts'
@@ -18,7 +18,7 @@ export interface TakenOver {
   readonly input: RunInput
   /** How far it had come. */
   readonly rebuilt: RebuiltRun
-  readonly open: (handle: RunHandle) => Journal
+  readonly open: (handle: RunHandle) => Promise<Journal>
 }
 
 export type TakeOverResult =

@@ -7,7 +7,7 @@ import { keptOfPartial } from '../reduce/history.ts'
 import type { AssistantMessage } from '../protocol/messages.ts'
 import { isRecord } from '../kit/guards.ts'
 import type { TurnEnd, TurnScope } from '../run/middleware.ts'
-import { runOnion } from '../run/compose.ts'
+import { compose } from '../run/compose.ts'
 import type { CircuitPermit } from '../recovery/circuit-breaker.ts'
 import { isFaultCode, isStreamFault } from '../protocol/faults.ts'
 import {
@@ -20,7 +20,7 @@ import {
 } from '../recovery/ladder.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
 import { buildRequest } from './build-request.ts'
-import { readyToRead, type RunContext } from './run-context.ts'
+import type { RunContext } from './run-context.ts'
 import type { ReopenedTurn } from './run-state.ts'
 import { wait } from '../kit/clock.ts'
 import { bufferedSource, collectedSource } from '../model/buffered-source.ts'
@@ -218,7 +218,7 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
   const { settings, scope, handle } = run
   const first: TurnScope = { ...scope, turn, attempt, mode: modeOf(request), request: buildRequest(run, tools.tools) }
   let end: AttemptEnd | undefined
-  await runOnion(settings.use, first, {
+  await compose(settings.use, first, {
     scope,
     layerOf: ({ turn: around }) => around,
     clock: settings.runtime.clock,
@@ -231,9 +231,10 @@ async function ask(run: RunContext, { turn, attempt, request, view, tools }: Ask
         request: changed.request,
         history: [...run.state.given, ...run.state.added],
         signal: handle.signal,
-        ready: () => readyToRead(run),
-        onDrain: (drained) => void run.drains.push(drained),
+        ready: handle.ready,
+        onDrain: handle.defer,
         view,
+        batch: handle.batch,
         onCall: (call) => {
           if (settings.eagerTools) tools.startEarly(call, attempt)
         },

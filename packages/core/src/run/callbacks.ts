@@ -1,7 +1,8 @@
 import { defined } from '../kit/defined.ts'
 import { type ClientError, clientError, MillraceError } from '../kit/errors.ts'
-import type { AgentEvent, ToolOutcome, ToolResultContent, TurnRetracted, ToolProgress } from '../protocol/events.ts'
-import { hasMethod } from '../kit/guards.ts'
+import type { AgentEvent, ToolOutcome, ToolProgress, ToolResultContent } from '../protocol/events.ts'
+import { createShownText } from '../reduce/shown-text.ts'
+import { guarded } from '../kit/hooks.ts'
 
 /** The last argument of each callback. */
 export interface CallbackMeta {
@@ -67,8 +68,8 @@ export function createCallbackDispatcher(
 ): CallbackDispatcher {
   let turn = 0
   let thinkingRetracted = false
-  /** The text shown, by turn and block; kept only where somebody may ask for it back. */
-  let shown: { readonly turn: number; readonly block: number; text: string }[] = []
+  /** Kept only if text can be retracted. */
+  const shown = callbacks.onRetract === undefined ? undefined : createShownText()
   const inputs = new Map<string, unknown>()
 
   const meta = (toolUseId?: string): CallbackMeta =>
@@ -86,13 +87,7 @@ export function createCallbackDispatcher(
       if (name === 'onError') warn(error)
       else report(error)
     }
-    try {
-      const given: unknown = Reflect.apply(callback, callbacks, args)
-      // Not `instanceof`: a promise of another realm that rejects unheard ends the process.
-      if (hasMethod(given, 'then')) Promise.resolve(given).catch(failed)
-    } catch (cause) {
-      failed(cause)
-    }
+    guarded(() => Reflect.apply(callback, callbacks, args), failed)
   }
 
   function report(error: MillraceError): void {
@@ -100,29 +95,8 @@ export function createCallbackDispatcher(
     call('onError', clientError(error), { ...meta(), recoverable: true })
   }
 
-  function showText(block: number, text: string): void {
-    if (callbacks.onRetract !== undefined) {
-      const last = shown.at(-1)
-      if (last?.turn === turn && last.block === block) last.text += text
-      else shown.push({ turn, block, text })
-    }
-    call('onText', text, meta())
-  }
-
-  function retract(from: TurnRetracted): void {
-    let withdrawn = ''
-    for (const entry of shown) {
-      if (entry.turn !== from.turn || entry.block < from.fromBlock) continue
-      const keep = entry.block === from.fromBlock ? from.fromOffset : 0
-      withdrawn += entry.text.slice(keep)
-      entry.text = entry.text.slice(0, keep)
-    }
-    shown = shown.filter((entry) => entry.text !== '')
-    thinkingRetracted = true
-    if (withdrawn !== '') call('onRetract', { turn: from.turn, text: withdrawn }, meta())
-  }
-
   function dispatch(event: AgentEvent): void {
+    const change = shown?.apply(event)
     switch (event.type) {
       case 'turn.started':
         if (event.turn !== turn) {
@@ -131,16 +105,19 @@ export function createCallbackDispatcher(
         }
         break
       case 'text.delta':
-        showText(event.block, event.text)
+        call('onText', event.text, meta())
         break
       case 'thinking.delta':
-        // Who cannot withdraw thinking has seen it once; a second wording would be noise.
+        // A consumer that cannot retract thinking has seen it once; a second wording would be noise.
         if (!thinkingRetracted || callbacks.onRetract !== undefined) {
           call('onThinking', event.text, meta())
         }
         break
       case 'turn.retracted':
-        retract(event)
+        thinkingRetracted = true
+        if (change?.type === 'retract' && change.text !== '') {
+          call('onRetract', { turn: change.turn, text: change.text }, meta())
+        }
         break
       case 'tool.started':
         inputs.set(event.toolUseId, event.input)

@@ -2,7 +2,7 @@ import { MillraceError } from '../kit/errors.ts'
 import type { Middleware, RunScope } from './middleware.ts'
 import type { CancelTimer, Clock } from '../kit/clock.ts'
 
-export interface OnionOptions<In, Out> {
+export interface ComposeOptions<In, Out> {
   readonly scope: RunScope
   /** The layer of a middleware, where it has one of this kind. */
   readonly layerOf: (middleware: Middleware) => Around<In, Out> | undefined
@@ -24,10 +24,14 @@ export type Around<In, Out> = (input: In, next: (input?: In) => Promise<Out>, sc
  * Runs `core` inside those of `use` that have such a layer, the first outermost. One that throws, hangs or gives no
  * answer is reported and left out: what it wraps runs exactly once all the same. Rejects only where `core` does.
  */
-export function runOnion<In, Out>(use: readonly Middleware[], input: In, options: OnionOptions<In, Out>): Promise<Out> {
+export function compose<In, Out>(
+  use: readonly Middleware[],
+  input: In,
+  options: ComposeOptions<In, Out>,
+): Promise<Out> {
   const [first, ...inner] = use
   if (first === undefined) return options.core(input)
-  const next = (changed: In): Promise<Out> => runOnion(inner, changed, options)
+  const next = (changed: In): Promise<Out> => compose(inner, changed, options)
   // Bound, since it may be an instance of a class.
   const around = options.layerOf(first)?.bind(first)
   return around === undefined ? next(input) : runLayer(first.name, around, input, next, options)
@@ -38,7 +42,7 @@ async function runLayer<In, Out>(
   around: Around<In, Out>,
   input: In,
   inner: (input: In) => Promise<Out>,
-  { scope, clock, grace, patience, report, accept }: OnionOptions<In, Out>,
+  { scope, clock, grace, patience, report, accept }: ComposeOptions<In, Out>,
 ): Promise<Out> {
   let called: Promise<Out> | undefined
   let cancel: CancelTimer = () => {}

@@ -1,11 +1,15 @@
-import { type AgentCallbacks, createCallbackDispatcher } from './callbacks.ts'
-import { asMillraceError, clientError, MillraceError } from '../kit/errors.ts'
-import { createEventChannel } from './event-channel.ts'
-import type { AgentEvent, EventBody } from '../protocol/events.ts'
-import type { AgentRun, RunResult } from './run.ts'
 import type { Runtime } from '../kit/clock.ts'
+import { asMillraceError, clientError, MillraceError } from '../kit/errors.ts'
+import { guarded } from '../kit/hooks.ts'
+import type { AgentEvent } from '../protocol/events.ts'
+import { type AgentCallbacks, createCallbackDispatcher } from './callbacks.ts'
+import { createEventChannel } from './event-channel.ts'
+import { createEventSender } from './event-sender.ts'
+import { noJournal } from './journal.ts'
+import type { RunHandle } from './run-handle.ts'
+import type { AgentRun, RunResult } from './run.ts'
 
-/** What drives a run: the loop, a remote run's events, or the two halves of an adapted loop. */
+/** What drives a run: the loop, a remote run's events, or an adapted loop. */
 export interface RunDriver {
   readonly runId: string
   readonly runtime: Runtime
@@ -13,67 +17,46 @@ export interface RunDriver {
   readonly onWarning?: ((error: MillraceError) => void) | undefined
   /** The `seq` of the last event that another instance has sent already. Default: 0. */
   readonly tail?: number
-  /** Emits every event but `run.finished`, which is made of the result. */
+  /** Emits every event but `run.finished`, which is made from the result. */
   readonly drive: (handle: RunHandle) => Promise<RunResult>
-  /** The result where `drive` throws, which is a defect. */
+  /** Returns the result for a `drive` that throws, which is a defect. */
   readonly crashed: (error: MillraceError) => RunResult
-  /** Called with the last event, before the run's result is given. What it rejects with is reported, and changes nothing. */
-  readonly finish?: (event: AgentEvent) => Promise<void>
 }
 
-/** A run, as its driver sees it. */
-export interface RunHandle {
-  readonly runId: string
-  /** Aborts when the run is interrupted; its reason is a MillraceError `aborted`. */
-  readonly signal: AbortSignal
-  /** Calls `callbacks` with what is emitted from now on, and interrupts the run when `signal` aborts. */
-  readonly attach: (callbacks: AgentCallbacks | undefined, signal: AbortSignal | undefined) => void
-  /** Numbers, dates and sends an event. */
-  readonly emit: (body: EventBody) => void
-  /** Undefined where readers keep up, else a promise to wait for before reading on. */
-  readonly ready: () => Promise<void> | undefined
-  /** Stops the run and keeps what was said. The first call counts. */
-  readonly interrupt: (reason?: string) => void
-  /** Calls `observer` with each later event. */
-  readonly observe: (observer: (event: AgentEvent) => void) => void
-  /** Reports what was recovered from: a fault, or a bystander that failed. */
-  readonly report: (error: MillraceError) => void
-}
-
-/** Starts a run: its numbering, its readers, its callbacks, its end. */
+/** Starts a run: its numbering, its consumers, its callbacks, its journal, its end. */
+// oxlint-disable-next-line max-lines-per-function -- short functions over one run
 export function createRun(driver: RunDriver): AgentRun {
   const { runId, runtime, onWarning } = driver
   const channel = createEventChannel()
   const controller = new AbortController()
   const observers: ((event: AgentEvent) => void)[] = []
-  let seq = driver.tail ?? 0
-  let finished = false
+  const deferred: Promise<void>[] = []
+  let journal = noJournal
 
   const warn = (error: MillraceError): void => {
-    try {
-      onWarning?.(error)
-    } catch {
-      // Whoever is told of failures has failed: there is nobody left to tell.
-    }
+    // The warning callback itself failed. Nothing is left to report to, so ignore it.
+    guarded(
+      () => onWarning?.(error),
+      () => {},
+    )
   }
   let dispatcher = createCallbackDispatcher({}, runId, warn)
   let detach = (): void => {}
 
-  function emit(body: EventBody): AgentEvent | undefined {
-    // A tool that outlived the run may still report; nothing follows the last event.
-    if (finished) return undefined
-    const event: AgentEvent = { ...body, seq: ++seq, runId, at: runtime.clock.now() }
-    if (event.type === 'run.finished') finished = true
-    channel.push(event)
-    dispatcher.dispatch(event)
-    for (const observer of observers) {
-      try {
-        observer(event)
-      } catch (cause) {
-        dispatcher.report(new MillraceError('middleware_failed', 'An observer of events failed', { cause }))
-      }
+  function send(events: readonly AgentEvent[]): void {
+    channel.push(events)
+    // The last event closes the run in the store: `close` stores it.
+    journal.record(events.filter(({ type }) => type !== 'run.finished'))
+    for (const event of events) {
+      dispatcher.dispatch(event)
+      for (const observer of observers) guarded(() => observer(event), observerFailed)
     }
-    return event
+  }
+
+  const sender = createEventSender({ runId, clock: runtime.clock, tail: driver.tail ?? 0, send })
+
+  function observerFailed(cause: unknown): void {
+    dispatcher.report(new MillraceError('middleware_failed', 'an observer of events failed', { cause }))
   }
 
   const interrupt = (reason = 'interrupted'): void => {
@@ -93,11 +76,28 @@ export function createRun(driver: RunDriver): AgentRun {
     runId,
     signal: controller.signal,
     attach,
+    async record(openJournal) {
+      journal = await openJournal(handle)
+    },
+    emit: (body) => void sender.emit(body),
+    batch: (body) => sender.batch(body),
+    ready: () => channel.ready(controller.signal) ?? journal.ready(),
+    flush: () => journal.flush(),
+    lost: () => journal.lost(),
+    defer: (work) => void deferred.push(work),
     interrupt,
-    emit: (body) => void emit(body),
-    ready: () => channel.ready(controller.signal),
     observe: (observer) => void observers.push(observer),
     report: (error) => dispatcher.report(error),
+  }
+
+  /** Stores the last event, and waits for what the run has left running in the background. */
+  async function close(last: AgentEvent): Promise<void> {
+    try {
+      await journal.finish(last)
+    } catch (cause) {
+      dispatcher.report(new MillraceError('store_unavailable', 'the end of the run could not be stored', { cause }))
+    }
+    await Promise.all(deferred)
   }
 
   async function drive(): Promise<RunResult> {
@@ -108,14 +108,14 @@ export function createRun(driver: RunDriver): AgentRun {
       result = driver.crashed(asMillraceError(cause))
     }
     const { outcome, stopReason, usage, error } = result
-    const last = emit({
+    const last = sender.emit({
       type: 'run.finished',
       outcome,
       stopReason,
       usage,
       ...(error !== undefined && { error: clientError(error) }),
     })
-    if (last !== undefined) await driver.finish?.(last).catch((cause: unknown) => dispatcher.report(storeFailed(cause)))
+    if (last !== undefined) await close(last)
     detach()
     channel.close()
     return result
@@ -123,13 +123,10 @@ export function createRun(driver: RunDriver): AgentRun {
 
   return {
     runId,
-    // In a microtask, so that who asked can attach before the first event.
+    // In a microtask, so that its caller can attach consumers before the first event.
     result: Promise.resolve().then(drive),
     interrupt,
+    batches: () => channel.batches(),
     [Symbol.asyncIterator]: () => channel[Symbol.asyncIterator](),
   }
-}
-
-function storeFailed(cause: unknown): MillraceError {
-  return new MillraceError('store_unavailable', 'The end of the run could not be stored', { cause })
 }

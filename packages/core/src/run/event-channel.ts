@@ -1,18 +1,24 @@
 import { MillraceError } from '../kit/errors.ts'
 import type { AgentEvent } from '../protocol/events.ts'
 
-/** Events kept for a first reader that comes late. 10,000 small events are about 2 MB. */
+/** Events kept for a first consumer that comes late. 10,000 small events are about 2 MB. */
 const replayLimit = 10_000
 
-/** How many events the slowest reader may be behind before the run stops reading from the model. */
+/** How many events the slowest consumer may be behind before the run stops reading from the model. */
 const highWaterMark = 128
 
-/** From the one loop that writes events to any number of readers, each at its own pace. */
+/** The most events in one batch, so that a consumer that is far behind gets its backlog in pieces. */
+const batchLimit = 256
+
+/** Carries events from the one loop that writes them to any number of consumers, each at its own pace. */
 export interface EventChannel extends AsyncIterable<AgentEvent> {
-  push(event: AgentEvent): void
+  /** Adds a batch, in one step for every consumer. */
+  push(events: readonly AgentEvent[]): void
   close(): void
-  /** Undefined where no reader is behind, else a promise that resolves once all have caught up or `signal` aborts. */
+  /** Returns undefined if no consumer is behind, else a promise that resolves once all have caught up or `signal` aborts. */
   ready(signal: AbortSignal): Promise<void> | undefined
+  /** Iterates the same events in batches: everything that is there when a batch is asked for. No batch is empty. */
+  batches(): AsyncIterable<readonly AgentEvent[]>
 }
 
 interface Reader {
@@ -23,6 +29,7 @@ interface Reader {
   wake: (() => void) | undefined
 }
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over one buffer
 export function createEventChannel(): EventChannel {
   let buffer: AgentEvent[] = []
   let first = 0
@@ -39,7 +46,7 @@ export function createEventChannel(): EventChannel {
     return position
   }
 
-  /** Drops what every reader has read; in large steps, so that the cost stays linear. */
+  /** Drops what every consumer has read; in large steps, so that the cost stays linear. */
   function trim(): void {
     const unread = everRead ? slowest(true) : first
     if (unread - first >= 1_024 || unread === tail()) {
@@ -49,14 +56,15 @@ export function createEventChannel(): EventChannel {
     if (tail() - slowest(false) < highWaterMark) gate.open()
   }
 
-  /** Keeps no more for who has not begun: what is left to them is an error that says so. */
+  /** Stops keeping events for consumers that have not begun: their first read is an error that says so. */
   function stopReplay(): void {
     everRead = true
     for (const reader of readers) if (!reader.begun) readers.delete(reader)
     trim()
   }
 
-  function open(): AsyncIterator<AgentEvent> {
+  /** Opens a reader whose `next` gives up to `limit` events, as soon as there is one. */
+  function open(limit: number): AsyncIterator<readonly AgentEvent[]> {
     const mine: Reader = { position: 0, begun: false, wake: undefined }
     let ended = false
     if (first === 0) readers.add(mine)
@@ -67,7 +75,7 @@ export function createEventChannel(): EventChannel {
       trim()
     }
 
-    async function next(): Promise<IteratorResult<AgentEvent>> {
+    async function next(): Promise<IteratorResult<readonly AgentEvent[]>> {
       if (ended) return { done: true, value: undefined }
       if (!mine.begun) {
         if (!readers.has(mine)) throw missed(tail())
@@ -81,11 +89,12 @@ export function createEventChannel(): EventChannel {
         }
         await nextWake(mine)
       }
-      const event = buffer[mine.position - first]
-      if (ended || event === undefined) return { done: true, value: undefined }
-      mine.position += 1
+      const from = mine.position - first
+      const events = buffer.slice(from, from + limit)
+      if (ended || events.length === 0) return { done: true, value: undefined }
+      mine.position += events.length
       trim()
-      return { done: false, value: event }
+      return { done: false, value: events }
     }
 
     return {
@@ -98,8 +107,8 @@ export function createEventChannel(): EventChannel {
   }
 
   return {
-    push(event) {
-      buffer.push(event)
+    push(events) {
+      for (const event of events) buffer.push(event)
       if (buffer.length > replayLimit) stopReplay()
       else if (everRead && readers.size === 0) trim()
       for (const reader of readers) wake(reader)
@@ -109,7 +118,23 @@ export function createEventChannel(): EventChannel {
       for (const reader of readers) wake(reader)
     },
     ready: (signal) => (signal.aborted || tail() - slowest(false) < highWaterMark ? undefined : gate.wait(signal)),
-    [Symbol.asyncIterator]: open,
+    batches: () => ({ [Symbol.asyncIterator]: () => open(batchLimit) }),
+    [Symbol.asyncIterator]: () => oneByOne(open(1)),
+  }
+}
+
+/** Iterates batches of one event as events. */
+function oneByOne(batches: AsyncIterator<readonly AgentEvent[]>): AsyncIterator<AgentEvent> {
+  return {
+    async next() {
+      const { done, value } = await batches.next()
+      const event = done === true ? undefined : value[0]
+      return event === undefined ? { done: true, value: undefined } : { done: false, value: event }
+    },
+    async return() {
+      await batches.return?.()
+      return { done: true, value: undefined }
+    },
   }
 }
 
@@ -119,7 +144,7 @@ function wake(reader: Reader): void {
   waiting?.()
 }
 
-/** Resolves at the reader's next wake, for everyone who waits for it. */
+/** Resolves at the reader's next wake, for every call that waits for it. */
 function nextWake(reader: Reader): Promise<void> {
   return new Promise((resolve) => {
     const before = reader.wake
@@ -130,7 +155,7 @@ function nextWake(reader: Reader): Promise<void> {
   })
 }
 
-/** One promise for all who wait, such as the loop and who passes its events on; it resolves for all of them at once. */
+/** One promise for all who wait, such as the loop and a source that reads ahead; it resolves for all of them at once. */
 function createGate(): { wait(signal: AbortSignal): Promise<void>; open(): void } {
   let waiting: { readonly promise: Promise<void>; readonly end: () => void } | undefined
   return {

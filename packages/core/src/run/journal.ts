@@ -3,19 +3,22 @@ import type { AgentEvent } from '../protocol/events.ts'
 
 /** What makes one run durable. */
 export interface Journal {
-  /** Resolves once everything emitted so far is durable; rejects `store_unavailable` or `lease_lost`. */
-  readonly barrier: () => Promise<void>
-  /** Undefined where the store keeps up, else a promise to wait for before more is read from the model. */
+  /** Takes a batch of events to store, all but the last one of the run. */
+  readonly record: (events: readonly AgentEvent[]) => void
+  /** Resolves once everything recorded so far is durable; rejects `store_unavailable` or `lease_lost`. */
+  readonly flush: () => Promise<void>
+  /** Returns undefined if the store keeps up, else a promise to wait for before more is read from the model. */
   readonly ready: () => Promise<void> | undefined
   /** Stores the last event, and closes the run. */
   readonly finish: (last: AgentEvent) => Promise<void>
-  /** Why the run had to be given up, once it had. */
+  /** Returns why the run had to be given up; undefined as long as it can be recorded. */
   readonly lost: () => MillraceError | undefined
 }
 
 /** Without a store nothing is durable, and nothing waits for it. */
 export const noJournal: Journal = {
-  barrier: () => Promise.resolve(),
+  record: () => {},
+  flush: () => Promise.resolve(),
   ready: () => undefined,
   finish: () => Promise.resolve(),
   lost: () => undefined,

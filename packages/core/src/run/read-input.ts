@@ -2,7 +2,8 @@ import { lacksRetract } from './callbacks.ts'
 import { isRecord } from '../kit/guards.ts'
 import type { Message } from '../protocol/messages.ts'
 import type { FlagContext } from './flag-client.ts'
-import type { ResumeInput, RunInput } from './run.ts'
+import type { ResumeInput } from './agent.ts'
+import type { RunInput } from './run.ts'
 import { type Retraction, aRetraction } from '../protocol/retraction.ts'
 import {
   aFunction,

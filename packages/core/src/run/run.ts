@@ -77,24 +77,9 @@ export interface AgentRun extends AsyncIterable<AgentEvent> {
   readonly result: Promise<RunResult>
   /** Stops the run and keeps what was said. The first call counts. */
   interrupt(reason?: string): void
-}
-
-/** What a run that is taken over may be given anew; the rest is stored. */
-export type ResumeInput = Pick<RunInput, 'callbacks' | 'flags' | 'ledger' | 'retraction' | 'signal' | 'user'>
-
-/** `held`: another process drives it, until `expiresAt` (ms since the epoch) at least. */
-export type ResumeResult =
-  | { readonly status: 'resumed'; readonly run: AgentRun }
-  | { readonly status: 'held'; readonly expiresAt: number }
-  | { readonly status: 'closed' }
-  | { readonly status: 'not_found' }
-
-/** Anything that runs: `createAgent`'s, or a remote one. */
-export interface Agent {
-  /** @throws MillraceError `invalid_input`, `invalid_messages`, `unknown_option`, at once */
-  run(input: RunInput): AgentRun
-  /** What its runs do with shown text where their input does not say. Default: `auto`. */
-  readonly retraction?: Retraction
-  /** The client tools it has now, so that a decision can be taken for each. */
-  toolNames?(): readonly string[]
+  /**
+   * Iterates the same events in batches: everything that is there when a batch is asked for, such as what one read of the
+   * model's socket brought. No batch is empty, and nothing is held back to make one.
+   */
+  batches(): AsyncIterable<readonly AgentEvent[]>
 }

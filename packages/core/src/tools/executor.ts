@@ -4,7 +4,7 @@ import type { EventBody, ToolProgress } from '../protocol/events.ts'
 import { isRecord } from '../kit/guards.ts'
 import type { ToolUseBlock } from '../protocol/messages.ts'
 import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../run/middleware.ts'
-import { runOnion } from '../run/compose.ts'
+import { compose } from '../run/compose.ts'
 import type { Limits } from '../run/limits.ts'
 import type { Clock } from '../kit/clock.ts'
 import { askTool, callTool, describeOutput } from './call-tool.ts'
@@ -127,7 +127,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
     const timeout = tool.timeout ?? limits.toolTimeout
     const { toolAbortGrace: abortGrace, interruptGrace } = limits
-    return runOnion(middleware, first, {
+    return compose(middleware, first, {
       scope,
       layerOf: ({ tool: around }) => around,
       clock,

@@ -5,7 +5,7 @@ import {
   type AdaptedInput,
   type AdaptedLoop,
   type AdaptLoopOptions,
-  type Agent,
+  type DrivableAgent,
   type AgentCallbacks,
   type AgentRun,
   type CallbackMeta,
@@ -29,7 +29,7 @@ type Call<F extends (...args: never[]) => unknown> = (
   ...args: Parameters<OmitThisParameter<F>>
 ) => ReturnType<F>
 
-declare const agent: Agent
+declare const agent: DrivableAgent
 const input: AdaptedInput = { messages: [{ role: 'user', content: 'x' }] }
 
 /** Type-checked and never run: `agent` has no value. */

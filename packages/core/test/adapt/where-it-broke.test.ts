@@ -7,9 +7,9 @@ import { only } from '../support/scripted.ts'
 import { secondTurnBreaks, setUp, shown } from './set-up.ts'
 
 describe('a hand-over from the history', () => {
-  it('withdraws nothing of a whole turn where the run failed behind it', async () => {
+  it('is refused if its beginning cannot be stored, since another process may take the run over', async () => {
     const store = memoryRunStore({ clock: manualClock() })
-    // The turn is stored, the start of its call is refused: that call must not run, and the turn stays.
+    // The turn is stored, the start of its call is refused: neither the agent nor the legacy loop may run that call.
     const refusing: RunStore = {
       ...store,
       append: (runId, fence, events, close) =>
@@ -18,12 +18,11 @@ describe('a hand-over from the history', () => {
           : store.append(runId, fence, events, close),
     }
     const { loop, events, handed, charges } = await setUp({ agent: { journal: runJournal(refusing) } })
-    await loop('Charge me')
-    expect(handed).toMatchObject([{ error: { code: 'store_unavailable' } }])
-    expect(handed[0]?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
+    await expect(loop('Charge me')).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(handed).toEqual([])
     expect(charges).toEqual([])
     expect(only(events, 'turn.retracted')).toEqual([])
-    expect(shown(events)).toBe('I charge you. The old way.')
+    expect(shown(events)).toBe('I charge you. ')
   })
 
   it('withdraws a turn that a defect ended, of which history has nothing', async () => {

@@ -137,7 +137,8 @@ describe('nothing leaks into events and callbacks', () => {
         journal: {
           open: () =>
             Promise.resolve({
-              barrier: () => Promise.resolve(),
+              record: () => undefined,
+              flush: () => Promise.resolve(),
               ready: () => undefined,
               finish: rejects,
               lost: () => undefined,

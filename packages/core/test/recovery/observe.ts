@@ -18,7 +18,10 @@ import { quietClock } from './quiet-clock.ts'
 import { createScreen, historyText, type Screen } from './screen.ts'
 
 /** What a run under test is started with; a mutant starts another one. */
-export type Start = (options: AgentOptions, input: RunInput) => AgentRun
+/** What is looked at of a run. */
+type ObservedRun = Omit<AgentRun, 'batches'>
+
+export type Start = (options: AgentOptions, input: RunInput) => ObservedRun
 
 export const millrace: Start = (options, input) => createAgent(options).run(input)
 
@@ -158,7 +161,7 @@ export async function observe(given: Case, options: ObserveOptions): Promise<Obs
   claude.setFaults(faults)
   const controller = new AbortController()
   const showing = showingCallbacks(given)
-  let run: AgentRun | undefined
+  let run: ObservedRun | undefined
   const onEvent = ({ seq }: AgentEvent): void => {
     if (seq !== interrupt?.seq) return
     if (interrupt.bySignal) controller.abort()
@@ -188,7 +191,7 @@ export async function observe(given: Case, options: ObserveOptions): Promise<Obs
   }
 }
 
-async function collect(run: AgentRun, take: (event: AgentEvent) => void): Promise<RunResult> {
+async function collect(run: ObservedRun, take: (event: AgentEvent) => void): Promise<RunResult> {
   for await (const event of run) take(event)
   return run.result
 }

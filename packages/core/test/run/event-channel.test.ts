@@ -32,11 +32,11 @@ describe('readers of a channel', () => {
     const channel = createEventChannel()
     const quick = channel[Symbol.asyncIterator]()
     const slow = channel[Symbol.asyncIterator]()
-    channel.push(event(1))
+    channel.push([event(1)])
     const [ofQuick, ofSlow] = await Promise.all([read(quick, 1), read(slow, 1)])
     const seen = { quick: ofQuick, slow: ofSlow }
     for (const seq of upTo(300, 2)) {
-      channel.push(event(seq))
+      channel.push([event(seq)])
       seen.quick.push(...(await read(quick, 1)))
       if (seq % 10 === 0) seen.slow.push(...(await read(slow, 3)))
     }
@@ -49,13 +49,13 @@ describe('readers of a channel', () => {
 
   it('may come late: what was before is kept, up to 10,000 events', async () => {
     const channel = createEventChannel()
-    for (const seq of upTo(10_000)) channel.push(event(seq))
+    for (const seq of upTo(10_000)) channel.push([event(seq)])
     expect(await read(channel[Symbol.asyncIterator](), 10_000)).toEqual(upTo(10_000))
   })
 
   it('that come too late are told what they have missed, at once', async () => {
     const channel = createEventChannel()
-    for (const seq of upTo(10_001)) channel.push(event(seq))
+    for (const seq of upTo(10_001)) channel.push([event(seq)])
     await expect(channel[Symbol.asyncIterator]().next()).rejects.toMatchObject({
       name: 'MillraceError',
       code: 'events_missed',
@@ -68,7 +68,7 @@ describe('readers of a channel', () => {
     const late = channel[Symbol.asyncIterator]()
     const quick = channel[Symbol.asyncIterator]()
     for (const seq of upTo(500)) {
-      channel.push(event(seq))
+      channel.push([event(seq)])
       await read(quick, 1)
     }
     expect(channel.ready(new AbortController().signal)).toBeUndefined()
@@ -80,21 +80,21 @@ describe('readers of a channel', () => {
     const late = channel[Symbol.asyncIterator]()
     const quick = channel[Symbol.asyncIterator]()
     for (const seq of upTo(10_001)) {
-      channel.push(event(seq))
+      channel.push([event(seq)])
       await read(quick, 1)
     }
     await expect(late.next()).rejects.toMatchObject({ code: 'events_missed' })
-    channel.push(event(10_002))
+    channel.push([event(10_002)])
     expect(await read(quick, 1)).toEqual([10_002])
   })
 
   it('that come after another one has read and left are told likewise', async () => {
     const channel = createEventChannel()
     const first = channel[Symbol.asyncIterator]()
-    channel.push(event(1))
+    channel.push([event(1)])
     await read(first, 1)
     await first.return?.()
-    channel.push(event(2))
+    channel.push([event(2)])
     await expect(channel[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'events_missed' })
   })
 
@@ -102,7 +102,7 @@ describe('readers of a channel', () => {
     const channel = createEventChannel()
     const iterator = channel[Symbol.asyncIterator]()
     const asked = [iterator.next(), iterator.next(), iterator.next()]
-    for (const seq of upTo(2)) channel.push(event(seq))
+    for (const seq of upTo(2)) channel.push([event(seq)])
     channel.close()
     const given = await Promise.all(asked)
     expect(given.map(({ value }) => value?.seq)).toEqual([1, 2, undefined])
@@ -121,7 +121,7 @@ describe('readers of a channel', () => {
 
   it('find an ended channel ended', async () => {
     const channel = createEventChannel()
-    channel.push(event(1))
+    channel.push([event(1)])
     channel.close()
     expect(await read(channel[Symbol.asyncIterator](), 5)).toEqual([1])
     await expect(channel[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'events_missed' })
@@ -135,11 +135,11 @@ describe('backpressure', () => {
     const channel = createEventChannel()
     const slow = channel[Symbol.asyncIterator]()
     const quick = channel[Symbol.asyncIterator]()
-    channel.push(event(1))
+    channel.push([event(1)])
     await Promise.all([read(slow, 1), read(quick, 1)])
-    for (const seq of upTo(128, 2)) channel.push(event(seq))
+    for (const seq of upTo(128, 2)) channel.push([event(seq)])
     expect(channel.ready(idle)).toBeUndefined()
-    channel.push(event(129))
+    channel.push([event(129)])
     await read(quick, 128)
     const ready = channel.ready(idle)
     expect(ready).toBeInstanceOf(Promise)
@@ -150,7 +150,7 @@ describe('backpressure', () => {
 
   it('is not for who has never read, nor for who has left', async () => {
     const channel = createEventChannel()
-    for (const seq of upTo(500)) channel.push(event(seq))
+    for (const seq of upTo(500)) channel.push([event(seq)])
     expect(channel.ready(idle)).toBeUndefined()
     const reader = channel[Symbol.asyncIterator]()
     await read(reader, 1)
@@ -164,7 +164,7 @@ describe('backpressure', () => {
   it('ends for several who wait at once', async () => {
     const channel = createEventChannel()
     const reader = channel[Symbol.asyncIterator]()
-    for (const seq of upTo(200)) channel.push(event(seq))
+    for (const seq of upTo(200)) channel.push([event(seq)])
     await read(reader, 1)
     const ended: string[] = []
     const first = channel.ready(idle)?.then(() => ended.push('first'))
@@ -178,7 +178,7 @@ describe('backpressure', () => {
   it('ends when the run is stopped, and leaves no listener', async () => {
     const channel = createEventChannel()
     const reader = channel[Symbol.asyncIterator]()
-    for (const seq of upTo(200)) channel.push(event(seq))
+    for (const seq of upTo(200)) channel.push([event(seq)])
     await read(reader, 1)
     const controller = new AbortController()
     const ready = channel.ready(controller.signal)

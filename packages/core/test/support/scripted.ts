@@ -2,7 +2,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { type ClaudeOptions, type ScriptedClaude, startClaude } from '@millrace/testing'
 import { onTestFinished } from 'vitest'
 import {
-  type Agent,
+  type LocalAgent,
   type AgentEvent,
   type AgentEventType,
   type AgentOptions,
@@ -34,7 +34,7 @@ export function clientOf(claude: Pick<ScriptedClaude, 'url'>): Anthropic {
 }
 
 /** An agent against that server, which retries at once. */
-export function agentOn(claude: Pick<ScriptedClaude, 'url'>, options: Partial<AgentOptions> = {}): Agent {
+export function agentOn(claude: Pick<ScriptedClaude, 'url'>, options: Partial<AgentOptions> = {}): LocalAgent {
   const { recovery, ...rest } = options
   return createAgent({ client: clientOf(claude), request, ...rest, recovery: { backoff: 0, ...recovery } })
 }

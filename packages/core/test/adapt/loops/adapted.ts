@@ -6,7 +6,7 @@ import {
   adaptLoop,
   type AdaptedLoop,
   type AdaptLoopOptions,
-  type Agent,
+  type DrivableAgent,
   type AgentEvent,
   createAgent,
   defineTool,
@@ -134,7 +134,7 @@ export interface Setting {
   readonly shop: Shop
   readonly legacyClient: Anthropic
   readonly legacyTools: ShopTools
-  readonly agent: Agent
+  readonly agent: DrivableAgent
   readonly scope: AsyncLocalStorage<LegacyScope>
   readonly condition: Condition
   readonly events: AgentEvent[]
@@ -179,7 +179,7 @@ export async function settingFor(condition: Condition): Promise<Setting> {
     condition,
     legacyClient: clientOf(legacy),
     legacyTools: restarts ? { look_up: wrap('look_up'), charge: wrap('charge') } : own,
-    agent: condition.broken === 'agent' ? { ...working, run: () => fail() } : working,
+    agent: condition.broken === 'agent' ? { ...working, prepare: () => fail() } : working,
     events: [],
     warnings: [],
   }
