@@ -1,3 +1,5 @@
+import { refuse } from './checks.ts'
+import type { ErrorCode } from './errors.ts'
 import { isRecord } from './guards.ts'
 
 /**
@@ -12,8 +14,20 @@ export function wellFormed(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key.toWellFormed(), wellFormed(each)]))
 }
 
+/**
+ * Refuses a JSON value, the option at `path`, that holds half of a surrogate pair anywhere. Text is left with one where
+ * it was cut by UTF-16 code units, as `slice` does, and the API refuses the whole request for it.
+ *
+ * @throws MillraceError with the path of the string
+ */
+export function refuseHalfPairs(value: unknown, path: string, code?: ErrorCode): void {
+  const found = findHalfPair(value, path)
+  if (found !== undefined)
+    refuse(found, 'must not hold half of a surrogate pair, as text that was cut inside a character', code)
+}
+
 /** Returns the path of the first string in a JSON value, at `path`, that holds half of a surrogate pair. */
-export function findHalfPair(value: unknown, path: string): string | undefined {
+function findHalfPair(value: unknown, path: string): string | undefined {
   if (typeof value === 'string') return value.isWellFormed() ? undefined : path
   if (Array.isArray(value)) {
     for (const [index, each] of value.entries()) {

@@ -1,4 +1,4 @@
-import { needed, refuseThread, type RequestParams } from '../model/request-params.ts'
+import { needed, checkParams, type RequestParams } from '../model/request-params.ts'
 import type { MillraceError } from '../kit/errors.ts'
 import { isRecord, hasMethod, isObject } from '../kit/guards.ts'
 import type { Middleware } from '../run/middleware.ts'
@@ -25,8 +25,10 @@ import {
   withMethods,
 } from '../kit/checks.ts'
 import { type Limits, readLimits } from '../run/limits.ts'
+import { isBlank } from '../protocol/messages.ts'
 import { aRetraction } from '../protocol/retraction.ts'
 import { readRuntime } from '../kit/read-runtime.ts'
+import { refuseHalfPairs } from '../kit/well-formed.ts'
 
 export interface AgentOptions {
   readonly client: ModelClient
@@ -131,7 +133,7 @@ function checkRequest(request: Readonly<Record<string, unknown>>): { readonly mo
   for (const name of ['messages', 'stream']) {
     if (name in request) refuse(`request.${name}`, 'is set for each turn; give messages to run()')
   }
-  refuseThread(request, 'request')
+  checkParams(request, 'request')
   if (tools !== undefined) checkServerTools(tools)
   return { model: String(model) }
 }
@@ -153,6 +155,7 @@ function byName(tools: unknown): ReadonlyMap<string, Tool> {
   for (const [index, tool] of tools.entries()) {
     const path = `tools[${index}]`
     if (!isTool(tool)) refuse(path, 'must be a tool made by defineTool')
+    refuseHalfPairs(tool.definition, `${path}.definition`)
     if (map.has(tool.name))
       refuse(`${path}.name`, `is "${tool.name}", which another tool has already`, 'duplicate_tool')
     map.set(tool.name, tool)
@@ -185,7 +188,10 @@ const recoveryRules = {
     if (typeof value !== 'function') oneOf('always', 'never', 'reads')(value, path)
   },
   retraction: aRetraction,
-  continuePrompt: rule((text) => typeof text === 'string' && text.trim() !== '', 'must be a text that is not blank'),
+  continuePrompt(value: unknown, path: string): void {
+    if (typeof value !== 'string' || isBlank(value)) refuse(path, 'must be a text that is not blank')
+    refuseHalfPairs(value, path)
+  },
   budget(value: unknown, path: string): void {
     withMethods('request', 'take')(value, path)
     // Without the number, no request would be one too many.

@@ -3,6 +3,7 @@ import { createAccumulator } from '../model/accumulator.ts'
 import { isMillraceError, type MillraceError } from '../kit/errors.ts'
 import {
   type AssistantMessage,
+  type ContentBlock,
   isBlank,
   isToolUse,
   type Message,
@@ -129,5 +130,9 @@ function judge(
  */
 function isEmpty({ stop_reason, content, usage }: AssistantMessage): boolean {
   if (stop_reason !== 'end_turn' || usage.output_tokens > 0) return false
-  return content.every((block) => block.type === 'text' && isBlank(textOf(block)))
+  return content.every((block) => block.type === 'text' && isBlank(textOf(block)) && !isCited(block))
+}
+
+function isCited({ citations }: ContentBlock): boolean {
+  return Array.isArray(citations) && citations.length > 0
 }

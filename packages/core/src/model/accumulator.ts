@@ -55,8 +55,9 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
   let streamed = false
 
   function startMessage(event: StreamEvent): readonly Addition[] {
-    if (!isRecord(event['message'])) throw fault('protocol_error')
-    const { usage: given, content, stop_reason, ...rest } = event['message']
+    const message = wellFormed(event['message'])
+    if (!isRecord(message)) throw fault('protocol_error')
+    const { usage: given, content, stop_reason, ...rest } = message
     if (head !== undefined) {
       // A proxy that retried may splice another answer into this one, or send this one again from its start. Before
       // the first block, the same start twice is harmless.
@@ -166,8 +167,9 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
   }
 
   function endMessage(event: StreamEvent): readonly Addition[] {
-    if (head === undefined || !isRecord(event['delta'])) throw fault('protocol_error')
-    const { stop_reason, ...rest } = event['delta']
+    const delta = wellFormed(event['delta'])
+    if (head === undefined || !isRecord(delta)) throw fault('protocol_error')
+    const { stop_reason, ...rest } = delta
     if (typeof stop_reason === 'string') stopReason = stop_reason
     tail = { ...tail, ...dropNulls(rest) }
     // Totals are cumulative; a null says nothing.

@@ -1,13 +1,15 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { aCount, anId, refuse, type Rule } from '../kit/checks.ts'
+import { refuseHalfPairs } from '../kit/well-formed.ts'
 
 /** Messages API parameters, sent untouched; `messages` and `stream` are ours. */
 export type RequestParams =
   | Omit<Anthropic.MessageCreateParamsNonStreaming, 'messages' | 'stream'>
   | Omit<Anthropic.Beta.MessageCreateParamsNonStreaming, 'messages' | 'stream'>
 
-/** Refuses `thread` in the request parameters at `path`, of the agent or of a run. */
-export function refuseThread(request: Readonly<Record<string, unknown>>, path: string): void {
+/** Refuses what no turn could send of the request parameters at `path`, of the agent or of a run. */
+export function checkParams(request: Readonly<Record<string, unknown>>, path: string): void {
+  refuseHalfPairs(request, path)
   if (request['thread'] === undefined) return
   refuse(
     `${path}.thread`,

@@ -2,6 +2,7 @@ import { type ContentBlock, isContentBlock, type Message, textOf, isBlank } from
 import { isCall } from './call-ids.ts'
 import { isRecord } from '../kit/guards.ts'
 import { refuse } from '../kit/checks.ts'
+import { refuseHalfPairs } from '../kit/well-formed.ts'
 
 /**
  * Checks what the API would refuse a message list for.
@@ -17,6 +18,7 @@ export function readMessages(given: unknown, path = 'messages'): unknown {
     fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
   checkCallIds(messages, path)
   checkCalls(messages, path)
+  refuseHalfPairs(given, path, 'invalid_messages')
   return given
 }
 

@@ -17,7 +17,7 @@ import {
   rule,
   withMethods,
 } from '../kit/checks.ts'
-import { needed, refuseThread } from '../model/request-params.ts'
+import { needed, checkParams } from '../model/request-params.ts'
 import { readMessages } from '../protocol/read-messages.ts'
 
 const callbackRules = {
@@ -69,7 +69,7 @@ function checkRunRequest(request: unknown, path: string): void {
   for (const name of ['messages', 'stream', 'tools']) {
     if (name in request) refuse(`${path}.${name}`, 'cannot be changed for one run')
   }
-  refuseThread(request, path)
+  checkParams(request, path)
   for (const name of ['model', 'max_tokens'] as const) {
     if (name in request) needed[name](request[name], `${path}.${name}`)
   }

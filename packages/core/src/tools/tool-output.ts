@@ -1,6 +1,7 @@
 import type { ToolResultContent } from '../protocol/events.ts'
 import { type ContentBlock, isBlank, isContentBlock, textOf } from '../protocol/messages.ts'
 import { isRecord } from '../kit/guards.ts'
+import { wellFormed } from '../kit/well-formed.ts'
 import { ToolError } from './define-tool.ts'
 
 /** What the model is told of a failure without words. */
@@ -28,12 +29,14 @@ function isResultBlock(value: unknown): value is ContentBlock {
  * What the model is told of a tool's output: text and content blocks as they are, nothing as empty text, anything else
  * as JSON.
  *
- * @throws TypeError where the output is no JSON (a circle, a BigInt)
+ * @throws TypeError or RangeError where the output is no JSON (a circle, a BigInt)
  */
 export function toResultContent(output: unknown): ToolResultContent {
   if (typeof output === 'string') return output
   if (output === undefined || output === null) return ''
-  if (Array.isArray(output) && output.length > 0 && output.every(isResultBlock)) return output
+  if (Array.isArray(output) && output.length > 0 && output.every(isResultBlock)) {
+    return output.map(wellFormed).filter(isContentBlock)
+  }
   return JSON.stringify(output) ?? ''
 }
 
@@ -50,10 +53,9 @@ export function toErrorContent(error: unknown): ToolResultContent {
  */
 export function acceptable(content: ToolResultContent, isError: boolean): ToolResultContent {
   if (typeof content === 'string') return isError && isBlank(content) ? toolFailed : content.toWellFormed()
-  const kept = content.flatMap((block) => {
-    if (block.type !== 'text') return isError ? [] : [block]
-    const text = textOf(block).toWellFormed()
-    return isBlank(text) ? [] : [{ ...block, text }]
-  })
+  const kept = content
+    .map(wellFormed)
+    .filter(isContentBlock)
+    .filter((block) => (block.type === 'text' ? !isBlank(textOf(block)) : !isError))
   return isError && kept.length === 0 ? toolFailed : kept
 }
