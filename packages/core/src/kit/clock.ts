@@ -1,3 +1,5 @@
+import { onAbort } from './signals.ts'
+
 /** Cancels what `setTimer` set. Calling it again, or after the timer fired, does nothing. */
 export type CancelTimer = () => void
 
@@ -53,10 +55,10 @@ export function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<voi
   return new Promise((resolve) => {
     const done = (): void => {
       cancel()
-      signal.removeEventListener('abort', done)
+      stopListening()
       resolve()
     }
     const cancel = clock.setTimer(done, ms)
-    signal.addEventListener('abort', done, { once: true })
+    const stopListening = onAbort(signal, done)
   })
 }

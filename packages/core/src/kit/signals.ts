@@ -1,3 +1,44 @@
+/** What waits for each signal. The signal itself has one listener for all of it. */
+const waiting = new WeakMap<AbortSignal, Waiting>()
+
+interface Waiting {
+  readonly listeners: Set<() => void>
+  readonly fire: () => void
+}
+
+/**
+ * Calls `listener` once, when `signal` aborts; at once where it has aborted already. Returns a function that ends the wait.
+ * However many wait for one signal, it has one listener: a platform warns of a leak beyond ten. `listener` must not throw.
+ */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener()
+    return () => {}
+  }
+  // Of its own identity, since one function may wait twice.
+  const own = (): void => listener()
+  const { listeners, fire } = waiting.get(signal) ?? listenTo(signal)
+  listeners.add(own)
+  return () => {
+    if (!listeners.delete(own) || listeners.size > 0) return
+    signal.removeEventListener('abort', fire)
+    waiting.delete(signal)
+  }
+}
+
+function listenTo(signal: AbortSignal): Waiting {
+  const listeners = new Set<() => void>()
+  const fire = (): void => {
+    waiting.delete(signal)
+    for (const listener of listeners) listener()
+    listeners.clear()
+  }
+  const made = { listeners, fire }
+  waiting.set(signal, made)
+  signal.addEventListener('abort', fire, { once: true })
+  return made
+}
+
 /** An abort controller that follows another signal until it is disposed of. */
 export interface LinkedController {
   readonly signal: AbortSignal
@@ -17,9 +58,7 @@ export function linkedController(parent: AbortSignal): LinkedController {
     controller.abort(reason)
     rejectWaiting?.(signal.reason)
   }
-  const follow = (): void => abort(parent.reason)
-  if (parent.aborted) follow()
-  else parent.addEventListener('abort', follow, { once: true })
+  const dispose = onAbort(parent, () => abort(parent.reason))
   return {
     signal,
     abort,
@@ -30,6 +69,6 @@ export function linkedController(parent: AbortSignal): LinkedController {
         promise.then(resolve, reject)
         if (signal.aborted) reject(signal.reason)
       }),
-    dispose: () => parent.removeEventListener('abort', follow),
+    dispose,
   }
 }

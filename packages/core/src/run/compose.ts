@@ -1,6 +1,7 @@
 import { MillraceError } from '../kit/errors.ts'
 import type { Middleware, RunScope } from './middleware.ts'
 import type { CancelTimer, Clock } from '../kit/clock.ts'
+import { onAbort } from '../kit/signals.ts'
 
 export interface ComposeOptions<In, Out> {
   readonly scope: RunScope
@@ -62,8 +63,8 @@ async function runLayer<In, Out>(
     called ??= inner(changed).finally(arm)
     return called
   }
-  if (patience?.aborted === false) patience.addEventListener('abort', stopWaiting)
-  else arm()
+  const stopListening = patience === undefined ? undefined : onAbort(patience, stopWaiting)
+  if (patience === undefined) arm()
   try {
     const given: unknown = await Promise.race([around(input, next, scope), late])
     if (given === 'late') throw new Error('no answer in time')
@@ -79,6 +80,6 @@ async function runLayer<In, Out>(
     return settled
   } finally {
     cancel()
-    patience?.removeEventListener('abort', stopWaiting)
+    stopListening?.()
   }
 }

@@ -1,6 +1,7 @@
 import type { Runtime } from '../kit/clock.ts'
 import { asMillraceError, clientError, MillraceError } from '../kit/errors.ts'
 import { guarded } from '../kit/hooks.ts'
+import { onAbort } from '../kit/signals.ts'
 import type { AgentEvent } from '../protocol/events.ts'
 import { type AgentCallbacks, createCallbackDispatcher } from './callbacks.ts'
 import { createEventChannel } from './event-channel.ts'
@@ -66,10 +67,7 @@ export function createRun(driver: RunDriver): AgentRun {
   function attach(callbacks: AgentCallbacks = {}, signal?: AbortSignal): void {
     dispatcher = createCallbackDispatcher(callbacks, runId, warn)
     detach()
-    const onAbort = (): void => interrupt('aborted by signal')
-    if (signal?.aborted === true) onAbort()
-    else signal?.addEventListener('abort', onAbort, { once: true })
-    detach = () => signal?.removeEventListener('abort', onAbort)
+    if (signal !== undefined) detach = onAbort(signal, () => interrupt('aborted by signal'))
   }
 
   const handle: RunHandle = {

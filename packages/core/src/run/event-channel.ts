@@ -1,4 +1,5 @@
 import { MillraceError } from '../kit/errors.ts'
+import { onAbort } from '../kit/signals.ts'
 import type { AgentEvent } from '../protocol/events.ts'
 
 /** Events kept for a first consumer that comes late. 10,000 small events are about 2 MB. */
@@ -163,12 +164,12 @@ function createGate(): { wait(signal: AbortSignal): Promise<void>; open(): void 
       if (waiting !== undefined) return waiting.promise
       let end = (): void => {}
       const promise = new Promise<void>((resolve) => {
+        const stopListening = onAbort(signal, () => end())
         end = () => {
           waiting = undefined
-          signal.removeEventListener('abort', end)
+          stopListening()
           resolve()
         }
-        signal.addEventListener('abort', end, { once: true })
       })
       waiting = { promise, end }
       return promise

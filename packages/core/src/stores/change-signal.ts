@@ -1,4 +1,6 @@
-/** Wakes everybody who waits for a change, once. */
+import { onAbort } from '../kit/signals.ts'
+
+/** Wakes everything that waits for a change, once. */
 export interface ChangeSignal {
   notify(): void
   /** Resolves with the next `notify`, or when `signal` aborts. Leaves no listener behind. */
@@ -14,13 +16,14 @@ export function changeSignal(): ChangeSignal {
     wait(signal) {
       if (signal?.aborted === true) return Promise.resolve()
       return new Promise((resolve) => {
+        let stopListening = (): void => {}
         const wake = (): void => {
           waiters.delete(wake)
-          signal?.removeEventListener('abort', wake)
+          stopListening()
           resolve()
         }
         waiters.add(wake)
-        signal?.addEventListener('abort', wake, { once: true })
+        if (signal !== undefined) stopListening = onAbort(signal, wake)
       })
     },
   }

@@ -2,7 +2,7 @@ import { MillraceError } from '../kit/errors.ts'
 import { isRecord, hasMethod } from '../kit/guards.ts'
 import type { ToolCall, ToolCallEnd } from '../run/middleware.ts'
 import { type Clock, timeLimit } from '../kit/clock.ts'
-import { linkedController } from '../kit/signals.ts'
+import { linkedController, onAbort } from '../kit/signals.ts'
 import { type Reconciliation, type Tool, ToolError } from './define-tool.ts'
 import type { ToolProgress } from '../protocol/events.ts'
 import { describeIssues, type InputIssue } from './schema.ts'
@@ -128,16 +128,15 @@ async function drive(
 function settle(work: Promise<Settled>, signal: AbortSignal, clock: Clock, grace: () => number): Promise<Settled> {
   return new Promise((resolve) => {
     let cancel = (): void => {}
-    const giveUp = (): void => {
-      cancel = clock.setTimer(() => end({ status: 'unresponsive' }), grace())
-    }
+    let stopListening = (): void => {}
     const end = (settled: Settled): void => {
       cancel()
-      signal.removeEventListener('abort', giveUp)
+      stopListening()
       resolve(settled)
     }
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp, { once: true })
+    stopListening = onAbort(signal, () => {
+      cancel = clock.setTimer(() => end({ status: 'unresponsive' }), grace())
+    })
     void work.then(end)
   })
 }

@@ -7,6 +7,7 @@ import type { Middleware, RunScope, ToolCall, ToolCallEnd } from '../run/middlew
 import { compose } from '../run/compose.ts'
 import type { Limits } from '../run/limits.ts'
 import type { Clock } from '../kit/clock.ts'
+import { linkedController } from '../kit/signals.ts'
 import { askTool, callTool, describeOutput } from './call-tool.ts'
 import type { Tool } from './define-tool.ts'
 import type { ToolLedger } from '../run/tool-ledger.ts'
@@ -115,11 +116,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
       emit({ type: 'tool.progress', toolUseId, name, turn, ...readProgress(given), elapsedMs: clock.now() - startedAt })
     }
     const { runId } = scope
+    // Each call has a signal of its own: what listens to it, a middleware too, is not added up over all calls of the run.
+    const link = linkedController(signal)
     const first: ToolCall = {
       toolUseId,
       name,
       input: call.input,
-      signal,
+      signal: link.signal,
       idempotencyKey: idempotencyKey(runId, toolUseId),
       progress: sink,
       streams,
@@ -133,12 +136,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
       clock,
       grace: limits.middlewareGrace,
       // An approval may take its time, but not that of an interrupted run.
-      patience: signal,
+      patience: link.signal,
       report,
       accept: isToolCallEnd,
       core: (changed) => callTool(tool, changed, { clock, timeout, abortGrace, interruptGrace, runId, turn, report }),
     }).finally(() => {
       ended = true
+      link.dispose()
     })
   }
 

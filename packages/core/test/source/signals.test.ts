@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MillraceError } from '../../src/index.ts'
 import { fault } from '../../src/protocol/faults.ts'
-import { linkedController } from '../../src/kit/signals.ts'
+import { linkedController, onAbort } from '../../src/kit/signals.ts'
 import { streamSource } from '../../src/model/stream-source.ts'
 import { createWatchdog } from '../../src/model/watchdog.ts'
 import { recoveryDefaults } from '../../src/recovery/policy.ts'
@@ -23,6 +23,53 @@ function watchUnhandled(): unknown[] {
   onTestFinished(() => void process.off('unhandledRejection', note))
   return unhandled
 }
+
+describe('what waits for an abort', () => {
+  it('shares one listener, is called once and in order, and leaves nothing behind', () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const called: string[] = []
+    for (const name of ['a', 'b', 'c']) onAbort(signal, () => called.push(name))
+    expect(listeners(signal)).toBe(1)
+    controller.abort()
+    expect(called).toEqual(['a', 'b', 'c'])
+    expect(listeners(signal)).toBe(0)
+  })
+
+  it('is not called once it has left, each by itself', () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    let called = 0
+    const listener = (): void => void (called += 1)
+    const leave = onAbort(signal, listener)
+    const alsoLeave = onAbort(signal, listener)
+    leave()
+    leave()
+    expect(listeners(signal)).toBe(1)
+    alsoLeave()
+    expect(listeners(signal)).toBe(0)
+    onAbort(signal, listener)
+    controller.abort()
+    expect(called).toBe(1)
+  })
+
+  it('is not called where another has made it leave meanwhile', () => {
+    const controller = new AbortController()
+    const called: string[] = []
+    let leave = (): void => {}
+    onAbort(controller.signal, () => leave())
+    leave = onAbort(controller.signal, () => called.push('left'))
+    controller.abort()
+    expect(called).toEqual([])
+  })
+
+  it('is called at once where the signal has aborted', () => {
+    const signal = AbortSignal.abort()
+    let called = 0
+    onAbort(signal, () => (called += 1))()
+    expect([called, listeners(signal)]).toEqual([1, 0])
+  })
+})
 
 describe('a controller that follows a signal', () => {
   it.each<[string, () => Promise<unknown>]>([
@@ -104,12 +151,12 @@ describe('a controller that follows a signal', () => {
     const unhandled = watchUnhandled()
     const parent = new AbortController()
     const links = Array.from({ length: 5 }, () => linkedController(parent.signal))
-    expect(listeners(parent.signal)).toBe(5)
+    expect(listeners(parent.signal)).toBe(1)
     for (const link of links) {
       for (let read = 0; read < 100; read++) await link.race(Promise.resolve(read))
     }
     // One listener for each, however many reads there were.
-    expect(listeners(parent.signal)).toBe(5)
+    expect(listeners(parent.signal)).toBe(1)
     for (const link of links) link.dispose()
     for (const link of links) link.dispose()
     expect(listeners(parent.signal)).toBe(0)
