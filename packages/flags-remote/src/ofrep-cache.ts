@@ -1,10 +1,10 @@
 import type { FlagContext } from '@millrace/core'
 import { linkedController, wait } from '@millrace/core/kit'
+import type { SourceHealth } from '@millrace/flags'
 import { contextKey, hashKey } from './context-key.ts'
 import type { Transport } from './fetch-text.ts'
 import { type LastKnownGood, loadPatiently } from './last-known-good.ts'
 import type { ContextEntry, ContextTable } from './ofrep-contexts.ts'
-import type { OfrepHealth } from './ofrep-health.ts'
 import { askServer } from './ofrep-question.ts'
 import { type ContextAnswer, readSavedAnswers, writeSavedAnswers } from './ofrep-store.ts'
 import { type Attempt, createPoller } from './poller.ts'
@@ -12,7 +12,7 @@ import { type Attempt, createPoller } from './poller.ts'
 export interface OfrepCacheOptions {
   readonly url: URL
   readonly transport: Transport
-  readonly health: OfrepHealth
+  readonly health: SourceHealth
   readonly table: ContextTable
   readonly poll: number
   readonly random: () => number
@@ -29,7 +29,6 @@ export interface OfrepCache {
   /** The entry of no context. */
   home(): ContextEntry
   refresh(): Promise<void>
-  closed(): boolean
   close(): Promise<void>
 }
 
@@ -68,7 +67,6 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
     },
     home: () => enter(undefined),
     refresh: () => poller.refresh(),
-    closed: () => signal.aborted,
     async close() {
       poller.stop()
       await loaded
@@ -123,7 +121,8 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
     saved = readSavedAnswers(await loadPatiently(lastKnownGood, clock, signal))
     if (signal.aborted) return
     await recall(home)
-    if (saved.size > 0) health.restore(Math.max(...Array.from(saved.values(), ({ asOf }) => asOf)))
+    const newest = Array.from(saved.values(), ({ asOf }) => asOf)
+    if (newest.length > 0) health.prosper(Math.min(clock.now(), Math.max(...newest)))
     poller.start()
   }
 }

@@ -2,16 +2,16 @@ import { type FlagContext, flagKeys, systemRuntime } from '@millrace/core'
 import { aCount, aDelay, aListOf, anId, checkOptions, isRecord, type Rule, rule } from '@millrace/core/kit'
 import {
   backgroundClock,
-  createSourceEvents,
+  createSourceHealth,
   type FlagResolution,
   type FlagSource,
+  markStale,
   toBooleanDetails,
 } from '@millrace/flags'
 import { selectContext } from './context-key.ts'
 import { readAddress } from './fetch-text.ts'
 import { createOfrepCache } from './ofrep-cache.ts'
 import { type ContextEntry, createContextTable } from './ofrep-contexts.ts'
-import { createOfrepHealth } from './ofrep-health.ts'
 import { anAddress, readTransport, type RemoteOptions, remoteRules } from './remote-options.ts'
 
 export interface OfrepFlagsOptions extends RemoteOptions {
@@ -59,8 +59,7 @@ export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
   const base = readAddress(options.baseUrl, 'baseUrl')
   const url = new URL(`${base.pathname.replace(/\/$/, '')}/ofrep/v1/evaluate/flags`, base)
   const transport = readTransport(options, clock)
-  const events = createSourceEvents(name)
-  const health = createOfrepHealth(clock, maxAge, events)
+  const health = createSourceHealth({ name, clock, maxAge })
   const cache = createOfrepCache({
     url,
     transport,
@@ -73,10 +72,9 @@ export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
     select: (context) => selectContext(context ?? options.context ?? {}, attributes),
   })
   const lookUp = ({ known }: ContextEntry, key: string): FlagResolution => {
-    const flag = known?.answer.get(key) ?? (isToolKey(key) ? known?.answer.get(flagKeys.tool('*')) : undefined)
-    if (flag === undefined) return known === undefined ? notReady : notFound(key)
-    const stale = known !== undefined && health.isStale(known.asOf)
-    return flag.status === 'resolved' && stale ? { ...flag, reason: 'STALE' } : flag
+    if (known === undefined) return notReady
+    const flag = known.answer.get(key) ?? (isToolKey(key) ? known.answer.get(flagKeys.tool('*')) : undefined)
+    return flag === undefined ? notFound(key) : markStale(flag, health.isStale(known.asOf))
   }
   return {
     name,
@@ -85,13 +83,13 @@ export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
       cache.answer(context, (entry) => toBooleanDetails(lookUp(entry, key), key, fallback)),
     describe() {
       const flags = [...(cache.home().known?.answer ?? [])].map(([key, flag]) => ({ key, rule: describeFlag(flag) }))
-      return { name, ...health.describe(), ...(cache.closed() && { status: 'closed' }), warnings: [], flags }
+      return { name, ...health.describe(), warnings: [], flags }
     },
-    onChange: events.onChange,
-    ready: events.ready,
+    onChange: health.onChange,
+    ready: health.ready,
     refresh: () => cache.refresh(),
     async close() {
-      events.close()
+      health.close()
       await cache.close()
     },
   }

@@ -1,14 +1,14 @@
+import type { SourceHealth } from '@millrace/flags'
 import { type Fetched, fetchText, type Transport } from './fetch-text.ts'
 import { parseJson } from './json.ts'
 import { type BulkAnswer, readBulkAnswer } from './ofrep-answer.ts'
 import type { ContextEntry } from './ofrep-contexts.ts'
-import type { OfrepHealth } from './ofrep-health.ts'
 import type { Attempt } from './poller.ts'
 
 export interface QuestionOptions {
   readonly url: URL
   readonly transport: Transport
-  readonly health: OfrepHealth
+  readonly health: SourceHealth
   readonly signal: AbortSignal
 }
 
@@ -20,11 +20,11 @@ export async function askServer(entry: ContextEntry, options: QuestionOptions): 
   if (signal.aborted) return { status: 'ok' }
   if (fetched.status === 'not_modified' && entry.known !== undefined) {
     entry.known = { ...entry.known, asOf: transport.clock.now() }
-    health.prosper([])
+    health.prosper(transport.clock.now())
     return { status: 'ok' }
   }
   if (fetched.status === 'text') return keep(entry, fetched, options)
-  return refuse(fetched, health)
+  return refuse(fetched, options)
 }
 
 function keep(
@@ -42,16 +42,18 @@ function keep(
     health.fail('emptied', 'the answer holds no flag any more')
     return { status: 'failed' }
   }
-  entry.known = { answer, text, etag, asOf: transport.clock.now() }
-  health.prosper(before === undefined ? [] : changedFlags(before.answer, answer))
+  const asOf = transport.clock.now()
+  entry.known = { answer, text, etag, asOf }
+  health.prosper(asOf)
+  if (before !== undefined) health.change(changedFlags(before.answer, answer))
   return { status: 'ok' }
 }
 
-function refuse(fetched: Fetched, health: OfrepHealth): Attempt {
+function refuse(fetched: Fetched, { health, transport }: QuestionOptions): Attempt {
   if (fetched.status !== 'failed') return { status: 'failed' }
   // The server is there, and says that this context is not to be evaluated: no reason to leave it alone.
   if (fetched.httpStatus === 400) {
-    health.prosper([])
+    health.prosper(transport.clock.now())
     return { status: 'ok' }
   }
   health.fail('unreachable', `the server ${fetched.message}`)

@@ -1,20 +1,18 @@
 import { type Clock, type FlagContext, flagKeys } from '@millrace/core'
 import { aClock, aDuration, aFunction, anId, checkOptions, type Rule } from '@millrace/core/kit'
-import { type AgeWatch, createAgeWatch } from './age-watch.ts'
 import { compileFlags } from './compile.ts'
 import { changedFlags, describeHeld, findLoss, findNothing, type Held, hold } from './held-flags.ts'
 import type { FlagIssue } from './issues.ts'
 import {
   type BooleanDetails,
   type FlagProblem,
-  type FlagReason,
   type FlagResolution,
   type LocalFlagSource,
-  type SourceDescription,
+  markStale,
   toBooleanDetails,
 } from './source.ts'
 import type { FlagReading } from './read-document.ts'
-import { createSourceEvents } from './source-events.ts'
+import { createSourceHealth, type SourceHealth } from './source-health.ts'
 import { aTargetingEngine, type TargetingEngine } from './targeting.ts'
 
 export interface FlagHolderOptions {
@@ -43,12 +41,10 @@ export interface FlagHolder {
   fail(code: FlagProblem['code'], message: string, issues?: readonly FlagIssue[]): void
 }
 
-/** What a holder knows; its two halves, the one that answers and the one that is fed, share it. */
+/** What a holder knows. The half that answers and the half that is fed share it. */
 interface Knowledge {
   held: Held | undefined
-  problem: FlagProblem | undefined
-  closed: boolean
-  /** Keys that this process has asked for; the kill switch counts as one. */
+  /** The keys that this process has asked for, and the kill switch. */
   readonly used: Set<string>
 }
 
@@ -69,92 +65,57 @@ export function createFlagHolder(options: FlagHolderOptions): FlagHolder {
   checkOptions(options, '', flagHolderRules)
   for (const needed of ['name', 'clock', 'maxAge'] as const) flagHolderRules[needed](options[needed], needed)
   const { name, clock, maxAge, targeting, stop } = options
-  const events = createSourceEvents(name)
-  const knowledge: Knowledge = { held: undefined, problem: undefined, closed: false, used: new Set([flagKeys.kill]) }
-  let reportedStale = false
-  const age = createAgeWatch(clock, maxAge, (ageMs) => {
-    if (reportedStale) return
-    reportedStale = true
-    events.emit({ type: 'stale', ageMs })
-  })
-
-  const prosper = ({ problem, asOf }: Held): void => {
-    const before = knowledge.problem
-    const recovered = reportedStale || (before !== undefined && !isSame(before, problem))
-    knowledge.problem = problem
-    reportedStale = false
-    if (recovered) events.emit({ type: 'recovered' })
-    if (problem !== undefined && (recovered || !isSame(before, problem))) events.emit({ type: 'failed', problem })
-    // A last known good of yesterday is stale at once, and says so.
-    age.follow(asOf)
-  }
-  const refuse = (code: FlagProblem['code'], message: string, issues: readonly FlagIssue[] = []): FlagProblem => {
-    const before = knowledge.problem
-    const problem = { at: clock.now(), code, message, issues }
-    knowledge.problem = problem
-    events.fail(problem)
-    // A poll that fails the same way every time is one event.
-    if (!isSame(before, problem)) events.emit({ type: 'failed', problem })
-    return problem
-  }
-
+  const health = createSourceHealth({ name, clock, maxAge })
+  const knowledge: Knowledge = { held: undefined, used: new Set([flagKeys.kill]) }
+  let closed = false
   return {
     source: {
-      ...createAnswers(name, clock, knowledge, age),
-      onChange: events.onChange,
-      ready: events.ready,
+      ...createAnswers(name, knowledge, health),
+      onChange: health.onChange,
+      ready: health.ready,
       async close() {
-        if (knowledge.closed) return
-        knowledge.closed = true
-        age.stop()
-        events.close()
+        if (closed) return
+        closed = true
+        health.close()
         await stop?.()
       },
     },
     accept(reading, asOf = clock.now()) {
-      if (knowledge.closed) return undefined
+      if (closed) return undefined
       const before = knowledge.held
       const { invalid } = reading
       const set = compileFlags(reading.document, { invalid, ...(targeting !== undefined && { targeting }) })
       const issues = [...reading.issues, ...set.issues]
       const refusal = findLoss(before, set, knowledge.used) ?? findNothing(set, issues)
-      if (refusal !== undefined) return refuse(refusal.code, refusal.message, refusal.issues)
-      const held = hold(before, set, issues, { asOf, at: clock.now() })
+      if (refusal !== undefined) return health.fail(refusal.code, refusal.message, refusal.issues)
+      const held = hold(before, set, issues, clock.now())
       knowledge.held = held
-      prosper(held)
-      if (before === undefined) {
-        events.settle()
-        events.emit({ type: 'ready' })
-        return undefined
-      }
-      const flags = changedFlags(before, held)
-      if (flags.length > 0) events.emit({ type: 'changed', flags })
+      health.prosper(asOf, held.problem)
+      if (before !== undefined) health.change(changedFlags(before, held))
       return undefined
     },
     confirm() {
-      if (knowledge.closed || knowledge.held === undefined) return
-      knowledge.held.asOf = clock.now()
-      prosper(knowledge.held)
+      if (knowledge.held !== undefined) health.prosper(clock.now(), knowledge.held.problem)
     },
     fail(code, message, issues) {
-      if (!knowledge.closed) refuse(code, message, issues)
+      health.fail(code, message, issues)
     },
   }
 }
 
 type Answers = Pick<LocalFlagSource, 'name' | 'resolve' | 'getBooleanDetails' | 'describe'>
 
-function createAnswers(name: string, clock: Clock, knowledge: Knowledge, age: AgeWatch): Answers {
-  const isStale = (): boolean => knowledge.held !== undefined && age.isStale(knowledge.held.asOf)
+function createAnswers(name: string, knowledge: Knowledge, health: SourceHealth): Answers {
   const resolve = (key: string, context?: FlagContext): FlagResolution => {
     if (knowledge.held === undefined) return notReady
     const { set, kept } = knowledge.held
     try {
-      const own = set.keyFor(key) ?? key
-      if (set.keyFor(key) !== undefined) knowledge.used.add(own)
-      return markStale((kept.get(own) ?? set).resolve(own, context), isStale())
+      const own = set.keyFor(key)
+      if (own === undefined) return set.resolve(key, context)
+      knowledge.used.add(own)
+      return markStale((kept.get(own) ?? set).resolve(own, context), health.isStale())
     } catch {
-      return { status: 'error', errorCode: 'GENERAL', errorMessage: `flag ${key} could not be evaluated` }
+      return { status: 'error', errorCode: 'GENERAL', errorMessage: `flag "${key}" could not be evaluated` }
     }
   }
   return {
@@ -163,15 +124,9 @@ function createAnswers(name: string, clock: Clock, knowledge: Knowledge, age: Ag
     getBooleanDetails: (key, fallback, context): BooleanDetails =>
       toBooleanDetails(resolve(key, context), key, fallback),
     describe() {
-      const { held, problem, closed } = knowledge
-      return {
-        name,
-        status: closed ? 'closed' : statusOf(held !== undefined, isStale(), problem !== undefined),
-        ...(held !== undefined && { asOf: held.asOf, ageMs: clock.now() - held.asOf }),
-        ...(problem !== undefined && { problem }),
-        warnings: held?.warnings ?? [],
-        flags: held === undefined ? [] : describeHeld(held),
-      }
+      const { held } = knowledge
+      const flags = held === undefined ? [] : describeHeld(held)
+      return { name, ...health.describe(), warnings: held?.warnings ?? [], flags }
     },
   }
 }
@@ -180,19 +135,4 @@ const notReady: FlagResolution = {
   status: 'error',
   errorCode: 'PROVIDER_NOT_READY',
   errorMessage: 'there are no flags yet',
-}
-
-function markStale(resolution: FlagResolution, stale: boolean): FlagResolution {
-  if (!stale || resolution.status !== 'resolved') return resolution
-  const reason: FlagReason = 'STALE'
-  return { ...resolution, reason }
-}
-
-function statusOf(held: boolean, stale: boolean, failing: boolean): SourceDescription['status'] {
-  if (!held) return failing ? 'failed' : 'starting'
-  return stale ? 'stale' : 'ready'
-}
-
-function isSame(one: FlagProblem | undefined, other: FlagProblem | undefined): boolean {
-  return one?.code === other?.code && one?.message === other?.message
 }

@@ -11,7 +11,6 @@ export interface Held {
   readonly warnings: readonly FlagIssue[]
   /** What is wrong with the document although it was accepted. */
   readonly problem: FlagProblem | undefined
-  asOf: number
 }
 
 type Loss = Pick<FlagProblem, 'code' | 'message' | 'issues'>
@@ -47,12 +46,7 @@ export function findNothing(set: FlagSet, issues: readonly FlagIssue[]): Loss | 
 }
 
 /** Puts `set` in force after `before`. `at` is the time of the problem, if there is one. */
-export function hold(
-  before: Held | undefined,
-  set: FlagSet,
-  issues: readonly FlagIssue[],
-  { asOf, at }: { readonly asOf: number; readonly at: number },
-): Held {
+export function hold(before: Held | undefined, set: FlagSet, issues: readonly FlagIssue[], at: number): Held {
   const kept = new Map<string, FlagSet>()
   for (const key of set.invalid) {
     // The kill switch keeps nothing: one that cannot be evaluated counts as on.
@@ -63,7 +57,7 @@ export function hold(
   const names = [...set.invalid].join(', ')
   const message = names === '' ? 'parts of the document are invalid' : `these flags are invalid: ${names}`
   const problem = errors.length === 0 ? undefined : ({ at, code: 'invalid', message, issues: errors } as const)
-  return { set, kept, warnings: issues.filter((issue) => !isError(issue)), problem, asOf }
+  return { set, kept, warnings: issues.filter((issue) => !isError(issue)), problem }
 }
 
 function lastValid(before: Held | undefined, key: string): FlagSet | undefined {

@@ -31,9 +31,10 @@ export {
   type FlagSource,
   type FlagSourceEvent,
   type LocalFlagSource,
+  markStale,
   type SourceDescription,
   toBooleanDetails,
 } from './source.ts'
-export { createSourceEvents, type SourceEvents } from './source-events.ts'
+export { createSourceHealth, type SourceHealth, type SourceHealthOptions } from './source-health.ts'
 export { stateFlags, type StateFlagsOptions } from './state-flags.ts'
 export { aTargetingEngine, type CompiledTargeting, type TargetingEngine, type TargetingResult } from './targeting.ts'

@@ -129,3 +129,8 @@ export function toBooleanDetails(resolution: FlagResolution, key: string, fallba
 export function failedDetails(fallback: boolean, errorCode: FlagErrorCode, errorMessage: string): BooleanDetails {
   return { value: fallback, reason: 'ERROR', errorCode, errorMessage }
 }
+
+/** Marks the value of a flag as stale if what the source knows is. */
+export function markStale(resolution: FlagResolution, stale: boolean): FlagResolution {
+  return stale && resolution.status === 'resolved' ? { ...resolution, reason: 'STALE' } : resolution
+}
