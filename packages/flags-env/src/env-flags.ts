@@ -10,9 +10,9 @@ import {
 import { readEnvironment } from './read-environment.ts'
 
 export interface EnvFlagsOptions {
-  /** The variables. Default: those of the process, and none where there is no process. */
+  /** The variables. Default: those of the process, or none if there is no process. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** What the names of the variables begin with. Default: `MILLRACE_STREAMING`. */
+  /** The beginning of the names of the variables. Default: `MILLRACE_STREAMING`. */
   readonly prefix?: string
   /** Shown in descriptions. Default: `env`. */
   readonly name?: string
@@ -25,11 +25,12 @@ const envFlagsRules: Readonly<Record<keyof EnvFlagsOptions, Rule>> = {
 }
 
 /**
- * Flags from environment variables, read once: a change needs a restart. What is not set is left to the next source.
+ * Makes a source of flags in environment variables. They are read once, so a change needs a restart. A flag that is not set is
+ * left to the next source.
  *
- * No variable makes it throw. A value that cannot be understood closes what it speaks of (and `_KILL` kills), is an error in
- * `describe().problem`, and has `ready()` reject with a `FlagFormatError`, so that a program may refuse to start.
- * Variables of the prefix that are not known are in `describe().warnings`.
+ * Never throws because of a variable. A value that cannot be read turns its flag off, and an unreadable `_KILL` kills. It is
+ * reported in `describe().problem`, and `ready()` rejects with a `FlagFormatError`, so that a program can refuse to start.
+ * Unknown variables with the prefix are in `describe().warnings`.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -47,7 +48,7 @@ export function envFlags(options: EnvFlagsOptions = {}): LocalFlagSource {
   }
   const ready: LocalFlagSource['ready'] = (signal) =>
     hasErrors(issues)
-      ? Promise.reject(new FlagFormatError(`flag source ${name}: ${messageOf(issues)}`, errorsOf(issues)))
+      ? Promise.reject(new FlagFormatError(`flag source "${name}": ${messageOf(issues)}`, errorsOf(issues)))
       : source.ready(signal)
   return { ...source, describe, ready }
 }

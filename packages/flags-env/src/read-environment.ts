@@ -1,20 +1,20 @@
 import { flagKeys } from '@millrace/core'
 import { changeFlag, changeKill, type FlagDocument, type FlagIssue, flagIssue, type FlagSegment } from '@millrace/flags'
 
-/** What the variables say, as a flag document, and what could not be understood. */
+/** The variables as a flag document, and what is wrong with them. */
 export interface EnvironmentReading {
   readonly document: FlagDocument
   readonly issues: readonly FlagIssue[]
 }
 
-/** Reads the variables whose names begin with `prefix`. Values are never repeated in issues: one may be a pasted secret. */
+/** Reads the variables whose names begin with `prefix`. Issues never repeat a value, which may be a pasted secret. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>, prefix: string): EnvironmentReading {
   const issues: FlagIssue[] = []
   const read = (suffix: string): Variable => {
     const name = `${prefix}${suffix}`
     const text = env[name]?.trim()
     return {
-      // An empty variable is how compose files and charts write one that is not set.
+      // Compose files and charts write a variable that is not set as an empty one.
       text: text === '' ? undefined : text,
       refuse: (message) => void issues.push(flagIssue('error', [name], message)),
     }
@@ -26,13 +26,13 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   for (const name of Object.keys(env)) {
     if (!name.startsWith(`${prefix}_`) || suffixes.includes(name.slice(prefix.length))) continue
     const known = ['', ...suffixes].map((suffix) => `${prefix}${suffix}`)
-    issues.push(flagIssue('warning', [name], `is not known; known are ${known.join(', ')}`))
+    issues.push(flagIssue('warning', [name], `is unknown; expected one of ${known.join(', ')}`))
   }
   return { document, issues }
 }
 
 interface Variable {
-  /** Undefined where it is not set. */
+  /** Undefined if it is not set. */
   readonly text: string | undefined
   readonly refuse: (message: string) => void
 }
@@ -64,11 +64,11 @@ function readSwitch(text: string): boolean | undefined {
 function readKill(document: FlagDocument, { text, refuse }: Variable): FlagDocument {
   if (text === undefined) return document
   const kill = readSwitch(text)
-  if (kill === undefined) refuse('must be on or off; until then streaming is killed')
+  if (kill === undefined) refuse('must be on or off; streaming is killed until then')
   return changeKill(document, kill ?? true)
 }
 
-/** `on` and `off` speak for all; a percentage, also of 0, leaves room for the internal users. */
+/** `on` and `off` are for all users. A percentage, even 0%, includes the internal users. */
 function readStreaming(
   document: FlagDocument,
   { text, refuse }: Variable,
@@ -84,7 +84,7 @@ function readStreaming(
   if (all !== undefined) return changeFlag(document, key, { serve: all ? 'on' : 'off' })
   const percent = readPercent(text)
   if (percent !== undefined) return share(percent)
-  refuse('must be on, off, or a percentage such as 10% (0 to 100, at most three decimals); until then streaming is off')
+  refuse('must be on, off, or a percentage such as 10% (0 to 100, at most three decimals); streaming is off until then')
   return changeFlag(document, key, { serve: 'off' })
 }
 
@@ -98,7 +98,7 @@ function readInternal({ text, refuse }: Variable): FlagSegment | undefined {
   if (text === undefined) return undefined
   const items = listOf(text)
   if (items.some((item) => /\s/.test(item) || item === '@' || item.lastIndexOf('@') === item.length - 1)) {
-    refuse('must be a list such as @corp.example,u123; until then nobody is internal')
+    refuse('must be a list such as @corp.example,u123; no user is internal until then')
     return undefined
   }
   const domains = items.filter((item) => item.startsWith('@')).map((item) => item.slice(1))
@@ -111,7 +111,7 @@ function readInternal({ text, refuse }: Variable): FlagSegment | undefined {
   }
 }
 
-/** Tools that are named stream, and then no other does; with refusals alone, all others do. */
+/** Named tools stream, and then no others do. If the list only excludes tools, all others stream. */
 function readTools(document: FlagDocument, { text, refuse }: Variable): FlagDocument {
   if (text === undefined) return document
   const serve = (before: FlagDocument, tool: string, on: boolean): FlagDocument =>
@@ -123,7 +123,7 @@ function readTools(document: FlagDocument, { text, refuse }: Variable): FlagDocu
     const on = !item.startsWith('!')
     const tool = on ? item : item.slice(1).trim()
     if (!/^[\w-]{1,128}$/.test(tool) || (choices.get(tool) ?? on) !== on) {
-      refuse('must be a list of tools such as web_search,!bash, each once; until then no tool streams')
+      refuse('must be a list of tools such as web_search,!bash, each once; no tool streams until then')
       return serve(document, '*', false)
     }
     choices.set(tool, on)

@@ -29,7 +29,7 @@ describe('streaming', () => {
     expect(ask({ '': value })).toMatchObject({ errorCode: 'FLAG_NOT_FOUND' })
   })
 
-  it('takes a percentage of users, by the hash that every source has', () => {
+  it('draws a percentage of users by the same hash as every source', () => {
     const source = envFlags({ env: named({ '': '10%' }) })
     const enrolled = Array.from({ length: 1000 }, (_, index) => `user-${index}`).filter(
       (targetingKey) => source.getBooleanDetails('use_streaming', false, { targetingKey }).value,
@@ -54,7 +54,7 @@ describe('streaming', () => {
     },
   )
 
-  it('never repeats a value that it could not read', async () => {
+  it('never repeats a value that it cannot read', async () => {
     const source = envFlags({ env: named({ '': 'sk-ant-secret', _KILL: 'sk-ant-secret', _TOOLS: 'sk ant secret' }) })
     const error: unknown = await source.ready().catch((reason: unknown) => reason)
     expect(`${String(error)}${JSON.stringify(source.describe())}`).not.toMatch(/secret/)
@@ -71,12 +71,12 @@ describe('internal users', () => {
     [{ targetingKey: 'ada@home.example' }, true],
     [{ targetingKey: 'u1234' }, false],
     [{ email: 'bob@notcorp.example' }, false],
-  ])('%j: %s', (context, value) => {
+  ])('with the context %j stream: %s', (context, value) => {
     expect(ask({ _INTERNAL: list }, 'use_streaming', context)).toMatchObject({ value })
     expect(ask({ _INTERNAL: list, '': '0%' }, 'use_streaming', context)).toMatchObject({ value })
   })
 
-  it('are off with all others where streaming is off', () => {
+  it('are off if streaming is off for all', () => {
     expect(ask({ _INTERNAL: list, '': 'off' }, 'use_streaming', { targetingKey: 'u123' })).toMatchObject({
       value: false,
     })
@@ -85,7 +85,7 @@ describe('internal users', () => {
     })
   })
 
-  it.each(['@', 'u1 u2', 'ada@'])('are nobody where the list is %j', (garbage) => {
+  it.each(['@', 'u1 u2', 'ada@'])('are none if the list is %j', (garbage) => {
     expect(ask({ _INTERNAL: garbage }, 'use_streaming', { targetingKey: 'u1' })).toMatchObject({
       errorCode: 'FLAG_NOT_FOUND',
     })
@@ -109,7 +109,7 @@ describe('tools', () => {
     ['bash,!bash', [false, false, false]],
     ['web search', [false, false, false]],
     ['bash;web_search', [false, false, false]],
-  ])('%j', (list, expected) => {
+  ])('stream by the list %j', (list, expected) => {
     expect(tools(list)).toEqual(expected)
   })
 })
@@ -122,17 +122,17 @@ describe('the kill switch', () => {
     ['?', true],
     ['0', false],
     ['OFF', false],
-  ])('%j kills: %s', (value, killed) => {
+  ])('is on with %j: %s', (value, killed) => {
     expect(ask({ _KILL: value }, 'use_streaming.kill')).toMatchObject({ value: killed })
   })
 
-  it('is left to other sources where it is not set', () => {
+  it('is left to other sources if it is not set', () => {
     expect(ask({ '': 'on' }, 'use_streaming.kill')).toMatchObject({ errorCode: 'FLAG_NOT_FOUND' })
   })
 })
 
 describe('names', () => {
-  it('warns of those of its prefix that it does not know', async () => {
+  it('are warned about if they have the prefix and are unknown', async () => {
     const source = envFlags({
       env: { MILLRACE_STREAMING_TOOL: 'bash', MILLRACE_STREAMINGX: '1', MILLRACE_STREAMING: 'on' },
     })
@@ -161,7 +161,7 @@ describe('names', () => {
 describe('the environment', () => {
   afterEach(() => vi.unstubAllEnvs())
 
-  it('is that of the process, as it was when it was read', () => {
+  it('is read once from the process', () => {
     vi.stubEnv('MILLRACE_STREAMING', 'on')
     const source = envFlags()
     vi.stubEnv('MILLRACE_STREAMING', 'off')
@@ -170,7 +170,7 @@ describe('the environment', () => {
   })
 })
 
-it('never throws, and never opens on what it cannot read', () => {
+it('never throws, and never turns streaming on by what it cannot read', () => {
   const text = fc.string({ unit: 'binary', maxLength: 12 })
   const understood = /^\s*(?:on|true|yes|y|1|enabled?|\d{1,3}(?:\.\d{1,3})?\s*%)\s*$/i
   fc.assert(
@@ -191,7 +191,7 @@ describe('as an OpenFeature provider', () => {
     expect(await OpenFeature.getClient('env').getBooleanDetails('use_streaming', false)).toMatchObject({ value: true })
   })
 
-  it('is in error on what it cannot read, and answers closed', async () => {
+  it('is in error if it cannot read a variable, and does not stream', async () => {
     const setting = OpenFeature.setProviderAndWait('env', envProvider({ env: named({ '': 'maybe' }) }))
     await expect(setting).rejects.toThrow('MILLRACE_STREAMING')
     const client = OpenFeature.getClient('env')

@@ -7,11 +7,11 @@ import { parseArgs } from 'node:util'
 import { formatOf } from './format-of.ts'
 import { describeSystemError, FileError, systemErrorCode } from './system-error.ts'
 
-/** What the command needs of its process. */
+/** What the command needs from its process. */
 export interface CommandHost {
   readonly out: (line: string) => void
   readonly err: (line: string) => void
-  /** A unique name for a temporary file. */
+  /** Returns a unique id for the name of a temporary file. */
   readonly newId: () => string
 }
 
@@ -86,13 +86,13 @@ export function describeUnknown(what: string, name: string, names: readonly stri
   return `unknown ${what} "${prefix}${name}"${hint}`
 }
 
-/** The flag of a tool; `*`: of all without one of their own. */
+/** Returns the flag of a tool. `*` is the flag of all tools without one of their own. */
 export function toolKey(name: string): string {
   if (name === '*' || /^[\w-]{1,128}$/.test(name)) return flagKeys.tool(name)
   throw new UsageError(`--tool must be the name of a tool (letters, digits, "_" and "-") or "*", not "${name}"`)
 }
 
-/** The format that `--format` says, or the file's ending. */
+/** Returns the format from `--format`, or from the ending of the file. */
 export function formatFor(path: string, format: string | undefined): FlagTextFormat {
   if (format === undefined) return formatOf(path)
   if (format === 'json' || format === 'yaml') return format
@@ -142,7 +142,7 @@ export function formatPlace(path: string, issue: FlagIssue): string {
   return `${path}${place}: ${issue.severity}: ${issue.path}: ${issue.message}`
 }
 
-/** flagd's engine, if its package is installed. */
+/** Returns flagd's engine, if its package is installed. */
 export async function loadTargeting(): Promise<{ targeting?: TargetingEngine }> {
   try {
     const { flagdTargeting } = await import('@millrace/flags/flagd')

@@ -29,7 +29,7 @@ export function editFlagText(text: string, format: FlagTextFormat, key: string, 
   const source = text.trim() === '' ? emptyText[format] : text
   const before = readFlagText(source, { format })
   if (before.status === 'refused') throw refusal('the file is invalid', before.issues)
-  // The kill switch is written anew: whatever it said before, it counts as on while it is invalid.
+  // The kill switch is written anew, because it counts as on while it is invalid, whatever it says.
   const isReplaced = before.invalid.has(key) && key === flagKeys.kill
   if (before.invalid.has(key) && !isReplaced) {
     throw refusal(`flag "${key}" is invalid: correct it before you change it`, before.issues.filter(isError))
@@ -99,7 +99,7 @@ function editYaml(text: string, { key, flag, isReplaced }: Edit): string {
     if (node === undefined) flags.add(createNode(document, { key, ...flag }))
     else update(document, node, { ...flag })
   } else if (isMap(flags)) {
-    // `flags: {}` is written in flow style; what is added to it should not be.
+    // `flags: {}` is in flow style, which what is added to it should not inherit.
     if (flags.items.length === 0) flags.flow = false
     const node = flags.get(key)
     if (isMap(node) && !isReplaced) update(document, node, { ...flag })
@@ -108,7 +108,7 @@ function editYaml(text: string, { key, flag, isReplaced }: Edit): string {
   return document.toString({ lineWidth: 0 })
 }
 
-/** Sets what differs alone, so that comments stay where they are. */
+/** Sets only what differs, so that comments stay where they are. */
 function update(document: Document, node: YAMLMap, wanted: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(wanted)) {
     const before: unknown = node.get(name, true)
@@ -130,7 +130,7 @@ function createNode(document: Document, value: unknown): Node {
   return node
 }
 
-/** Quotes what YAML 1.1 takes for a boolean: flagd and Kubernetes' tools would read a variant `on` as `true`. */
+/** Quotes what YAML 1.1 takes for a boolean: flagd and the tools of Kubernetes would read a variant `on` as `true`. */
 function quote(scalar: Scalar): void {
   if (typeof scalar.value === 'string' && /^(?:on|off|yes|no|y|n|true|false)$/i.test(scalar.value)) {
     scalar.type = 'QUOTE_DOUBLE'

@@ -17,15 +17,15 @@ export interface FileFlagsOptions {
   readonly path: string
   /** Default: by the path's ending, `.json`, `.yaml` or `.yml`. */
   readonly format?: FlagTextFormat
-  /** Shown in descriptions and errors, where the path is not. Default: `file`. */
+  /** Shown in descriptions and errors, which never contain the path. Default: `file`. */
   readonly name?: string
-  /** Whether the file system's notifications are used: a change is then seen within 2 s. Default: true. */
+  /** Whether the file system's notifications are used, so that a change is seen within 2 s. Default: true. */
   readonly watch?: boolean
-  /** Milliseconds between looks, beside or instead of the notifications. Default: 15,000. */
+  /** Milliseconds between checks of the file, besides or instead of notifications. Default: 15,000. */
   readonly poll?: number
-  /** Milliseconds that a freshly written file must stay as it is before it is taken. Default: 200. */
+  /** Milliseconds that a changed file must stay unchanged before it is used. Default: 200. */
   readonly settle?: number
-  /** Milliseconds without a good look at the file after which its flags are stale. Default: 60,000. */
+  /** Milliseconds without a successful check after which the flags are stale. Default: 60,000. */
   readonly maxAge?: number
   /** Larger files are refused. Default: 1,048,576. */
   readonly maxBytes?: number
@@ -48,8 +48,8 @@ const fileFlagsRules: Readonly<Record<keyof FileFlagsOptions, Rule>> = {
 }
 
 /**
- * Flags from a file that is read anew when it changes. A file that is missing, invalid, emptied, or lacks a flag in use is
- * refused, and the last good one stays in force.
+ * Makes a source of flags in a file that is reloaded when it changes. A file that is missing, unreadable, emptied, or lacks a
+ * flag in use is refused, and the last good one stays in force. A flag that is invalid keeps its last valid definition.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -60,7 +60,7 @@ export function fileFlags(options: FileFlagsOptions): LocalFlagSource {
   return followFlags(options, watch ? watchFolders : undefined).source
 }
 
-/** {@link fileFlags} with its watch given, and the follower to wait for. */
+/** Makes {@link fileFlags} with a given watch, and returns its follower too. */
 export function followFlags(
   options: FileFlagsOptions,
   watch: FollowFileOptions['watch'],

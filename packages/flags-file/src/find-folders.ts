@@ -1,16 +1,16 @@
 import { lstat, readlink } from 'node:fs/promises'
 import { dirname, join, parse, relative, resolve, sep } from 'node:path'
 
-/** Folder to the names in it whose change may change what a path leads to. */
+/** By folder, the names in it whose change may change the target of a path. */
 export type WatchedNames = ReadonlyMap<string, ReadonlySet<string>>
 
-/** As many as Linux follows. */
+/** The number of links that Linux follows. */
 const maxLinks = 40
 
 /**
- * The folders to watch for `path`: its own, and those of every symbolic link on the way to the file, so that the swap of a
- * link anywhere is seen (Kubernetes swaps `..data`, deployments swap `current`). Where something is missing on the way, the
- * folder that it would appear in. Never rejects.
+ * Finds the folders to watch for `path`: its own, and those of every symbolic link on the way to the file, so that the swap of
+ * any link is seen. Kubernetes swaps `..data`, deployments swap `current`. If something on the way is missing, the folder
+ * where it would appear is included. Never rejects.
  */
 export async function findFolders(path: string): Promise<WatchedNames> {
   const names = new Map<string, Set<string>>()
@@ -19,7 +19,7 @@ export async function findFolders(path: string): Promise<WatchedNames> {
   return names
 }
 
-/** Notes what `path` passes, up to its first link; gives the path that this leads to. */
+/** Notes what `path` passes, up to its first link. Returns the path that the link leads to. */
 async function walk(path: string, names: Map<string, Set<string>>): Promise<string | undefined> {
   const { root } = parse(path)
   const parts = relative(root, path).split(sep)

@@ -6,30 +6,30 @@ import type { FolderWatch } from './watch-folders.ts'
 export interface FollowFileOptions {
   readonly path: string
   readonly clock: Clock
-  /** Milliseconds between looks where nothing is noticed. */
+  /** Milliseconds between checks if there is no notification. */
   readonly poll: number
-  /** Milliseconds that a file must stay as it is to count as written to its end. */
+  /** Milliseconds that a file must stay unchanged to count as completely written. */
   readonly settle: number
   readonly maxBytes: number
-  /** Makes the watch; undefined: there is none, and the poll has to do. */
+  /** Makes the watch. Undefined: the file is only polled. */
   readonly watch: ((onEvent: () => void) => FolderWatch) | undefined
-  /** Gets what stands at the path, at every look, once it has settled. */
+  /** Called at every check with what is at the path, once it has settled. */
   readonly onReading: (reading: Exclude<FileReading, { status: 'changing' }>) => void
 }
 
 export interface FileFollower {
-  /** Settles when no look is under way. */
+  /** Resolves when no check is running. */
   idle(): Promise<void>
   close(): void
 }
 
-/** A burst of events, such as an editor's, is one look. */
+/** Milliseconds after a notification: a burst of them, such as an editor's, is one check. */
 const debounce = 50
 
 /**
- * Follows what stands at a path, whatever is done to it. A text that was modified longer ago than `settle` is given at once;
- * any other, and a missing file, once a second look `settle` later finds the same: so a file that is being written,
- * or is just being replaced, is not given in half.
+ * Follows what is at a path. A text that was modified longer than `settle` ago is passed on at once. Any other text, and a
+ * missing file, is passed on once a second check, `settle` later, finds the same. So a file that is just being written or
+ * replaced is never read half-written.
  */
 export function followFile(options: FollowFileOptions): FileFollower {
   const { path, clock, poll, settle, maxBytes, onReading } = options
@@ -48,7 +48,7 @@ export function followFile(options: FollowFileOptions): FileFollower {
   const notice = (): void => {
     if (closed) return
     if (looking !== undefined) noticed = true
-    // A file that is settling is looked at soon anyway; sooner would cut its time short.
+    // A file that is settling is checked soon anyway. Checking sooner would cut its time short.
     else if (candidate === undefined && clock.now() + debounce < dueAt) plan(debounce)
   }
   const watch = options.watch?.(notice)
@@ -67,7 +67,7 @@ export function followFile(options: FollowFileOptions): FileFollower {
   }
   const look = async (): Promise<void> => {
     noticed = false
-    // Before the file is read: what happens to it after that is then noticed.
+    // Before the file is read, so that later changes are noticed.
     watch?.update(await findFolders(path))
     const reading = await readFileText(path, maxBytes)
     if (closed) return
@@ -80,7 +80,7 @@ export function followFile(options: FollowFileOptions): FileFollower {
       try {
         await look()
       } catch {
-        // Nothing in a look is known to throw; but a bystander neither crashes the process nor stops looking.
+        // Nothing in a check is known to throw. If something does, it must neither end the process nor the checks.
         if (!closed) plan(poll)
       } finally {
         looking = undefined

@@ -8,10 +8,10 @@ export type FileReading =
   | { readonly status: 'changing' }
   | { readonly status: 'problem'; readonly message: string }
 
-/** Reads a file of at most `maxBytes` whole. Never rejects; messages do not hold the path. */
+/** Reads a whole file of at most `maxBytes`. Never rejects. Messages do not contain the path. */
 export async function readFileText(path: string, maxBytes: number): Promise<FileReading> {
   try {
-    // Without O_NONBLOCK, opening a pipe would wait for its writer, and hold a thread of the pool for ever.
+    // Without O_NONBLOCK, opening a pipe would wait for its writer and block a thread of the pool.
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
       return await readWhole(file, maxBytes)
@@ -25,7 +25,7 @@ export async function readFileText(path: string, maxBytes: number): Promise<File
 
 async function readWhole(file: FileHandle, maxBytes: number): Promise<FileReading> {
   const before = await file.stat({ bigint: true })
-  if (!before.isFile()) return { status: 'problem', message: 'it is no file' }
+  if (!before.isFile()) return { status: 'problem', message: 'it is not a file' }
   if (before.size > BigInt(maxBytes)) return { status: 'problem', message: `it is larger than ${maxBytes} bytes` }
   const buffer = new Uint8Array(Number(before.size) + 1)
   let length = 0
@@ -41,7 +41,7 @@ async function readWhole(file: FileHandle, maxBytes: number): Promise<FileReadin
     const text = new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length))
     return { status: 'text', text, modifiedAt: Number(after.mtimeMs) }
   } catch {
-    return { status: 'problem', message: 'it is no UTF-8' }
+    return { status: 'problem', message: 'it is not UTF-8' }
   }
 }
 

@@ -3,7 +3,7 @@ import type { WatchedNames } from './find-folders.ts'
 
 /** Watches a changing set of folders. */
 export interface FolderWatch {
-  /** Watches these folders from now on, and no other. Never throws: what cannot be watched is left to the poll. */
+  /** Watches these folders from now on, and no others. Never throws: a folder that cannot be watched is left to the poll. */
   update(names: WatchedNames): void
   close(): void
 }
@@ -11,11 +11,11 @@ export interface FolderWatch {
 interface Watched {
   readonly watcher: FSWatcher
   names: ReadonlySet<string>
-  /** Of the folder itself: one of the same name that was made anew needs another watcher. */
+  /** Identifies the folder itself, because a new folder with the same name needs another watcher. */
   readonly identity: string
 }
 
-/** Calls `onEvent` when something of a watched name happens. Does not keep the process alive. */
+/** Calls `onEvent` when something happens to a watched name. Does not keep the process alive. */
 export function watchFolders(onEvent: () => void): FolderWatch {
   const watched = new Map<string, Watched>()
   const drop = (folder: string): void => {

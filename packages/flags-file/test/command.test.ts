@@ -47,7 +47,7 @@ describe('validate', () => {
     expect(await run('validate', path)).toEqual({ code: 0, out: `${path}: 2 flags, valid`, err: '' })
   })
 
-  it('says what is wrong, where, for every file', async () => {
+  it('reports what is wrong, and where, for every file', async () => {
     const bad = await file(
       'bad.json',
       '{\n  "flags": {\n    "a": { "state": "on", "variants": { "on": true } }\n  }\n}',
@@ -70,7 +70,7 @@ describe('validate', () => {
     ])
   })
 
-  it('warns of a misspelt flag of Millrace, and of one that is no switch', async () => {
+  it('warns about a misspelt flag of Millrace, and about one that is not boolean', async () => {
     const flag = { state: 'ENABLED', variants: { red: 'r' }, defaultVariant: 'red' }
     const path = await file(
       'a.json',
@@ -78,8 +78,8 @@ describe('validate', () => {
     )
     const { code, out, err } = await run('validate', path)
     expect({ code, out }).toEqual({ code: 0, out: `${path}: 3 flags, valid` })
-    expect(err).toContain('warning: $.flags.use_streming: is no flag of Millrace, which reads use_streaming')
-    expect(err).toContain('warning: $.flags.use_streaming.variants: are not true and false')
+    expect(err).toContain('warning: $.flags.use_streming: is not a flag of Millrace, which reads use_streaming')
+    expect(err).toContain('warning: $.flags.use_streaming.variants: must be true and false')
     expect(err.split('\n')).toHaveLength(2)
   })
 
@@ -103,14 +103,14 @@ describe('explain', () => {
     ],
     [[], 'decision: the run does not stream', 'error TARGETING_KEY_MISSING'],
     [['--user', 'user-2'], 'decision: the run does not stream', 'use_streaming.kill: not in this file'],
-  ])('%j: %s', async (args, decision, reason) => {
+  ])('with %j says: %s', async (args, decision, reason) => {
     const { code, out } = await run('explain', await file('flags.yml', people), ...args)
     expect(code).toBe(0)
     expect(out.split('\n').at(-1)).toBe(decision)
     expect(out).toContain(reason)
   })
 
-  it('says that all is killed', async () => {
+  it('says that the kill switch is on', async () => {
     const path = await file('flags.json', jsonOf(true))
     expect((await run('explain', path)).out).toContain('decision: the run streams')
     expect((await run('set', path, 'kill')).code).toBe(0)
@@ -126,7 +126,7 @@ describe('explain', () => {
 })
 
 describe('set', () => {
-  it('makes a file that does not exist', async () => {
+  it('creates a file that does not exist', async () => {
     for (const name of ['flags.json', 'flags.yaml']) {
       const path = join(await makeFolder(), name)
       expect(await run('set', path, '2.5%')).toMatchObject({ code: 0, out: `${path}: use_streaming is set to 2.5%` })
@@ -138,7 +138,7 @@ describe('set', () => {
     }
   })
 
-  it('keeps the comments, the order and the unknown of YAML, and writes no bare on or off', async () => {
+  it('keeps comments, order and unknown keys of YAML, and quotes on and off', async () => {
     const before = `# top
 flags:
   # left alone
@@ -173,7 +173,7 @@ $segments:
     })
   })
 
-  it('keeps the indentation and the unknown of JSON, in both of its forms', async () => {
+  it('keeps indentation and unknown keys of JSON, with flags in a list too', async () => {
     const path = await file(
       'flags.json',
       `{\n\t"flags": [\n\t\t{ "key": "use_streaming", "owner": "chat", "state": "ENABLED", "variants": { "on": true, "off": false } }\n\t]\n}`,
@@ -190,7 +190,7 @@ $segments:
     })
   })
 
-  it('changes a tool, a segment list, unit and salt', async () => {
+  it('changes the flag of a tool, segments, unit and salt', async () => {
     const path = await file('flags.yaml', people)
     expect((await run('set', path, 'on', '--tool', 'bash')).code).toBe(0)
     expect((await run('set', path, '20%', '--exclude', 'staff', '--unit', 'team', '--salt', 'x')).code).toBe(0)
@@ -202,7 +202,7 @@ $segments:
     })
   })
 
-  it('replaces what a link leads to, keeps permissions, and leaves no draft', async () => {
+  it('replaces the target of a link, keeps permissions, and leaves no draft', async () => {
     const folder = await makeFolder()
     await mkdir(join(folder, 'real'))
     await writeFile(join(folder, 'real', 'flags.json'), jsonOf(false))
@@ -214,9 +214,9 @@ $segments:
     expect(await readdir(join(folder, 'real'))).toEqual(['flags.json'])
   })
 
-  it('writes nothing that would be refused, and over nothing that is', async () => {
+  it('adds no error to a file, and does not change an unreadable one', async () => {
     for (const [text, args, message] of [
-      [yamlOf(true), ['10%', '--include', 'nobody'], 'names no segment'],
+      [yamlOf(true), ['10%', '--include', 'nobody'], 'must name a segment'],
       [yamlOf(true), ['100.5%'], 'from 0 to 100'],
       ['flags: [', ['on'], 'the file is invalid'],
     ] as const) {
@@ -243,7 +243,7 @@ describe('with a file that has an invalid flag', () => {
     expect(await run('validate', path)).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringContaining('names no variant'),
+      err: expect.stringContaining('must name a variant'),
     })
   })
 
@@ -252,7 +252,7 @@ describe('with a file that has an invalid flag', () => {
     const { code, out, err } = await run('explain', path)
     expect(code).toBe(0)
     expect(out).toContain('decision: the run does not stream')
-    expect(err).toBe(`${path}:5:5: error: $.flags.theme.defaultVariant: names no variant of this flag`)
+    expect(err).toBe(`${path}:5:5: error: $.flags.theme.defaultVariant: must name a variant of this flag`)
   })
 
   it.each(['flags.yaml', 'flags.json'])('set changes another flag of %s, and reports the error', async (name) => {
@@ -302,7 +302,7 @@ describe('with a file that has an invalid flag', () => {
   })
 })
 
-describe('with a file that cannot be used', () => {
+describe('with a file that cannot be read or written', () => {
   it('set names the folder that is missing, and no file of its own', async () => {
     const folder = join(await makeFolder(), 'nope')
     expect(await run('set', join(folder, 'flags.yaml'), 'on')).toEqual({
@@ -361,14 +361,14 @@ it.each([
   [['explian', 'a.json'], 'unknown command "explian"; did you mean "explain"?'],
   [['set', 'a.json', 'on', '--tool', 'bad name!'], '--tool must be the name of a tool'],
   [['set', 'a.json', 'on', '--tool'], "Option '--tool <value>' argument missing"],
-])('says how %j is wrong', async (args, message) => {
+])('says what is wrong with %j', async (args, message) => {
   const { code, err } = await run(...args)
   expect(code).toBe(2)
   expect(err).toContain(message)
   expect(err).toContain('--help')
 })
 
-it('explains itself, and a file that is not there', async () => {
+it('shows its help, and reports a missing file', async () => {
   expect(await run('--help')).toMatchObject({ code: 0, out: expect.stringContaining('millrace-flags validate') })
   expect(await run('validate', join(await makeFolder(), 'none.json'))).toMatchObject({
     code: 1,
@@ -400,7 +400,7 @@ async function runUnread(closed: 'stdout' | 'stderr', ...args: string[]): Promis
   return { code, other }
 }
 
-describe('with nobody left to read its output', () => {
+describe('with its output closed', () => {
   it.each(['--help', 'validate', 'explain'])('%s ends without an error', async (command) => {
     expect(await runUnread('stdout', command, await file('flags.json', jsonOf(true)))).toEqual({ code: 0, other: '' })
   })

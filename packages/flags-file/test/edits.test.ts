@@ -27,7 +27,7 @@ const user = { targetingKey: 'user-2' }
 /** The bounds that are stated: of a change that is noticed, and of one that is not. */
 const bounds = { noticed: 2000, unnoticed: 15_000 + 2000 }
 
-it('survives 1,000 random edits: never an exception, never half a file, the right value in time', async () => {
+it('survives 1,000 random edits, without an exception or half a file, and with the right value in time', async () => {
   const seen = { changes: 0, refusals: 0 }
   await fc.assert(
     fc.asyncProperty(fc.array(edit, { minLength: 20, maxLength: 20 }), async (edits) => {

@@ -38,8 +38,8 @@ function next(source: FlagSource, type: FlagSourceEvent['type']): Promise<FlagSo
 const streams = async (source: FlagSource): Promise<boolean> =>
   (await source.getBooleanDetails('use_streaming', false)).value
 
-describe('notices, on the real file system,', () => {
-  it('an atomic rename', async () => {
+describe('on the real file system', () => {
+  it('notices an atomic rename', async () => {
     const folder = await makeFolder()
     const path = join(folder, 'flags.json')
     await writeFile(path, jsonOf(false))
@@ -52,7 +52,7 @@ describe('notices, on the real file system,', () => {
     expect(await streams(source)).toBe(true)
   })
 
-  it('a file that is written in place, and one that appears', async () => {
+  it('notices a file that is written in place, and one that appears', async () => {
     const path = join(await makeFolder(), 'sub', 'flags.yaml')
     const source = watching(path)
     await expect(source.ready()).rejects.toThrow('does not exist')
@@ -66,7 +66,7 @@ describe('notices, on the real file system,', () => {
     expect(await streams(source)).toBe(true)
   })
 
-  it("the swap of Kubernetes' links", async () => {
+  it("notices the swap of Kubernetes' links", async () => {
     const folder = await makeFolder()
     const mount = async (version: string, text: string): Promise<void> => {
       await mkdir(join(folder, version))
@@ -89,7 +89,7 @@ describe('notices, on the real file system,', () => {
     }
   })
 
-  it('the swap of a link further up', async () => {
+  it('notices the swap of a link further up', async () => {
     const folder = await makeFolder()
     for (const [release, on] of [
       ['1', false],
@@ -109,7 +109,7 @@ describe('notices, on the real file system,', () => {
   })
 })
 
-describe('refuses, and keeps the last good file,', () => {
+describe('with a good file before', () => {
   it.each([
     ['an emptied file', '', 'invalid'],
     ['a file without flags', '{"flags": {}}', 'emptied'],
@@ -119,9 +119,9 @@ describe('refuses, and keeps the last good file,', () => {
       'dropped',
     ],
     ['a broken file', '{"flags": {', 'invalid'],
-    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff]), 'unreachable'],
+    ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff]), 'unreachable'],
     ['a file that is too large', ' '.repeat(5000), 'unreachable'],
-  ])('%s', async (_, text, code) => {
+  ])('refuses %s, and keeps the good one', async (_, text, code) => {
     const path = join(await makeFolder(), 'flags.json')
     await writeFile(path, jsonOf(true))
     const source = watching(path, { maxBytes: 4096 })
@@ -143,7 +143,7 @@ describe('refuses, and keeps the last good file,', () => {
         await rm(path)
         await mkdir(path)
       },
-      'the file: it is no file',
+      'the file: it is not a file',
     ],
     [
       'becomes a pipe',
@@ -151,7 +151,7 @@ describe('refuses, and keeps the last good file,', () => {
         await rm(path)
         await promisify(execFile)('mkfifo', [path])
       },
-      'the file: it is no file',
+      'the file: it is not a file',
     ],
     [
       'leads nowhere',
@@ -169,7 +169,7 @@ describe('refuses, and keeps the last good file,', () => {
       },
       'the file: it could not be read (ELOOP)',
     ],
-  ] as const)('when it %s', async (_, change, message) => {
+  ] as const)('keeps the good file when it %s', async (_, change, message) => {
     const path = join(await makeFolder(), 'flags.json')
     await writeFile(path, jsonOf(true))
     const source = watching(path)
@@ -181,7 +181,7 @@ describe('refuses, and keeps the last good file,', () => {
   })
 })
 
-it('takes a flagd file in which one flag has a dangling reference', async () => {
+it('accepts a flagd file in which one flag has a dangling reference', async () => {
   const path = join(await makeFolder(), 'flags.json')
   const flag = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' }
   const rule = (name: string): object => ({ if: [{ $ref: name }, 'on'] })
@@ -217,7 +217,7 @@ it('says where an invalid file is wrong', async () => {
   ])
 })
 
-it('is stale while the file is gone, and is not once it is back', async () => {
+it('is stale while the file is gone, and recovers once it is back', async () => {
   const path = join(await makeFolder(), 'flags.json')
   await writeFile(path, jsonOf(true))
   const clock = manualClock()
@@ -277,7 +277,7 @@ it.each([
   ['settle', { path: 'flags.json', settle: -1 }],
   ['maxBytes', { path: 'flags.json', maxBytes: Number.NaN }],
   ['maxAge', { path: 'flags.json', maxAge: 0 }],
-])('says that %s is wrong', (path, options) => {
+])('refuses a wrong %s', (path, options) => {
   const make = (): unknown => fileFlags(options)
   expect(make).toThrow(expect.objectContaining({ name: 'MillraceError', code: 'invalid_option', path }))
 })

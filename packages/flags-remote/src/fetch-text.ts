@@ -1,6 +1,6 @@
 import { type CancelTimer, type Clock, MillraceError } from '@millrace/core'
 
-/** Headers of every request, or what makes them. They are never logged, nor part of an error or a description. */
+/** The headers of every request, or a function that makes them. They are never part of a log, an error or a description. */
 export type RequestHeaders =
   | Readonly<Record<string, string>>
   | (() => Readonly<Record<string, string>> | PromiseLike<Readonly<Record<string, string>>>)
@@ -10,16 +10,16 @@ export interface Transport {
   readonly fetch: typeof globalThis.fetch
   readonly clock: Clock
   readonly headers: RequestHeaders
-  /** Milliseconds for a whole request: headers and body. */
+  /** The longest that a whole request may take, headers and body, in milliseconds. */
   readonly timeout: number
   readonly maxBytes: number
 }
 
-/** What a request came to. */
+/** The result of a request. */
 export type Fetched =
   | { readonly status: 'text'; readonly text: string; readonly contentType: string; readonly etag: string | undefined }
   | { readonly status: 'not_modified' }
-  /** `httpStatus` is absent where there was no answer. `message` holds no address, header or body. */
+  /** `httpStatus` is absent if there was no answer. `message` contains no address, header or body. */
   | {
       readonly status: 'failed'
       readonly message: string
@@ -30,17 +30,17 @@ export type Fetched =
 export interface TextRequest {
   readonly url: URL
   readonly etag?: string | undefined
-  /** Posted as JSON; without it the request is a GET. */
+  /** Posted as JSON. Without it, the request is a GET. */
   readonly body?: string
 }
 
-/** Makes a request and reads its answer whole. Never rejects, and never takes longer than the transport's timeout. */
+/** Makes a request and reads the whole answer. Never rejects, and never takes longer than the transport's timeout. */
 export async function fetchText(request: TextRequest, transport: Transport, signal: AbortSignal): Promise<Fetched> {
   const { clock, timeout } = transport
   const ending = new AbortController()
   const end = (): void => ending.abort()
   let cancel: CancelTimer = () => {}
-  // Raced, and not left to the abort alone: what makes the headers, or a `fetch` of the user's own, may not heed it.
+  // A race, because the abort is not enough: the function for headers, or a custom `fetch`, may ignore it.
   const late = new Promise<Fetched>((resolve) => {
     const stop = (message: string) => (): void => {
       end()
@@ -53,7 +53,7 @@ export async function fetchText(request: TextRequest, transport: Transport, sign
     return await Promise.race([exchange(request, transport, ending.signal), late])
   } finally {
     cancel()
-    // Ends what is left of the answer, and removes the listener.
+    // Ends the rest of the answer, and removes the listener.
     end()
   }
 }
@@ -96,8 +96,8 @@ async function exchange(request: TextRequest, transport: Transport, signal: Abor
 }
 
 /**
- * A server may close a kept-alive connection just as a question is sent on it: that says nothing of the server, and asking what
- * it evaluates changes nothing there. So a connection that is lost before the answer began is replaced, once.
+ * A server may close a kept-alive connection just as a request is sent on it. That does not mean that the server is down, and an
+ * evaluation changes nothing there. So a connection that is lost before the answer begins is replaced once.
  */
 async function send(fetch: typeof globalThis.fetch, url: URL, init: RequestInit): Promise<Response> {
   try {
@@ -108,10 +108,10 @@ async function send(fetch: typeof globalThis.fetch, url: URL, init: RequestInit)
   }
 }
 
-/** Of the system, and of the client that is behind Node's `fetch`. */
+/** Error codes of the system, and of the client behind Node's `fetch`. */
 const lostConnection: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
-/** The body as text, or undefined where it is too large. Throws where it is no UTF-8. */
+/** Returns the body as text, or undefined if it is too large. Throws if it is not UTF-8. */
 async function readBody(response: Response, maxBytes: number): Promise<string | undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   if (response.body === null) return ''
@@ -126,7 +126,7 @@ async function readBody(response: Response, maxBytes: number): Promise<string | 
   return text + decoder.decode()
 }
 
-/** Longer pleas are cut: a flag server that asks for a day must not hold back a kill for one. */
+/** A longer Retry-After is cut, because it would delay a kill. In milliseconds. */
 const longestRetryAfter = 300_000
 
 function readRetryAfter(header: string | null, now: number): number | undefined {
@@ -135,7 +135,7 @@ function readRetryAfter(header: string | null, now: number): number | undefined 
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestRetryAfter)
 }
 
-/** The code of the system's error alone: messages of `fetch` hold addresses. */
+/** Returns only the code of a system error, because messages of `fetch` contain addresses. */
 function codeOf(error: unknown): string {
   const code = systemCode(error)
   return code !== undefined && /^[A-Z_]{1,40}$/.test(code) ? ` (${code})` : ''
@@ -148,9 +148,9 @@ function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * Reads an address that is an option.
+ * Reads the address in an option.
  *
- * @throws MillraceError `invalid_option`, whose message does not repeat the address
+ * @throws MillraceError `invalid_option`, with a message that does not repeat the address
  */
 export function readAddress(address: string | URL, path: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined
@@ -158,7 +158,7 @@ export function readAddress(address: string | URL, path: string): URL {
     throw new MillraceError('invalid_option', `${path} must be an http or https address`, { path })
   }
   if (url.username !== '' || url.password !== '') {
-    throw new MillraceError('invalid_option', `${path} must not hold a user or password: use the option headers`, {
+    throw new MillraceError('invalid_option', `${path} must not contain a user or password: use the option "headers"`, {
       path,
     })
   }

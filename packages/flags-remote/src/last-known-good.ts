@@ -1,17 +1,17 @@
 import type { Clock } from '@millrace/core'
 import { linkedController, timeLimit } from '@millrace/core/kit'
 
-/** Where the last good answer of a server is kept, for a process that starts while the server is down. */
+/** Stores the last good answer of a server, for a process that starts while the server is down. */
 export interface LastKnownGood {
-  /** What was saved last, undefined where nothing was. */
+  /** Resolves with what was saved last, or undefined if nothing was. */
   load(signal: AbortSignal): Promise<string | undefined>
   save(text: string, signal: AbortSignal): Promise<void>
 }
 
-/** A disk that takes longer is not waited for. */
+/** The longest time to wait for a disk, in milliseconds. */
 const patience = 1000
 
-/** Loads, and never rejects or hangs: what cannot be loaded counts as not saved. */
+/** Loads what was saved. Never rejects or hangs: what cannot be loaded counts as not saved. */
 export async function loadPatiently(
   store: LastKnownGood | undefined,
   clock: Clock,

@@ -5,10 +5,10 @@ import { dirname } from 'node:path'
 import type { LastKnownGood } from './last-known-good.ts'
 
 /**
- * Keeps the last known good answer in a file, whose folder is made where it does not exist. The file is readable for its
- * owner alone, and replaced whole. Two sources must not share one.
+ * Stores the last known good answer in a file, and creates its folder if it does not exist. Only the owner can read the file. It is
+ * replaced in one step. Each source needs its own file.
  *
- * @throws MillraceError `invalid_option` where `path` is no path
+ * @throws MillraceError `invalid_option` if `path` is not a string
  */
 export function diskCache(path: string): LastKnownGood {
   anId(path, 'path')

@@ -1,12 +1,12 @@
 import { isRecord } from '@millrace/core/kit'
 import type { FlagErrorCode, FlagMetadata, FlagReason, FlagResolution, JsonValue } from '@millrace/flags'
 
-/** What a server says of all flags for one context. */
+/** The resolutions of all flags for one context. */
 export type BulkAnswer = ReadonlyMap<string, FlagResolution>
 
 /**
- * Reads the answer to an OFREP bulk evaluation; undefined where it is none. One flag of a wrong shape makes it none: half
- * an answer could lack the kill switch.
+ * Reads the answer to an OFREP bulk evaluation. Returns undefined if it is not one, or if one flag has a wrong shape: without
+ * that flag, the answer could lack the kill switch.
  */
 export function readBulkAnswer(input: unknown): BulkAnswer | undefined {
   const list = isRecord(input) ? input['flags'] : undefined
@@ -26,21 +26,21 @@ function readFlag(flag: Record<string, unknown>, key: string): FlagResolution | 
   const { value, variant, reason, errorCode } = flag
   if (errorCode !== undefined) {
     if (typeof errorCode !== 'string') return undefined
-    // The server's own words stay there: they may quote the context.
-    return { status: 'error', errorCode: knownError(errorCode), errorMessage: `the server could not evaluate ${key}` }
+    // The server's message is not passed on, because it may quote the context.
+    return { status: 'error', errorCode: knownError(errorCode), errorMessage: `the server could not evaluate "${key}"` }
   }
   if (variant !== undefined && typeof variant !== 'string') return undefined
   if (reason !== undefined && typeof reason !== 'string') return undefined
   const metadata = readMetadata(flag['metadata'])
   const shown = metadata === undefined ? {} : { metadata }
-  // OFREP leaves the value out where the code's default is to hold, as of a disabled flag.
+  // OFREP leaves the value out if the code's default applies, for example for a disabled flag.
   if (value === undefined)
     return { status: 'default', reason: reason === 'DISABLED' ? 'DISABLED' : 'DEFAULT', ...shown }
   if (!isValue(value)) return undefined
   return { status: 'resolved', value, reason: knownReason(reason), ...(variant !== undefined && { variant }), ...shown }
 }
 
-/** It came out of `JSON.parse`. A list is a value that some servers have, for flags that are not ours; null is none. */
+/** The value is from `JSON.parse`. Some servers have lists as values of other flags. Null is not a value. */
 function isValue(value: unknown): value is JsonValue {
   return value !== null
 }

@@ -18,24 +18,24 @@ export interface OfrepCacheOptions {
   readonly random: () => number
   readonly firstAnswer: number
   readonly lastKnownGood: LastKnownGood | undefined
-  /** What is sent of a context. */
+  /** Returns the part of a context that is sent. */
   readonly select: (context: FlagContext | undefined) => FlagContext
 }
 
-/** The server's answers by context, kept fresh. */
+/** The server's answers by context, kept up to date. */
 export interface OfrepCache {
-  /** Reads the entry of a context: at once where it is fresh enough, else once the server, or its time, has passed. */
+  /** Reads the entry of a context: at once if it is fresh enough, otherwise after the server answered or its time is over. */
   answer<T>(context: FlagContext | undefined, read: (entry: ContextEntry) => T): T | Promise<T>
-  /** The entry of no context. */
+  /** Returns the entry for evaluations without a context. */
   home(): ContextEntry
   refresh(): Promise<void>
   close(): Promise<void>
 }
 
-/** How many contexts are asked for at once. */
+/** The number of contexts that are fetched in parallel. */
 const width = 4
 
-/** Starts at once: loads what was saved, then polls. */
+/** Makes a cache that starts at once: it loads what was saved, then polls. */
 export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
   const { transport, health, table, poll, random, firstAnswer, lastKnownGood, select } = options
   const { clock } = transport
@@ -44,7 +44,7 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
     random,
     poll,
     attempt() {
-      // Also where nobody asks for it: it is how a quiet process knows that the server is there.
+      // Even if nobody asks for it, so that an idle process knows whether the server is there.
       enter(undefined)
       return pollAll(table, ask, () => save(lastKnownGood, table, saved, signal))
     },
@@ -73,7 +73,7 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
     },
   }
 
-  /** What is polled is young. What is not was out of use, unless the server is down and there is nothing better. */
+  /** An entry in use is polled, so an old one was out of use. It is good enough only if the server is down. */
   function isFresh({ known }: ContextEntry): boolean {
     if (signal.aborted) return true
     if (known === undefined) return false
@@ -88,22 +88,22 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
       waiting.abort(undefined)
       waiting.dispose()
     }
-    // Again, outside the race: what an earlier process knew is at hand, however slow the server is.
+    // Again, outside the race: what an earlier process saved is available even if the server is slow.
     await recall(entry)
     return read(entry)
   }
 
   async function learn(entry: ContextEntry): Promise<void> {
     await loaded
-    // Before the server is asked: so that it is asked with the ETag, and an emptied answer is told from a first one.
+    // First, so that the request has the ETag, and an emptied answer is distinguished from a first one.
     await recall(entry)
     if (clock.now() < poller.blockedUntil || signal.aborted) return
     const attempt = await ask(entry)
-    // A failure is one for all: the poll, too, leaves the server alone.
+    // A failure counts for all contexts: the poll backs off too.
     if (attempt.status === 'failed') poller.note(attempt)
   }
 
-  /** Joins a question that is under way: one context is never asked for twice at a time. */
+  /** Joins a running request, so that one context is never fetched twice in parallel. */
   function ask(entry: ContextEntry): Promise<Attempt> {
     const run = async (): Promise<Attempt> => {
       try {
@@ -127,7 +127,7 @@ export function createOfrepCache(options: OfrepCacheOptions): OfrepCache {
   }
 }
 
-/** Asks for every context in use, and stops at the first failure: the others would fare no better. */
+/** Fetches every context in use. Stops at the first failure, because the others would fail too. */
 async function pollAll(
   table: ContextTable,
   ask: (entry: ContextEntry) => Promise<Attempt>,
@@ -156,6 +156,6 @@ async function save(
   try {
     await store.save(writeSavedAnswers(await table.toSave(saved)), signal)
   } catch {
-    // The next poll tries again; until then the older answers stand there.
+    // The next poll tries again. Until then, the disk has the older answers.
   }
 }

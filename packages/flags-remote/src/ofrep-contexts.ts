@@ -3,28 +3,28 @@ import { hashKey } from './context-key.ts'
 import type { ContextAnswer } from './ofrep-store.ts'
 import type { Attempt } from './poller.ts'
 
-/** One context that was asked for. */
+/** A context that was asked for. */
 export interface ContextEntry {
   readonly context: FlagContext
   readonly key: string
   known: ContextAnswer | undefined
-  /** The question under way, if any: others join it. */
+  /** The running request, if any, which others join. */
   asking: Promise<Attempt> | undefined
-  /** Whether it was asked for since the last poll. Only such contexts are polled. */
+  /** Whether it was used since the last poll. Only contexts in use are polled. */
   used: boolean
 }
 
-/** The contexts in memory, the one used least recently first. */
+/** The contexts in memory, ordered by last use. */
 export interface ContextTable {
-  /** The entry of a context, made where there is none; marked as used. */
+  /** Returns the entry of a context, marked as used. Creates it if there is none. */
   use(key: string, context: FlagContext): ContextEntry
-  /** Those used since this was called last. */
+  /** Returns the entries that were used since the last call. */
   takeUsed(): readonly ContextEntry[]
-  /** What to save, by hash: what is in memory, and of what was loaded as much as there is room for. */
+  /** Returns what to save, by hash: what is in memory, and as much of what was loaded as fits. */
   toSave(saved: ReadonlyMap<string, ContextAnswer>): Promise<ReadonlyMap<string, ContextAnswer>>
 }
 
-/** Makes a table of at most `capacity` contexts; beyond, the one used least recently gives way. */
+/** Makes a table of at most `capacity` contexts. It drops the least recently used. */
 export function createContextTable(capacity: number): ContextTable {
   const entries = new Map<string, ContextEntry>()
   return {

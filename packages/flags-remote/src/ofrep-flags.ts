@@ -17,19 +17,19 @@ import { anAddress, readTransport, type RemoteOptions, remoteRules } from './rem
 export interface OfrepFlagsOptions extends RemoteOptions {
   /** The server's address, to which `/ofrep/v1/evaluate/flags` is added. */
   readonly baseUrl: string | URL
-  /** The attributes that are sent beside the targeting key; fewer make fewer questions. Default: all of the context. */
+  /** The attributes to send besides the targeting key. Fewer attributes mean fewer requests. Default: all of the context. */
   readonly attributes?: readonly string[]
-  /** The context that stands in where a question has none, and that `ready` waits for. Default: an empty one. */
+  /** The context for evaluations without one, and the one that `ready` waits for. Default: empty. */
   readonly context?: FlagContext
-  /** Milliseconds to wait for the first answer for a context. Default: 40, below the 50 in which a run is decided. */
+  /** Milliseconds to wait for the first answer for a context. Default: 40, because a run is decided within 50. */
   readonly firstAnswer?: number
-  /** Contexts that are kept. Default: 1,000. */
+  /** The most contexts that are kept. Default: 1,000. */
   readonly maxContexts?: number
 }
 
 /** A source over a server that evaluates. */
 export interface OfrepFlags extends FlagSource {
-  /** Asks now for all contexts in use; joins a question that is under way. Never rejects. */
+  /** Fetches all contexts in use now, or joins a running refresh. Never rejects. */
   refresh(): Promise<void>
 }
 
@@ -43,13 +43,13 @@ const ofrepFlagsRules: Readonly<Record<keyof OfrepFlagsOptions, Rule>> = {
 }
 
 /**
- * Flags from a server that speaks OFREP: one bulk question for each context, answered from memory after that, and asked again
- * at every poll while the context is in use. For many users, `remoteFlagFile` asks far less.
+ * Makes a source of flags from a server that speaks OFREP. Each context is evaluated by one bulk request, then answered from
+ * memory, and requested again at every poll while it is in use. For many users, `remoteFlagFile` needs far fewer requests.
  *
- * The first question for a context waits `firstAnswer`; where the server is slower, the run gets its safe side, and the answer
- * is there for the next one. A context that was not in use, and so not polled, waits in the same way.
+ * The first evaluation for a context waits up to `firstAnswer`. If the server is slower, the run does not stream, and the
+ * answer is there for the next run. A context that was out of use, and so was not polled, waits in the same way.
  *
- * @throws MillraceError `unknown_option`, `invalid_option`, at once
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function ofrepFlags(options: OfrepFlagsOptions): OfrepFlags {
   checkOptions(options, '', ofrepFlagsRules)
@@ -106,7 +106,7 @@ const notReady: FlagResolution = {
 }
 
 function notFound(key: string): FlagResolution {
-  return { status: 'error', errorCode: 'FLAG_NOT_FOUND', errorMessage: `there is no flag ${key}` }
+  return { status: 'error', errorCode: 'FLAG_NOT_FOUND', errorMessage: `flag "${key}" does not exist` }
 }
 
 function describeFlag(flag: FlagResolution): string {

@@ -12,7 +12,7 @@ export interface QuestionOptions {
   readonly signal: AbortSignal
 }
 
-/** Asks the server for all flags of one context, and keeps the answer in its entry. Never rejects. */
+/** Requests all flags of one context, and keeps the answer in its entry. Never rejects. */
 export async function askServer(entry: ContextEntry, options: QuestionOptions): Promise<Attempt> {
   const { url, transport, health, signal } = options
   const body = JSON.stringify({ context: entry.context })
@@ -34,12 +34,12 @@ function keep(
 ): Attempt {
   const answer = readBulkAnswer(parseJson(text))
   if (answer === undefined) {
-    health.fail('invalid', 'the answer is no OFREP bulk evaluation')
+    health.fail('invalid', 'the answer is not an OFREP bulk evaluation')
     return { status: 'failed' }
   }
   const before = entry.known
   if (before !== undefined && before.answer.size > 0 && answer.size === 0) {
-    health.fail('emptied', 'the answer holds no flag any more')
+    health.fail('emptied', 'the answer has no flag any more')
     return { status: 'failed' }
   }
   const asOf = transport.clock.now()
@@ -51,7 +51,7 @@ function keep(
 
 function refuse(fetched: Fetched, { health, transport }: QuestionOptions): Attempt {
   if (fetched.status !== 'failed') return { status: 'failed' }
-  // The server is there, and says that this context is not to be evaluated: no reason to leave it alone.
+  // The server is there, but does not evaluate this context. That is no reason to back off.
   if (fetched.httpStatus === 400) {
     health.prosper(transport.clock.now())
     return { status: 'ok' }

@@ -2,17 +2,17 @@ import { isRecord } from '@millrace/core/kit'
 import { type BulkAnswer, readBulkAnswer } from './ofrep-answer.ts'
 import { parseJson } from './json.ts'
 
-/** What is known for one context. */
+/** A server's answer for one context. */
 export interface ContextAnswer {
   readonly answer: BulkAnswer
-  /** What was answered, as it is saved. */
+  /** The answer as text, which is what is saved. */
   readonly text: string
   readonly etag: string | undefined
   /** When it was last confirmed, in milliseconds since the epoch. */
   readonly asOf: number
 }
 
-/** By the hash of the context. Reads what {@link writeSavedAnswers} wrote; anything else is nothing. */
+/** Reads what {@link writeSavedAnswers} wrote, by the hash of the context. Anything else is ignored. */
 export function readSavedAnswers(text: string | undefined): Map<string, ContextAnswer> {
   const saved = new Map<string, ContextAnswer>()
   const value = parseJson(text)
@@ -28,6 +28,7 @@ export function readSavedAnswers(text: string | undefined): Map<string, ContextA
   return saved
 }
 
+/** Writes answers, by the hash of the context, as text. */
 export function writeSavedAnswers(answers: ReadonlyMap<string, ContextAnswer>): string {
   const contexts = [...answers].map(([hash, { text, etag, asOf }]) => [hash, { text, etag, asOf }])
   return JSON.stringify({ v: 1, contexts: Object.fromEntries(contexts) })

@@ -3,12 +3,12 @@ import type { Provider } from '@openfeature/server-sdk'
 import { ofrepFlags, type OfrepFlagsOptions } from './ofrep-flags.ts'
 import { remoteFlagFile, type RemoteFlagFileOptions } from './remote-flag-file.ts'
 
-/** An OpenFeature provider over {@link remoteFlagFile}. */
+/** Makes an OpenFeature provider of {@link remoteFlagFile}. */
 export function remoteFileProvider(options: RemoteFlagFileOptions): Provider {
   return createProvider(remoteFlagFile(options))
 }
 
-/** An OpenFeature provider over {@link ofrepFlags}: with a cache, and with a timeout over the body. */
+/** Makes an OpenFeature provider of {@link ofrepFlags}, with a cache and with a timeout that covers the body. */
 export function ofrepProvider(options: OfrepFlagsOptions): Provider {
   return createProvider(ofrepFlags(options))
 }

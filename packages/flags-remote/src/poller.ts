@@ -6,30 +6,30 @@ export interface PollerOptions {
   readonly random: () => number
   /** Milliseconds between attempts that succeed. */
   readonly poll: number
-  /** Does the work; must not reject. */
+  /** Makes one attempt. Must not reject. */
   readonly attempt: (signal: AbortSignal) => Promise<Attempt>
 }
 
-/** How an attempt went; `retryAfterMs`: how long the server asked to be left alone. */
+/** The result of an attempt. `retryAfterMs`: how long the server asked to wait. */
 export type Attempt = { readonly status: 'ok' } | { readonly status: 'failed'; readonly retryAfterMs?: number }
 
 export interface Poller {
-  /** Begins at once. */
+  /** Starts polling at once. */
   start(): void
-  /** Asks now, or joins the attempt that is under way. Does not ask a server that has asked to be left alone. */
+  /** Makes an attempt now, or joins the running one. Makes none while the server asked to wait. */
   refresh(): Promise<void>
-  /** Until when nobody asks, in milliseconds since the epoch. */
+  /** No attempt is made before this time, in milliseconds since the epoch. */
   readonly blockedUntil: number
-  /** Reports an attempt that was made beside the poll. */
+  /** Reports an attempt that was made outside the poll. */
   note(attempt: Attempt): void
   stop(): void
   readonly signal: AbortSignal
 }
 
-/** The wait after the first failure; it doubles with each further one, up to the poll itself. */
+/** The wait after the first failure, in milliseconds. It doubles with each further failure, up to the poll interval. */
 const firstBackoff = 1000
 
-/** Makes a poller: jittered, backing off after failures, one attempt at a time. */
+/** Makes a poller with jitter and backoff that makes one attempt at a time. */
 export function createPoller({ clock, random, poll, attempt }: PollerOptions): Poller {
   const stopping = new AbortController()
   const { signal } = stopping
@@ -57,7 +57,7 @@ export function createPoller({ clock, random, poll, attempt }: PollerOptions): P
   const keepPolling = async (): Promise<void> => {
     while (!signal.aborted) {
       await refresh()
-      // Spread, so that a thousand instances started at once do not ask at once for ever.
+      // With jitter, so that a thousand instances that started together do not poll together.
       const rest = failures === 0 ? poll * (0.9 + random() / 5) : Math.max(blockedUntil - clock.now(), 1)
       await wait(clock, rest, signal)
     }

@@ -18,15 +18,15 @@ import { readSavedFile, type SavedFile, writeSavedFile } from './saved-file.ts'
 
 export interface RemoteFlagFileOptions extends RemoteOptions {
   readonly url: string | URL
-  /** Default: by the answer's content type, else by the address's ending, else `json`. */
+  /** Default: from the content type, or else from the ending of the address, or else `json`. */
   readonly format?: FlagTextFormat
   /** For flags with flagd `targeting`: `flagdTargeting()` of `@millrace/flags/flagd`. */
   readonly targeting?: TargetingEngine
 }
 
-/** A source over one answer of a server, evaluated here. */
+/** A source of flags in a file on a server, evaluated in this process. */
 export interface RemoteFlagFile extends LocalFlagSource {
-  /** Asks now, such as after a webhook; joins a question that is under way. Never rejects. */
+  /** Fetches the file now, for example after a webhook, or joins a running fetch. Never rejects. */
   refresh(): Promise<void>
 }
 
@@ -38,10 +38,10 @@ const remoteFlagFileRules: Readonly<Record<keyof RemoteFlagFileOptions, Rule>> =
 }
 
 /**
- * A flag file over HTTP, evaluated in this process: one request a poll, however many users there are. An answer that is late,
- * refused, garbage or too large leaves the last good one in force.
+ * Makes a source of flags in a file over HTTP, evaluated in this process: one request per poll, however many users there are. An
+ * answer that is late, refused, invalid or too large leaves the last good one in force.
  *
- * @throws MillraceError `unknown_option`, `invalid_option`, at once
+ * @throws MillraceError `unknown_option`, `invalid_option`
  */
 export function remoteFlagFile(options: RemoteFlagFileOptions): RemoteFlagFile {
   checkOptions(options, '', remoteFlagFileRules)
@@ -120,7 +120,7 @@ export function remoteFlagFile(options: RemoteFlagFileOptions): RemoteFlagFile {
 function offer(holder: FlagHolder, { text, format, savedAt }: SavedFile, maxBytes: number): boolean {
   const read = readFlagText(text, { format, maxLength: maxBytes })
   if (read.status === 'read') return holder.accept(read, savedAt) === undefined
-  holder.fail('invalid', 'the answer is no flag file', read.issues)
+  holder.fail('invalid', 'the answer is not a flag file', read.issues)
   return false
 }
 

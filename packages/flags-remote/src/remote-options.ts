@@ -14,32 +14,32 @@ import {
 import type { RequestHeaders, Transport } from './fetch-text.ts'
 import type { LastKnownGood } from './last-known-good.ts'
 
-/** What both remote sources can be told. */
+/** The options of both remote sources. */
 export interface RemoteOptions {
-  /** Sent with every request, such as `authorization`. Never logged. */
+  /** Headers of every request, such as `authorization`. Never logged. */
   readonly headers?: RequestHeaders
-  /** Shown in descriptions and errors, where the address is not. */
+  /** Shown in descriptions and errors, which never contain the address. */
   readonly name?: string
-  /** Milliseconds between questions; jittered by a tenth. Failures are retried sooner, with backoff. Default: 30,000. */
+  /** Milliseconds between requests, with a jitter of 10 %. Failures are retried sooner, with backoff. Default: 30,000. */
   readonly poll?: number
-  /** Milliseconds for a whole answer, headers and body. Default: 5,000. */
+  /** The longest that a whole answer may take, headers and body, in milliseconds. Default: 5,000. */
   readonly timeout?: number
   /** Milliseconds without a good answer after which flags are stale. Default: 120,000. */
   readonly maxAge?: number
   /** Larger answers are refused. Default: 1,048,576. */
   readonly maxBytes?: number
-  /** Such as `diskCache(path)` of `@millrace/flags-remote/node`. Default: none. */
+  /** Stores the last good answer: `diskCache(path)` of `@millrace/flags-remote/node`, or your own. Default: none. */
   readonly lastKnownGood?: LastKnownGood
   /** Default: the platform's. */
   readonly fetch?: typeof globalThis.fetch
   readonly clock?: Clock
-  /** A number in [0, 1), for jitter. */
+  /** Returns a number in [0, 1), for jitter. */
   readonly random?: () => number
 }
 
 const aHeaderRecord = aRecordOf(rule((value) => typeof value === 'string', 'must be a string'))
 
-/** The rules of what both can be told. */
+/** The rules of the options of both. */
 export const remoteRules: Readonly<Record<keyof RemoteOptions, Rule>> = {
   headers: (value, path) => (typeof value === 'function' ? undefined : aHeaderRecord(value, path)),
   name: anId,
@@ -53,13 +53,13 @@ export const remoteRules: Readonly<Record<keyof RemoteOptions, Rule>> = {
   random: aFunction,
 }
 
-/** What it names is looked at by `readAddress`. */
+/** Accepts an address. `readAddress` checks it further. */
 export const anAddress: Rule = rule(
   (value) => typeof value === 'string' || value instanceof URL,
   'must be an http or https address',
 )
 
-/** The options of every request. */
+/** Returns how requests are made. */
 export function readTransport(options: RemoteOptions, clock: Clock): Transport {
   const { headers = {}, timeout = 5000, maxBytes = 1_048_576, fetch = globalThis.fetch } = options
   return { headers, timeout, maxBytes, fetch, clock }

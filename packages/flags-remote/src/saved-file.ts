@@ -2,7 +2,7 @@ import { isRecord } from '@millrace/core/kit'
 import type { FlagTextFormat } from '@millrace/flags/text'
 import { parseJson } from './json.ts'
 
-/** An answer that was good, and when. */
+/** A good answer, and when it was fetched. */
 export interface SavedFile {
   readonly text: string
   readonly format: FlagTextFormat
@@ -10,7 +10,7 @@ export interface SavedFile {
   readonly savedAt: number
 }
 
-/** Reads what {@link writeSavedFile} wrote; undefined where it is anything else. */
+/** Reads what {@link writeSavedFile} wrote. Returns undefined for anything else. */
 export function readSavedFile(text: string | undefined): SavedFile | undefined {
   const value = parseJson(text)
   if (!isRecord(value) || value['v'] !== 1) return undefined
@@ -20,6 +20,7 @@ export function readSavedFile(text: string | undefined): SavedFile | undefined {
   return { text: body, format, etag: typeof etag === 'string' ? etag : undefined, savedAt }
 }
 
+/** Writes an answer as text. */
 export function writeSavedFile(file: SavedFile): string {
   return JSON.stringify({ v: 1, ...file })
 }

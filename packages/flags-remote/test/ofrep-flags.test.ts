@@ -59,7 +59,7 @@ describe('against a real server', () => {
     expect(source.getBooleanDetails('use_streaming.tool.bash', true, staff)).toMatchObject({ value: false })
   })
 
-  it('gives errors, other types and disabled flags as they are, without the words of the server', async () => {
+  it('passes on errors, other types and disabled flags, without the messages of the server', async () => {
     const source = patient()
     await source.ready()
     expect(await source.getBooleanDetails('absent', true, staff)).toMatchObject({
@@ -70,13 +70,13 @@ describe('against a real server', () => {
       value: true,
       reason: 'ERROR',
       errorCode: 'GENERAL',
-      errorMessage: 'the server could not evaluate broken',
+      errorMessage: 'the server could not evaluate "broken"',
     })
     expect(source.getBooleanDetails('theme', false, staff)).toMatchObject({ errorCode: 'TYPE_MISMATCH' })
     expect(source.resolve('theme', staff)).toMatchObject({ value: 'd', metadata: { owner: 'web' } })
   })
 
-  it('answers for tools without a flag of their own by the flag of all tools', async () => {
+  it('answers for a tool without a flag by the wildcard', async () => {
     const source = patient()
     const ask = (tool: string, context: FlagContext) =>
       source.getBooleanDetails(`use_streaming.tool.${tool}`, true, context)
@@ -151,7 +151,7 @@ describe('against a server that fails', () => {
     return decision
   }
 
-  it.each(faults)('%s: a known context is answered at once, from the last known good', async (fault) => {
+  it.each(faults)('%s: answers a known context at once, from the last known good', async (fault) => {
     const source = start({ headers: { authorization: 'Bearer secret' } })
     await source.ready()
     expect(await ask(source)).toMatchObject({ value: true })
@@ -172,7 +172,7 @@ describe('against a server that fails', () => {
     expect(stale).toMatchObject({ value: true, reason: 'STALE' })
   })
 
-  it.each(faults)('%s: an unknown context gets the safe side within its time', async (fault) => {
+  it.each(faults)('%s: decides against streaming in time for an unknown context', async (fault) => {
     const source = start()
     await source.ready()
     await source.refresh()
@@ -180,7 +180,7 @@ describe('against a server that fails', () => {
     expect(await decide(source)).toMatchObject({ value: false, reason: 'ERROR' })
   })
 
-  it.each(faults)('%s: a process that starts under it answers from the disk', async (fault) => {
+  it.each(faults)('%s: answers from the disk in a process that starts during it', async (fault) => {
     const path = join(folder, 'ofrep.json')
     const lastKnownGood = diskCache(path)
     const first = start({ lastKnownGood })
@@ -197,7 +197,7 @@ describe('against a server that fails', () => {
     expect(await decide(second)).toMatchObject({ value: true })
   })
 
-  it('joins questions for one context, and asks with its ETag', async () => {
+  it('joins requests for one context, and sends its ETag', async () => {
     const source = start()
     await source.ready()
     await source.refresh()
@@ -213,7 +213,7 @@ describe('against a server that fails', () => {
     expect(server.unchanged).toBeGreaterThan(0)
   })
 
-  it('takes contexts for the same whatever their order, and sends no more than it was told to', async () => {
+  it('compares contexts whatever their order, and sends only the given attributes', async () => {
     const source = start({ attributes: ['plan'] })
     await source.ready()
     await source.refresh()
@@ -225,7 +225,7 @@ describe('against a server that fails', () => {
     ])
   })
 
-  it('forgets the context used least recently', async () => {
+  it('drops the least recently used context', async () => {
     const source = start({ maxContexts: 2 })
     await source.ready()
     await source.refresh()
@@ -234,7 +234,7 @@ describe('against a server that fails', () => {
     expect(server.requests.length).toBe(before + 4)
   })
 
-  it('asks again for a context that was out of use, before it is answered from memory', async () => {
+  it('requests a context again that was out of use, before it answers from memory', async () => {
     const source = start({ poll: 1000 })
     await source.ready()
     await ask(source)
@@ -247,7 +247,7 @@ describe('against a server that fails', () => {
     expect(await ask(source)).toMatchObject({ value: false })
   })
 
-  it('tells of flags that changed', async () => {
+  it('reports flags that changed', async () => {
     const source = start({ context: user })
     await source.ready()
     await source.refresh()
@@ -258,7 +258,7 @@ describe('against a server that fails', () => {
     expect(source.describe().flags).toEqual([{ key: 'use_streaming', rule: 'false (SPLIT)' }])
   })
 
-  it('leaves nothing behind', async () => {
+  it('leaves no timer behind', async () => {
     server.fault = 'stalled headers'
     const source = start()
     const waiting = source.ready()
@@ -275,6 +275,6 @@ it.each([
   ['baseUrl', { baseUrl: 'nowhere' }],
   ['firstAnswer', { baseUrl: 'http://127.0.0.1', firstAnswer: 0 }],
   ['maxContexts', { baseUrl: 'http://127.0.0.1', maxContexts: -1 }],
-])('says that %s is wrong', (path, options) => {
+])('refuses a wrong %s', (path, options) => {
   expect(() => ofrepFlags(options)).toThrow(expect.objectContaining({ code: 'invalid_option', path }))
 })

@@ -75,13 +75,13 @@ const refusals = [
 ] as const
 
 describe('the server', () => {
-  it.each(keys)('evaluates %s as OpenAPI 0.3.0 says', async (key) => {
+  it.each(keys)('evaluates %s as in OpenAPI 0.3.0', async (key) => {
     const answer = await post({ key })
     expect(answer.status).toBe(key === 'broken' ? 400 : 200)
     expect(checkAnswer('single', answer)).toEqual([])
   })
 
-  it('evaluates all flags at once, names its change stream, and knows its ETag again', async () => {
+  it('evaluates all flags together, names its change stream, and recognizes its ETag', async () => {
     const answer = await post({})
     expect(answer).toMatchObject({ status: 200, body: { eventStreams: [{ type: 'sse' }] } })
     expect(checkAnswer('bulk', answer)).toEqual([])
@@ -101,13 +101,13 @@ describe('the server', () => {
     expect([...checkAnswer('bulk', bulk), ...checkAnswer('single', single)]).toEqual([])
   })
 
-  it('does not know a flag that is not there', async () => {
+  it('answers 404 for a flag that does not exist', async () => {
     const answer = await post({ key: 'absent' })
     expect(answer.status).toBe(404)
     expect(checkAnswer('single', answer)).toEqual([])
   })
 
-  it.each(refusals)('meets %s with %i', async (authorization, status) => {
+  it.each(refusals)('answers %s with %i', async (authorization, status) => {
     for (const endpoint of ['single', 'bulk'] as const) {
       const answer = await post({ headers: { authorization }, ...(endpoint === 'single' && { key: 'theme' }) })
       expect(answer.status).toBe(status)
@@ -115,7 +115,7 @@ describe('the server', () => {
     }
   })
 
-  it('tells of a change on its stream', async () => {
+  it('reports a change on its stream', async () => {
     const leaving = new AbortController()
     const stream = await fetch(`${server.baseUrl}/changes`, { signal: leaving.signal })
     expect(stream.headers.get('content-type')).toBe('text/event-stream')
@@ -130,7 +130,7 @@ describe('the server', () => {
 })
 
 describe("the protocol's own client", () => {
-  it('accepts the server, and reads from it what we read', async () => {
+  it('accepts the server, and reads the same answers as our client', async () => {
     const api = new OFREPApi({ baseUrl: server.baseUrl })
     const { httpStatus, value, httpResponse } = await api.postBulkEvaluateFlags({ context: staff })
     expect(httpStatus).toBe(200)
@@ -159,7 +159,7 @@ describe("the protocol's own client", () => {
     await expect(api.postBulkEvaluateFlags({ context: staff })).rejects.toBeInstanceOf(expected)
   })
 
-  it('understands what is no flag, no context, and no luck', async () => {
+  it('understands a missing flag, a wrong context and an outage', async () => {
     const api = new OFREPApi({ baseUrl: server.baseUrl })
     const unlucky = new OFREPApi({ baseUrl: server.baseUrl, headers: [['authorization', 'Bearer unlucky']] })
     expect(await api.postEvaluateFlag('absent', { context: staff })).toMatchObject({ httpStatus: 404 })
@@ -170,14 +170,14 @@ describe("the protocol's own client", () => {
 })
 
 describe('our client', () => {
-  it('is ready on a server that wants a targeting key, and answers those who have one', async () => {
+  it('is ready with a server that requires a targeting key, and answers contexts that have one', async () => {
     const source = connect()
     await source.ready()
     expect(await source.getBooleanDetails('use_streaming', false, staff)).toMatchObject({ value: true })
     expect(await source.getBooleanDetails('use_streaming', false)).toMatchObject({ value: false, reason: 'ERROR' })
   })
 
-  it.each(refusals)('is not ready where it is met with %s, %i', async (authorization, status) => {
+  it.each(refusals)('is not ready if the server answers %s with %i', async (authorization, status) => {
     const source = connect({ headers: { authorization } })
     await expect(source.ready()).rejects.toThrow(`the server answered ${status}`)
     expect(await source.getBooleanDetails('use_streaming', false, staff)).toMatchObject({ value: false })
@@ -185,7 +185,7 @@ describe('our client', () => {
   })
 })
 
-describe('what servers send beyond the document', () => {
+describe('an answer beyond the document', () => {
   let other: FlagServer
   afterEach(() => other.close())
 
@@ -198,7 +198,7 @@ describe('what servers send beyond the document', () => {
     return details
   }
 
-  it('its own example, which breaks its own schema', async () => {
+  it('may be the example of the document, which breaks its own schema', async () => {
     const example = {
       flags: [
         { key: 'use_streaming', value: true, reason: 'TARGETING_MATCH', variant: 'enabled' },
@@ -216,13 +216,13 @@ describe('what servers send beyond the document', () => {
     ['a reason of its own', { reason: 'DEFAULT', variant: 'on' }],
     ['no reason', {}],
     ['a type of flag', { type: 'boolean', cacheable: true }],
-  ])('%s', async (_, more) => {
+  ])('may have %s', async (_, more) => {
     expect(await ask({ flags: [{ key: 'use_streaming', value: true, ...more }] }, 'use_streaming')).toMatchObject({
       value: true,
     })
   })
 
-  it('a list as the value of a flag that is not ours', async () => {
+  it('may have a list as the value of a flag of others', async () => {
     const flags = [
       { key: 'regions', value: ['eu', 'us'], reason: 'STATIC' },
       { key: 'use_streaming', value: true, reason: 'STATIC' },

@@ -72,7 +72,7 @@ describe('the poll', () => {
     expect(ask(source)).toMatchObject({ value: false })
   })
 
-  it('is spread by a tenth', async () => {
+  it('has a jitter of a tenth', async () => {
     for (const [random, due] of [
       [0, 27_000],
       [0.999, 32_994],
@@ -88,7 +88,7 @@ describe('the poll', () => {
     }
   })
 
-  it('joins questions that are asked at once', async () => {
+  it('joins requests that are made in parallel', async () => {
     const source = connect()
     await source.ready()
     await source.refresh()
@@ -97,7 +97,7 @@ describe('the poll', () => {
     expect(server.requests.length).toBe(before + 1)
   })
 
-  it('reads YAML, said by the content type or the address', async () => {
+  it('reads YAML if the content type or the address says so', async () => {
     server.contentType = 'application/yaml'
     server.text = 'flags:\n  use_streaming: { state: ENABLED, variants: { "on": true }, defaultVariant: "on" }\n'
     const source = connect()
@@ -128,7 +128,7 @@ describe.each(faults)('%s', (fault) => {
     return failed
   }
 
-  it('leaves the last known good in force, and says so without secrets', async () => {
+  it('leaves the last known good in force, and reports it without secrets', async () => {
     const source = connect({ headers: { authorization: 'Bearer secret' }, url: `${server.url}?token=secret` })
     await source.ready()
     const event = await suffer(source)
@@ -137,7 +137,7 @@ describe.each(faults)('%s', (fault) => {
     expect(source.describe()).toMatchObject({ status: 'ready', problem: { at: clock.now() } })
   })
 
-  it('gives a process that starts under it the last known good of the disk', async () => {
+  it('starts from the last known good of the disk', async () => {
     const lastKnownGood = diskCache(join(folder, 'sub', 'flags.json'))
     const first = connect({ lastKnownGood })
     await first.ready()
@@ -177,7 +177,7 @@ describe.each(faults)('%s', (fault) => {
 })
 
 describe('after failures', () => {
-  it('waits longer and longer, but no longer than the poll', async () => {
+  it('backs off, up to the poll interval', async () => {
     const source = connect({ poll: 6000 })
     await source.ready()
     await source.refresh()
@@ -203,7 +203,7 @@ describe('after failures', () => {
     ['429', new Date(Date.UTC(2026, 0, 1, 0, 0, 9)).toUTCString(), 9000],
     ['429', '86400', 300_000],
     ['503', 'soon', 750],
-  ] as const)('leaves a server alone that answers %s with Retry-After %s', async (fault, retryAfter, ms) => {
+  ] as const)('waits for a server that answers %s with Retry-After %s', async (fault, retryAfter, ms) => {
     server.fault = fault
     server.retryAfter = retryAfter
     const source = connect()
@@ -221,7 +221,7 @@ describe('after failures', () => {
 })
 
 describe('a connection', () => {
-  it('that is closed as a question is sent on it is replaced, and no failure', async () => {
+  it('that is closed as a request is sent on it is replaced, without a failure', async () => {
     const source = connect()
     const events: string[] = []
     source.onChange(({ type }) => events.push(type))
@@ -237,7 +237,7 @@ describe('a connection', () => {
     expect(server.closedOnReuse).toBeGreaterThan(0)
   })
 
-  it('that is always closed is a failed question, after the second', async () => {
+  it('that is always closed is a failure after the second attempt', async () => {
     const source = connect()
     await source.ready()
     await source.refresh()
@@ -250,7 +250,7 @@ describe('a connection', () => {
 })
 
 describe('headers', () => {
-  it('are sent, also where they are made for each request', async () => {
+  it('are sent, and may be made for each request', async () => {
     let made = 0
     const source = connect({ headers: async () => ({ authorization: `Bearer ${++made}` }) })
     await source.ready()
@@ -268,13 +268,13 @@ describe('headers', () => {
     ],
     ['are rejected', () => Promise.reject(new Error('secret'))],
     ['are invalid', () => ({ 'bad\nname': 'secret' })],
-  ])('that %s are a failed question', async (_, headers) => {
+  ])('that %s are a failed request', async (_, headers) => {
     const source = connect({ headers })
     await expect(source.ready()).rejects.toThrow('the server could not be asked')
     expect(JSON.stringify(source.describe())).not.toContain('secret')
   })
 
-  it('that never come are a failed question, in time', async () => {
+  it('that never come are a failed request in time', async () => {
     let called = (): void => {}
     const calling = new Promise<void>((resolve) => (called = resolve))
     const source = connect({
@@ -291,7 +291,7 @@ describe('headers', () => {
 })
 
 describe('the disk', () => {
-  it('holds no header, and is readable for its owner alone', async () => {
+  it('contains no header, and is readable only for its owner', async () => {
     const path = join(folder, 'flags.json')
     const source = connect({ headers: { authorization: 'Bearer secret' }, lastKnownGood: diskCache(path) })
     await source.ready()
@@ -302,7 +302,7 @@ describe('the disk', () => {
   })
 
   it.each(['', 'garbage', '{}', '{"v":1}', '{"v":2,"text":"{}"}', '{"v":1,"text":"{","format":"json","savedAt":1}'])(
-    'that holds %j is no last known good',
+    'that contains %j has no last known good',
     async (text) => {
       const path = join(folder, 'flags.json')
       await writeFile(path, text)
@@ -311,7 +311,7 @@ describe('the disk', () => {
     },
   )
 
-  it('that fails or hangs holds nobody up', async () => {
+  it('that fails or hangs delays nothing', async () => {
     const failing = { load: () => Promise.reject(new Error('disk')), save: () => Promise.reject(new Error('disk')) }
     const source = connect({ lastKnownGood: failing })
     await source.ready()
@@ -323,7 +323,7 @@ describe('the disk', () => {
   })
 })
 
-it('leaves nothing behind', async () => {
+it('leaves no timer behind', async () => {
   server.fault = 'stalled headers'
   const source = connect()
   const waiting = source.ready()
@@ -341,7 +341,7 @@ it.each([
   ['timeout', { timeout: -1 }],
   ['maxBytes', { maxBytes: Number.NaN }],
   ['maxAge', { maxAge: 0 }],
-])('says that %s is wrong, and repeats no address', (path, options) => {
+])('refuses a wrong %s, and repeats no address', (path, options) => {
   const make = (): unknown => connect(options)
   expect(make).toThrow(expect.objectContaining({ code: 'invalid_option', path }))
   expect(make).not.toThrow(/secret/)

@@ -1,14 +1,14 @@
 import type { CancelTimer, Clock } from '@millrace/core'
 
-/** Notices that something was not confirmed for too long. */
+/** Watches for knowledge that was not confirmed for too long. */
 export interface AgeWatch {
   isStale(asOf: number): boolean
-  /** Waits for what was confirmed at `asOf` to become stale, instead of what it waited for before. */
+  /** Watches what was confirmed at `asOf`, instead of what it watched before. */
   follow(asOf: number): void
   stop(): void
 }
 
-/** Calls `onStale` once, when what is followed is older than `maxAge` milliseconds (`Infinity`: never). */
+/** Calls `onStale` when what is watched becomes older than `maxAge` milliseconds (`Infinity`: never). */
 export function createAgeWatch(clock: Clock, maxAge: number, onStale: (ageMs: number) => void): AgeWatch {
   let cancel: CancelTimer | undefined
   const isStale = (asOf: number): boolean => clock.now() - asOf > maxAge
@@ -25,5 +25,5 @@ export function createAgeWatch(clock: Clock, maxAge: number, onStale: (ageMs: nu
   return { isStale, follow, stop }
 }
 
-/** The longest time that the timers of all runtimes can wait: 2^31 - 1 ms. */
+/** The longest delay that timers support in every runtime, in milliseconds. */
 const longestTimer = 2 ** 31 - 1

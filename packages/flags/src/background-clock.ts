@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@millrace/core'
 
-/** The real clock, whose timers do not keep a process alive: flags are a bystander of the program's end, too. */
+/** The system clock, with timers that do not keep a process alive: a program must be able to end while it polls flags. */
 export const backgroundClock: Clock = {
   now: () => systemClock.now(),
   setTimer(fire, ms) {
@@ -10,7 +10,7 @@ export const backgroundClock: Clock = {
   },
 }
 
-/** Node and Bun have `unref` on their timers, browsers and workers give a number. */
+/** Timers of Node and Bun have `unref`. In browsers and workers, a timer is a number. */
 function release(timer: unknown): void {
   if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
     timer.unref()

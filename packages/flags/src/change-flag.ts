@@ -3,25 +3,25 @@ import { aListOf, anId, checkOptions, oneOf, rule, type Rule } from '@millrace/c
 import { hasTargeting } from './compile.ts'
 import type { FlagDefinition, FlagDocument, FlagRollout, FlagSegment } from './document.ts'
 
-/** A change of one boolean flag; fields that are left out stay as they are. */
+/** A change of one boolean flag. Fields that you leave out stay as they are. */
 export interface FlagChange {
-  /** `on`: for all, but for whom `exclude` names. `off`: for none, `include` is dropped. */
+  /** `on`: for all users except those in `exclude`. `off`: for no user; `include` is removed. */
   readonly serve?: 'on' | 'off'
   /** 0 to 100, at most three decimals. */
   readonly percent?: number
-  /** The attribute that is counted. */
+  /** The attribute that the percentage counts. */
   readonly unit?: string
-  /** Draws the users anew. */
+  /** Draws the users again. */
   readonly salt?: string
-  /** Segments that are in, instead of those before. */
+  /** Segments that are in. Replaces the list. */
   readonly include?: readonly string[]
-  /** Segments that are out, instead of those before. */
+  /** Segments that are out. Replaces the list. */
   readonly exclude?: readonly string[]
 }
 
 const flagChangeRules: Readonly<Record<keyof FlagChange, Rule>> = {
   serve: oneOf('on', 'off'),
-  // Its range is the document's to check, which is done wherever one is written.
+  // The range is checked with the document, wherever one is written.
   percent: rule(Number.isFinite, 'must be a number'),
   unit: anId,
   salt: anId,
@@ -30,10 +30,10 @@ const flagChangeRules: Readonly<Record<keyof FlagChange, Rule>> = {
 }
 
 /**
- * Gives `document` with flag `key` changed, and made where it did not exist. The document itself stays as it is.
+ * Returns `document` with the flag `key` changed, or created if it does not exist. Does not modify `document`.
  *
- * @throws MillraceError `unknown_option`, `invalid_option` of the change; `invalid_input` where the flag has `targeting`, which
- * could say otherwise, or is not boolean
+ * @throws MillraceError `unknown_option`, `invalid_option` for the change; `invalid_input` if the flag is not boolean, or has
+ * `targeting`, which is evaluated first
  */
 export function changeFlag(document: FlagDocument, key: string, change: FlagChange): FlagDocument {
   checkOptions(change, 'change', flagChangeRules)
@@ -41,12 +41,12 @@ export function changeFlag(document: FlagDocument, key: string, change: FlagChan
   return { ...document, flags: { ...document.flags, [key]: changed(key, flag ?? newFlag, change) } }
 }
 
-/** Gives `document` with the kill switch on or off. It is a plain flag, so that a reader of flagd's format sees it too. */
+/** Returns `document` with the kill switch on or off. It is a plain flag, so every reader of flagd's format sees it. */
 export function changeKill(document: FlagDocument, on: boolean): FlagDocument {
   return changeFlag(document, flagKeys.kill, { serve: on ? 'on' : 'off' })
 }
 
-/** Gives `document` with a segment defined or replaced. */
+/** Returns `document` with a segment defined or replaced. */
 export function changeSegment(document: FlagDocument, name: string, segment: FlagSegment): FlagDocument {
   return { ...document, $segments: { ...document.$segments, [name]: segment } }
 }
@@ -55,12 +55,12 @@ const newFlag: FlagDefinition = { state: 'ENABLED', variants: { on: true, off: f
 
 function changed(key: string, flag: FlagDefinition, change: FlagChange): FlagDefinition {
   if (hasTargeting(flag)) {
-    throw new MillraceError('invalid_input', `flag ${key} has targeting, which goes first: change that by hand`)
+    throw new MillraceError('invalid_input', `flag "${key}" has targeting, which is evaluated first: change the rule by hand`)
   }
   const on = variantFor(key, flag, true)
   const off = variantFor(key, flag, false)
   const { serve, ...rest } = change
-  // Without a rollout, on and off are the default variant: what every reader of flagd's format understands.
+  // Without a rollout, on and off are the default variant, which every reader of flagd's format understands.
   if (serve !== undefined && flag.rollout === undefined && Object.keys(rest).length === 0) {
     return { ...flag, state: 'ENABLED', defaultVariant: serve === 'on' ? on : off }
   }
@@ -86,5 +86,5 @@ function variantFor(key: string, flag: FlagDefinition, value: boolean): string {
   const names = Object.keys(flag.variants).filter((name) => flag.variants[name] === value)
   const name = names.find((candidate) => candidate === flag.rollout?.variant) ?? names[0]
   if (name !== undefined) return name
-  throw new MillraceError('invalid_input', `flag ${key} has no variant with the value ${value}`)
+  throw new MillraceError('invalid_input', `flag "${key}" has no variant with the value ${value}`)
 }

@@ -5,16 +5,16 @@ import { FlagFormatError } from './errors.ts'
 import { formatIssues } from './issues.ts'
 import { type FlagReading, readFlagDocument } from './read-document.ts'
 
-/** Where the flags of a `StateStore` are, unless said otherwise. */
+/** The default key of the flags in a `StateStore`. */
 export const defaultStateKey = 'millrace:flags'
 
 export interface ChangeStateFlagsOptions {
   readonly store: StateStore
   /** Default: `millrace:flags`. */
   readonly key?: string
-  /** Who changes the flags, kept as `updatedBy` in the document's metadata. */
+  /** Who changes the flags. Stored as `updatedBy` in the document's metadata. */
   readonly by: string
-  /** Why, kept as `updateReason`. */
+  /** Why they are changed. Stored as `updateReason`. */
   readonly reason?: string
   readonly signal?: AbortSignal
   readonly clock?: Clock
@@ -79,7 +79,7 @@ export async function changeStateFlags(
 const maxAttempts = 16
 
 function readStored(value: unknown): FlagReading {
-  // `null` is how a key is emptied: a store forgets none.
+  // A store cannot delete a key, so `null` is an emptied one.
   const read = readFlagDocument(value ?? { flags: {} })
   if (read.status === 'read') return read
   throw new FlagFormatError(`the stored flags are invalid: ${formatIssues(read.issues)}`, read.issues)

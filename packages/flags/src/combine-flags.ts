@@ -4,13 +4,13 @@ import { backgroundClock } from './background-clock.ts'
 import { type BooleanDetails, failedDetails, type FlagReason } from './source.ts'
 
 export interface CombineFlagsOptions {
-  /** Asked in this order. Any {@link FlagClient}: a source of ours, an OpenFeature client, one of your own. */
+  /** The sources, in order of precedence: a source of Millrace, an OpenFeature client, or any other {@link FlagClient}. */
   readonly sources: readonly FlagClient[]
-  /** Values that win over every source, by flag key; only the kill switch of a source wins over them. Default: none. */
+  /** Values by flag key that win over every source. Only the kill switch of a source wins over them. Default: none. */
   readonly overrides?: Readonly<Record<string, boolean>>
   /**
-   * How long to wait for sources that answer asynchronously, in milliseconds; one that is late counts as failed. Default:
-   * 40, below the 50 within which a run is decided.
+   * How long to wait for sources that answer asynchronously, in milliseconds. A source that is late counts as failed.
+   * Default: 40, because a run is decided within 50.
    */
   readonly timeout?: number
   readonly clock?: Clock
@@ -24,11 +24,13 @@ const combineFlagsRules: Readonly<Record<keyof CombineFlagsOptions, Rule>> = {
 }
 
 /**
- * Makes one client of several. The kill switch first: where any source says `use_streaming.kill`, every other question
- * of Millrace's is answered `false`. Then overrides. Then the first source that knows the flag; one that fails, hangs, throws, or has
- * the flag disabled is passed over, and does not mask the next. The client never throws, and answers at once where all sources do.
+ * Makes one client of several sources. A flag is decided by, in this order:
  *
- * Closing the sources stays with whoever made them.
+ * 1. the kill switch: if any source has `use_streaming.kill` on, every other flag of Millrace is `false`;
+ * 2. `overrides`;
+ * 3. the first source that knows the flag. A source that fails, hangs, throws, or has the flag disabled is skipped.
+ *
+ * The client never throws. It answers synchronously if all sources do. It does not close the sources.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -59,7 +61,7 @@ export function combineFlags(options: CombineFlagsOptions): FlagClient {
         return then(ask(key, fallback, context), (answers) => choose(key, fallback, answers))
       }
       if (key !== flagKeys.streaming && !key.startsWith(`${flagKeys.streaming}.`)) return decide()
-      // Both at once: one after the other, a source that hangs would cost its timeout twice.
+      // In parallel: one after the other, a source that hangs would cost its timeout twice.
       const decision = decide()
       return then(killed(context), (kill) => (kill ? killDetails(false) : decision))
     },
@@ -78,7 +80,7 @@ function killDetails(value: boolean): BooleanDetails {
   return { value, reason: 'TARGETING_MATCH', variant: 'killed' }
 }
 
-/** Every source is asked at once, so that one that hangs costs the others no time. */
+/** Asks one source. Its failure is an answer too, so that one source cannot fail the others. */
 function askSource(
   source: FlagClient,
   key: string,
@@ -86,7 +88,7 @@ function askSource(
   context: FlagContext | undefined,
 ): MaybePromise<FlagDetails<boolean>> {
   const failed = failedDetails(fallback, 'GENERAL', 'the source failed')
-  // A source of the user's own may be plain JavaScript, and answer with anything.
+  // A source may be plain JavaScript, and answer with anything.
   const check = (answer: unknown): FlagDetails<boolean> => (isDetails(answer) ? answer : failed)
   try {
     const answer = source.getBooleanDetails(key, fallback, context)
@@ -100,7 +102,7 @@ function isDetails(answer: unknown): answer is FlagDetails<boolean> {
   return typeof answer === 'object' && answer !== null && 'value' in answer && typeof answer.value === 'boolean'
 }
 
-/** The answers in the order of the sources; those that are not there in time are errors. */
+/** Collects the answers in the order of the sources. An answer that is late is an error. */
 function gather(
   answers: readonly MaybePromise<FlagDetails<boolean>>[],
   { clock, timeout }: { clock: Clock; timeout: number },
@@ -139,15 +141,15 @@ async function place(
 function choose(key: string, fallback: boolean, answers: readonly FlagDetails<boolean>[]): BooleanDetails {
   const usable = answers.find(isUsable)
   if (usable !== undefined) return asDetails(usable)
-  // An error says more than "not found", which every source says of flags that are another's.
+  // An error says more than "not found", which every source answers for the flags of others.
   const failed = answers.find(({ errorCode }) => errorCode !== undefined && errorCode !== 'FLAG_NOT_FOUND')
-  if (failed !== undefined) return failedDetails(fallback, 'GENERAL', `no source could answer ${key}`)
+  if (failed !== undefined) return failedDetails(fallback, 'GENERAL', `no source could evaluate "${key}"`)
   const disabled = answers.some(({ errorCode }) => errorCode === undefined)
   if (disabled) return { value: fallback, reason: 'DISABLED' }
-  return failedDetails(fallback, 'FLAG_NOT_FOUND', `no source has the flag ${key}`)
+  return failedDetails(fallback, 'FLAG_NOT_FOUND', `no source has the flag "${key}"`)
 }
 
-/** Whether a source has decided: it neither failed nor left the value to the code. */
+/** Returns whether a source decided: it neither failed nor left the value to the code. */
 function isUsable({ errorCode, reason }: FlagDetails<boolean>): boolean {
   return errorCode === undefined && reason !== 'DISABLED' && reason !== 'ERROR'
 }
@@ -170,7 +172,7 @@ function asDetails({ value, variant, reason }: FlagDetails<boolean>): BooleanDet
   return variant === undefined ? { value, reason: known } : { value, reason: known, variant }
 }
 
-/** Applies `step` at once where there is nothing to wait for: a decision then costs no turn of the event loop. */
+/** Applies `step` synchronously if there is nothing to wait for, so that a decision costs no turn of the event loop. */
 function then<T, U>(value: MaybePromise<T>, step: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return isPromiseLike(value) ? Promise.resolve(value).then(step) : step(value)
 }

@@ -150,7 +150,7 @@ function compileFlag(key: string, flag: FlagDefinition, surroundings: Surroundin
   }
 }
 
-/** Gives what the rollout gives, or undefined where the unit is out. */
+/** Makes a function that returns what the rollout gives, or undefined if the unit is out. */
 function compileRollout(
   key: string,
   flag: FlagDefinition,
@@ -169,7 +169,7 @@ function compileRollout(
   const keyless = failed(key, 'TARGETING_KEY_MISSING', `needs "${unit}" in the context to draw its percentage`)
   return (context) => {
     if (included(context)) return member
-    // The ends need no unit: nobody can be told from anybody.
+    // At 0 and 100 percent, every unit gets the same.
     if (percent === 0) return undefined
     if (percent === 100) return drawn
     const value = Object.hasOwn(context, unit) ? context[unit] : undefined
@@ -204,7 +204,7 @@ function giveVariant(
 ): FlagResolution {
   const value: JsonValue | undefined = Object.hasOwn(flag.variants, variant) ? flag.variants[variant] : undefined
   if (value === undefined)
-    return { status: 'error', errorCode: 'GENERAL', errorMessage: `there is no variant ${variant}` }
+    return { status: 'error', errorCode: 'GENERAL', errorMessage: `there is no variant "${variant}"` }
   return { status: 'resolved', value, reason, variant, ...metadata }
 }
 
@@ -212,7 +212,7 @@ function always(resolution: FlagResolution): Evaluate {
   return () => resolution
 }
 
-/** Whether a flag has a rule: flagd takes an empty object for none. */
+/** Returns whether a flag has a rule. flagd takes an empty object for no rule. */
 export function hasTargeting({ targeting }: FlagDefinition): boolean {
   return targeting !== undefined && Object.keys(targeting).length > 0
 }

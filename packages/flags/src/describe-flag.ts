@@ -9,7 +9,7 @@ export function describeFlag(key: string, flag: FlagDefinition | undefined): Fla
 }
 
 function describeRule(key: string, flag: FlagDefinition): string {
-  if (flag.state === 'DISABLED') return 'disabled: counts as absent'
+  if (flag.state === 'DISABLED') return 'disabled: left to the next source, or to the code'
   const { rollout, targeting = {} } = flag
   const rest = flag.defaultVariant ?? "the code's default"
   const parts: string[] = []

@@ -1,68 +1,68 @@
-/** What `JSON.parse` may give. */
+/** A value that `JSON.parse` can return. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue }
 
-/** What flagd calls metadata: a flat record, shown in evaluations and never interpreted. */
+/** flagd's metadata: a flat record that is passed on with evaluations and never interpreted. */
 export type FlagMetadata = { [key: string]: string | number | boolean }
 
 /**
- * How units are spread over buckets. The name is pinned: a change of the hash would be another name, so that an upgrade
- * never moves a user. `murmur3-32/1` is MurmurHash3 x86 32-bit, seed 0, over the UTF-8 bytes of `${salt}.${unit}`; the
- * bucket is `floor(hash * 100000 / 2^32)`, and a unit is in where its bucket is below `percent * 1000`.
+ * How units are spread over buckets. The name pins the hash: another hash would get another name, so an upgrade never moves
+ * a user. `murmur3-32/1` is MurmurHash3 x86 32-bit, seed 0, over the UTF-8 bytes of `${salt}.${unit}`. The bucket is
+ * `floor(hash * 100000 / 2^32)`, and a unit is in if its bucket is below `percent * 1000`.
  */
 export type BucketAlgorithm = 'murmur3-32/1'
 
-/** A share of units, and who is in or out whatever the share. */
+/** A share of units, and segments that are in or out whatever the share. */
 export interface FlagRollout {
-  /** 0 to 100, at most three decimals. Growing it never drops anyone. Default: 0. */
+  /** 0 to 100, at most three decimals. Raising it never removes anyone. Default: 0. */
   readonly percent?: number
-  /** The attribute of the context that is counted. Default: `targetingKey`. */
+  /** The attribute of the context that the percentage counts. Default: `targetingKey`. */
   readonly unit?: string
-  /** Default: `murmur3-32/1`, salted with the flag's key. Another salt draws the users anew. */
+  /** Default: `murmur3-32/1`, salted with the flag's key. Another salt draws the users again. */
   readonly bucketing?: { readonly algo?: BucketAlgorithm; readonly salt?: string }
   /** Names of segments that are in, whatever their bucket. */
   readonly include?: readonly string[]
-  /** Names of segments that are out. Wins over everything else of the flag. */
+  /** Names of segments that are out. Wins over everything else in the flag. */
   readonly exclude?: readonly string[]
-  /** What those get who are in. Default: the one variant whose value is `true`. All others get `defaultVariant`. */
+  /** The variant for units that are in; others get `defaultVariant`. Default: the only variant with the value `true`. */
   readonly variant?: string
 }
 
-/** A flag, as flagd defines it, and `rollout`, which flagd ignores: it then serves `defaultVariant`. */
+/** A flag as flagd defines it, plus `rollout`. flagd ignores that, and serves `defaultVariant`. */
 export interface FlagDefinition {
-  /** A flag that is `DISABLED` counts as absent: the next source is asked, and at last the code's default holds. */
+  /** A `DISABLED` flag is left to the next source, and finally to the code's default. */
   readonly state: 'ENABLED' | 'DISABLED'
-  /** All of one type. */
+  /** Values by the name of the variant, all of one type. */
   readonly variants: Readonly<Record<string, JsonValue>>
   /** `null`, or left out: the code's default. */
   readonly defaultVariant?: string | null
-  /** JSONLogic as flagd has it. Needs a {@link TargetingEngine}. Asked before `rollout`; a rule that gives `null` leaves it to that. */
+  /** JSONLogic as in flagd. Needs a {@link TargetingEngine}. Evaluated before `rollout`, which decides if the rule gives `null`. */
   readonly targeting?: { readonly [operator: string]: JsonValue }
   readonly rollout?: FlagRollout
   readonly metadata?: FlagMetadata
 }
 
-/** A set of users: whoever matches one of its lists. */
+/** A set of users: those who match at least one of its lists. */
 export interface FlagSegment {
-  /** Compared with `targetingKey`, exactly. */
+  /** Compared exactly with `targetingKey`. */
   readonly targetingKeys?: readonly string[]
-  /** Compared with the part after the `@` of the `email` attribute, or of a `targetingKey` that has one, in any case. */
+  /** Compared, ignoring case, with the part after the `@` of `email`, or of a `targetingKey` that has one. */
   readonly emailDomains?: readonly string[]
-  /** Attribute to accepted values. An attribute that is a list matches by any of its members. */
+  /** Accepted values by attribute. An attribute that is a list matches if any of its members does. */
   readonly attributes?: Readonly<Record<string, readonly (string | number | boolean)[]>>
 }
 
 /**
- * A flag file, and what the `StateStore` source keeps: flagd's format with `$segments` and each flag's `rollout` added, in
- * places where flagd's own schema allows them.
+ * A flag file, and what a `StateStore` holds: flagd's format, with `$segments` and the `rollout` of each flag added where
+ * flagd's own schema allows further keys.
  */
 export interface FlagDocument {
   readonly $format?: typeof flagFormat
   readonly flags: Readonly<Record<string, FlagDefinition>>
   readonly $segments?: Readonly<Record<string, FlagSegment>>
-  /** Rules that `targeting` refers to by `{"$ref": name}`. */
+  /** Rules that `targeting` can refer to by `{"$ref": name}`. */
   readonly $evaluators?: Readonly<Record<string, JsonValue>>
   readonly metadata?: FlagMetadata
 }
 
-/** The name of this format. A document may carry it; one of another name was written by a later version, and is refused. */
+/** The name of this format. It is optional in a document. Another name means a later version, and is refused. */
 export const flagFormat = 'millrace-flags/1'

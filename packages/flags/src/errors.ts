@@ -1,9 +1,9 @@
 import type { FlagIssue } from './issues.ts'
 
 /**
- * A flag document, or an environment, was refused. Recognise it by {@link isFlagFormatError}.
+ * A flag document or an environment was refused. Recognise the error by {@link isFlagFormatError}.
  *
- * `code` is always `invalid_flags`; `issues` says what was wrong, and where.
+ * `code` is always `invalid_flags`. `issues` has what is wrong, and where.
  */
 export class FlagFormatError extends Error {
   override readonly name: string = 'FlagFormatError'
@@ -16,7 +16,7 @@ export class FlagFormatError extends Error {
   }
 }
 
-/** Whether `error` is a {@link FlagFormatError}, from any copy of the package. */
+/** Returns whether `error` is a {@link FlagFormatError}, from any copy of the package. */
 export function isFlagFormatError(error: unknown): error is FlagFormatError {
   return (
     typeof error === 'object' &&

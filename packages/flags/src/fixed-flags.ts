@@ -11,7 +11,7 @@ import { aTargetingEngine, type TargetingEngine } from './targeting.ts'
 export interface FixedFlagsOptions {
   /** Shown in descriptions. Default: `fixed`. */
   readonly name?: string
-  /** For flags with flagd `targeting`. Default: none, and such flags evaluate to an error. */
+  /** Evaluates flagd's `targeting`. Default: none, and flags with `targeting` evaluate to an error. */
   readonly targeting?: TargetingEngine
 }
 
@@ -21,7 +21,7 @@ const fixedFlagsRules: Readonly<Record<keyof FixedFlagsOptions, Rule>> = {
 }
 
 /**
- * A source whose document never changes: flags in code, for tests, overrides and small programs. It is ready at once.
+ * Makes a source of flags in code, for tests, overrides and small programs. It never changes and is ready at once.
  *
  * A flag whose `targeting` cannot be evaluated is an error of that flag alone, reported in `describe().problem`.
  *
@@ -45,5 +45,5 @@ export function fixedFlags(document: FlagDocument, options: FixedFlagsOptions = 
 }
 
 function refusal(name: string, issues: FlagFormatError['issues']): FlagFormatError {
-  return new FlagFormatError(`flags ${name}: ${formatIssues(issues)}`, issues)
+  return new FlagFormatError(`flag source "${name}": ${formatIssues(issues)}`, issues)
 }

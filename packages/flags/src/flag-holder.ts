@@ -19,25 +19,25 @@ export interface FlagHolderOptions {
   /** Shown in descriptions and errors. */
   readonly name: string
   readonly clock: Clock
-  /** Milliseconds without confirmation after which what is held is stale. `Infinity`: never. */
+  /** Milliseconds without confirmation after which the document is stale. `Infinity`: never. */
   readonly maxAge: number
   readonly targeting?: TargetingEngine
-  /** Stops what feeds the holder. Called once. */
+  /** Stops what feeds the holder. Called once, by `close`. */
   readonly stop?: () => void | Promise<void>
 }
 
 /**
- * What is known of a flag document, and the rules for replacing it: never by one without flags, and never by one that lacks a
- * flag in use. A flag that is invalid in the new document keeps its last valid definition. Every source over documents
- * is a holder and something that feeds it.
+ * Holds a flag document. It is never replaced by one without flags, or by one that lacks a flag in use. A flag that is
+ * invalid in the new document keeps its last valid definition. Every source of documents is a holder and something
+ * that feeds it.
  */
 export interface FlagHolder {
   readonly source: LocalFlagSource
   /** Offers a document that held at `asOf` (default: now). Returns the problem if the document was refused. */
   accept(reading: FlagReading, asOf?: number): FlagProblem | undefined
-  /** What is held was found to hold still. */
+  /** The document was found unchanged. */
   confirm(): void
-  /** An update could not be got, or could not be read. */
+  /** An update could not be fetched or read. */
   fail(code: FlagProblem['code'], message: string, issues?: readonly FlagIssue[]): void
 }
 
@@ -57,7 +57,7 @@ const flagHolderRules: Readonly<Record<keyof FlagHolderOptions, Rule>> = {
 }
 
 /**
- * Makes a holder that knows nothing yet.
+ * Makes a holder without a document.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */

@@ -8,7 +8,7 @@ import { inlineReferences } from './inline-references.ts'
 import type { TargetingEngine, TargetingResult } from './targeting.ts'
 
 export interface FlagdTargetingOptions {
-  /** For runtimes that forbid `new Function`, such as workers; slower. Default: false. */
+  /** Avoids `new Function`, which workers forbid. Slower. Default: false. */
   readonly disableDynamicCodeGeneration?: boolean
 }
 
@@ -17,8 +17,8 @@ const flagdTargetingRules: Readonly<Record<keyof FlagdTargetingOptions, Rule>> =
 }
 
 /**
- * Evaluates flagd's `targeting` with `@openfeature/flagd-core`, a peer that must be installed. Users drawn by a `fractional`
- * in such a rule are bucketed by flagd's hash, which has changed between its versions; those of a `rollout` never are.
+ * Evaluates flagd's `targeting` with the peer `@openfeature/flagd-core`. A `fractional` in a rule buckets users by flagd's
+ * hash, which has changed between versions of flagd. A `rollout` never does.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -69,7 +69,7 @@ function compileRule(
     return undefined
   }
   const rule = core.getFlag(key)
-  // flagd compiles a rule when it loads it, but tells of a rule that does not compile only when the flag is evaluated.
+  // flagd compiles a rule when it loads it, but reports that it does not compile only when the flag is evaluated.
   if (String(rule?.evaluate({}, silent).errorCode) === 'PARSE_ERROR') {
     report('error', 'has an operator that flagd does not know')
     return undefined
@@ -85,12 +85,12 @@ function resolve(rule: FeatureFlag | undefined, key: string, context: FlagContex
     if (reason === 'DEFAULT') return { status: 'none' }
     if (reason !== 'ERROR' && variant !== undefined) return { status: 'match', variant }
   } catch {
-    // Reported below, as an error that flagd catches itself.
+    // Answered below, like the errors that flagd catches itself.
   }
   return { status: 'error', message: `the targeting of flag "${key}" failed, or named no variant of it` }
 }
 
-/** flagd's schema says more than its parser, which ignores what it does not know. */
+/** flagd's schema is stricter than its parser, which ignores what it does not know. */
 function fitsSchema(text: string): boolean {
   try {
     new MemoryStorage(silent).setConfigurations(text, true)

@@ -7,8 +7,8 @@ export type Inlined =
   | { readonly status: 'error'; readonly message: string }
 
 /**
- * Far more values than a rule has that somebody wrote. Evaluators that refer to each other twice double at every level, so
- * thirty of them would not fit into memory.
+ * Far more values than a written rule has. Evaluators that refer to each other twice double the rule at every level, so
+ * thirty levels would exhaust memory.
  */
 const maxValues = 100_000
 

@@ -4,7 +4,7 @@ import { flagIssue, type FlagIssue, hasErrors } from './issues.ts'
 /** A place in a document: keys and indices from the root. */
 export type At = readonly (string | number)[]
 
-/** Collects what is wrong while a document is read, so that all of it is reported at once. */
+/** Collects the issues of a document while it is read, so that all of them are reported together. */
 export class IssueList {
   readonly issues: FlagIssue[] = []
 
@@ -16,31 +16,31 @@ export class IssueList {
     this.issues.push(flagIssue('warning', at, message))
   }
 
-  /** Returns what `read` returns, or undefined if it reported an error: no half-read part is used. */
+  /** Returns what `read` returns, or undefined if it reported an error, so that no part is used half-read. */
   sound<T>(read: () => T | undefined): T | undefined {
     const before = this.issues.length
     const value = read()
     return hasErrors(this.issues.slice(before)) ? undefined : value
   }
 
-  /** `value` where it is an object, else an error. */
+  /** Returns `value` if it is an object; otherwise reports an error. */
   record(at: At, value: unknown): Record<string, unknown> | undefined {
     return isRecord(value) ? value : this.error(at, `must be an object, not ${nameOf(value)}`)
   }
 
-  /** `value` where it is a string that is not empty, else an error. */
+  /** Returns `value` if it is a string that is not empty; otherwise reports an error. */
   text(at: At, value: unknown): string | undefined {
     if (typeof value === 'string' && value !== '') return value
     return this.error(at, `must be a string that is not empty, not ${nameOf(value)}`)
   }
 
-  /** The strings of a list; each other member is an error. */
+  /** Returns the strings of a list, and reports every other member as an error. */
   texts(at: At, value: unknown): string[] | undefined {
     if (!Array.isArray(value)) return this.error(at, `must be a list of strings, not ${nameOf(value)}`)
     return value.flatMap((member: unknown, index) => this.text([...at, index], member) ?? [])
   }
 
-  /** Reads the members of an object, without those that are invalid. Undefined stays undefined. */
+  /** Reads the members of an object and leaves out those that are invalid. Undefined stays undefined. */
   entries<T>(
     at: At,
     input: unknown,
@@ -57,7 +57,7 @@ export class IssueList {
     return Object.fromEntries(members)
   }
 
-  /** Says of each key of `value` that is not in `known` what was probably meant. */
+  /** Reports each key of `value` that is not in `known`, with the one that was probably meant. */
   keys(at: At, value: Record<string, unknown>, known: readonly string[], severity: FlagIssue['severity']): void {
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue
@@ -68,7 +68,7 @@ export class IssueList {
   }
 }
 
-/** The JSON type of a value, for messages: never the value itself, which may be long or secret. */
+/** Names the JSON type of a value, for messages. The value itself may be long or secret. */
 export function nameOf(value: unknown): string {
   if (value === undefined) return 'missing'
   if (value === null) return 'null'

@@ -1,9 +1,9 @@
 import type { JsonValue } from './document.ts'
 
-/** Deeper values are refused, so that no recursion over them can exhaust the stack. */
+/** Deeper values are refused, because recursion over them could exhaust the stack. */
 const maxDepth = 64
 
-/** Whether `value` is plain JSON, at most 64 levels deep. */
+/** Returns whether `value` is plain JSON, at most 64 levels deep. */
 export function isJson(value: unknown, depth = 0): value is JsonValue {
   switch (typeof value) {
     case 'string':

@@ -1,6 +1,6 @@
 /**
- * MurmurHash3, x86, 32 bits, over the UTF-8 bytes of `text`; a lone surrogate counts as U+FFFD, as in `TextEncoder`.
- * Reads the string in place: an evaluation allocates nothing for it.
+ * Returns MurmurHash3 (x86, 32 bits) of the UTF-8 bytes of `text`. A lone surrogate counts as U+FFFD, as in `TextEncoder`.
+ * Reads the string in place, so that an evaluation allocates no memory for it.
  *
  * @returns an integer from 0 to 2^32 - 1
  */
@@ -12,7 +12,7 @@ export function murmur3(text: string, seed = 0): number {
   for (let index = 0; index < text.length; index++) {
     const point = text.codePointAt(index) ?? 0
     if (point > 0xffff) index++
-    // The bytes of one character, the first in the lowest eight bits.
+    // The bytes of one character, with the first in the lowest eight bits.
     let bytes = utf8(point)
     do {
       block |= (bytes & 0xff) << shift

@@ -44,7 +44,7 @@ export function createProvider(source: FlagSource): Provider {
     resolveBooleanEvaluation: (key, fallback, context) => ask(key, fallback, context, isBoolean),
     resolveStringEvaluation: (key, fallback, context) => ask(key, fallback, context, isString),
     resolveNumberEvaluation: (key, fallback, context) => ask(key, fallback, context, isNumber),
-    // `T` is what the caller of OpenFeature says the object is: nobody can check that.
+    // `T` is what the caller of OpenFeature expects. Only that it is an object can be checked.
     resolveObjectEvaluation: <T extends JsonValue>(key: string, fallback: T, context: FlagContext) =>
       ask(key, fallback, context, (value): value is T => isRecord(value)),
   }
@@ -61,7 +61,7 @@ function toDetails<T>(
     return { value: fallback, reason: resolution.reason, ...showMetadata(resolution.metadata) }
   }
   const { value, reason, variant, metadata } = resolution
-  if (!accepts(value)) return toError(fallback, 'TYPE_MISMATCH', `flag ${key} is of another type`)
+  if (!accepts(value)) return toError(fallback, 'TYPE_MISMATCH', `flag "${key}" has another type`)
   return { value, reason, ...(variant !== undefined && { variant }), ...showMetadata(metadata) }
 }
 

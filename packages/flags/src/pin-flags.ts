@@ -3,11 +3,11 @@ import { aClock, aCount, aDuration, aFunction, checkOptions, type Rule, withMeth
 import { backgroundClock } from './background-clock.ts'
 
 export interface PinFlagsOptions {
-  /** What a decision is pinned to; `undefined`: it is not pinned. Default: the context's `sessionId`. */
+  /** Returns what a decision is pinned to, or undefined not to pin it. Default: the context's `sessionId`. */
   readonly pinTo?: (context: FlagContext) => string | undefined
-  /** Decisions that are kept; the one used least recently gives way. Default: 10,000. */
+  /** The most decisions that are kept. The least recently used is dropped. Default: 10,000. */
   readonly capacity?: number
-  /** Milliseconds after its last use that a decision is kept. Default: 24 hours. */
+  /** How long a decision is kept after its last use, in milliseconds. Default: 24 hours. */
   readonly ttl?: number
   readonly clock?: Clock
 }
@@ -27,11 +27,11 @@ const pinFlagsRules: Readonly<Record<keyof PinFlagsOptions, Rule>> = {
 }
 
 /**
- * Pins the decisions of `client` per session: a conversation that began with streaming keeps it while a percentage moves
- * under it, also downwards. The kill switch is never pinned, and neither is an answer that is an error.
+ * Pins the decisions of `client` per session: a conversation that began with streaming keeps it when a percentage changes,
+ * even if it is lowered. The kill switch and errors are never pinned.
  *
- * Pins are kept in the memory of this process. What holds across processes is the bucket of a user, and the `decision` of
- * a run's input.
+ * Pins are kept in the memory of this process. Across processes, a user keeps the bucket, and a run the `decision` of its
+ * input.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -39,7 +39,7 @@ export function pinFlags(client: FlagClient, options: PinFlagsOptions = {}): Fla
   aFlagClient(client, 'client')
   checkOptions(options, '', pinFlagsRules)
   const { pinTo = sessionOf, capacity = 10_000, ttl = 86_400_000, clock = backgroundClock } = options
-  // Insertion order is the order of last use.
+  // Ordered by last use.
   const pins = new Map<string, Pin>()
 
   const find = (name: string): FlagDetails<boolean> | undefined => {
@@ -53,7 +53,7 @@ export function pinFlags(client: FlagClient, options: PinFlagsOptions = {}): Fla
   }
   const keep = (name: string, details: FlagDetails<boolean>): FlagDetails<boolean> => {
     if (details.errorCode !== undefined || details.reason === 'ERROR') return details
-    // Two first runs of a session may be decided at once: both then get what was pinned first.
+    // Two first runs of a session may be decided in parallel. Both get what was pinned first.
     const first = find(name)
     if (first !== undefined) return first
     pins.set(name, { details, expires: clock.now() + ttl })

@@ -77,7 +77,7 @@ function readFlags(
   const invalid = new Map<string, unknown>()
   for (const { at, key, value } of readMembers(list, input)) {
     const flag = list.sound(() => {
-      if (flags.has(key) || invalid.has(key)) list.error([...at, 'key'], 'stands in the list twice')
+      if (flags.has(key) || invalid.has(key)) list.error([...at, 'key'], 'is in the list twice')
       return readFlag(list, at, value, segments)
     })
     if (flag === undefined) {
@@ -116,14 +116,14 @@ function readMembers(list: IssueList, input: unknown): readonly Member[] {
   })
 }
 
-/** Other flags may stand in the file. But a misspelt one of ours would leave streaming off in silence. */
+/** Other flags may be in the file, but a misspelt flag of Millrace would silently leave streaming off. */
 function checkKey(list: IssueList, at: At, key: string, { variants }: FlagDefinition): void {
   const { streaming, kill, tool } = flagKeys
   if (key === streaming || key === kill || (key.startsWith(tool('')) && key !== tool(''))) {
     if (Object.values(variants).some((value) => typeof value !== 'boolean')) {
-      list.warn([...at, 'variants'], 'are not true and false: Millrace takes the flag for one that fails')
+      list.warn([...at, 'variants'], 'must be true and false for a flag of Millrace, which otherwise fails')
     }
   } else if (key.startsWith(streaming) || nearest(key, [streaming, kill]) !== undefined) {
-    list.warn(at, `is no flag of Millrace, which reads ${streaming}, ${kill} and ${tool('<name>')}`)
+    list.warn(at, `is not a flag of Millrace, which reads ${streaming}, ${kill} and ${tool('<name>')}`)
   }
 }

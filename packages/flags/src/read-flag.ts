@@ -12,7 +12,7 @@ export function readFlag(list: IssueList, at: At, input: unknown, segments: Segm
   const value = list.record(at, input)
   if (value === undefined) return undefined
   const known = ['key', 'state', 'variants', 'defaultVariant', 'targeting', 'rollout', 'metadata']
-  // flagd lets a flag carry more; but a misspelt `rollout` should not pass in silence.
+  // flagd allows more keys, but a misspelt `rollout` must not pass silently.
   list.keys(at, value, known, 'warning')
   const state = value['state']
   const variants = readVariants(list, [...at, 'variants'], value['variants'])
@@ -56,31 +56,31 @@ function readDefaultVariant(
 ): string | null | undefined {
   if (input === undefined || input === null) return input
   if (typeof input !== 'string') return list.error(at, `must be the name of a variant or null, not ${nameOf(input)}`)
-  // flagd takes the empty string for none.
+  // flagd takes the empty string for no default.
   if (input === '') return null
-  if (variants !== undefined && !Object.hasOwn(variants, input)) return list.error(at, 'names no variant of this flag')
+  if (variants !== undefined && !Object.hasOwn(variants, input)) return list.error(at, 'must name a variant of this flag')
   return input
 }
 
-/** What `rollout` says must exist, and must be able to make a difference. */
+/** Checks that what `rollout` names exists, and that it makes a difference. */
 function checkRollout(list: IssueList, at: At, flag: FlagDefinition, segments: Segments): void {
   const { rollout, variants, defaultVariant } = flag
   if (rollout === undefined) return
   for (const field of ['include', 'exclude'] as const) {
     for (const [index, name] of rollout[field]?.entries() ?? []) {
       const place = [...at, field, index]
-      if (!segments.has(name)) list.error(place, `names no segment: define "${name}" under "$segments"`)
+      if (!segments.has(name)) list.error(place, `must name a segment: define "${name}" under "$segments"`)
       else if (segments.get(name) === undefined) list.error(place, `names the segment "${name}", which is invalid`)
     }
   }
   const variant = rolloutVariant(flag)
   if (variant === undefined)
-    list.error(at, 'needs "variant": this flag has not exactly one variant with the value true')
-  else if (!Object.hasOwn(variants, variant)) list.error([...at, 'variant'], 'names no variant of this flag')
-  else if (variant === defaultVariant) list.warn(at, `changes nothing: all get "${variant}" by defaultVariant already`)
+    list.error(at, 'needs "variant", because this flag does not have exactly one variant with the value true')
+  else if (!Object.hasOwn(variants, variant)) list.error([...at, 'variant'], 'must name a variant of this flag')
+  else if (variant === defaultVariant) list.warn(at, `changes nothing: "${variant}" is already the default variant`)
 }
 
-/** The variant that a rollout gives to those who are in. */
+/** Returns the variant that a rollout gives to units that are in. */
 export function rolloutVariant({ rollout, variants }: FlagDefinition): string | undefined {
   if (rollout?.variant !== undefined) return rollout.variant
   const names = Object.keys(variants).filter((name) => variants[name] === true)

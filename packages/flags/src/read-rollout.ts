@@ -2,10 +2,10 @@ import type { BucketAlgorithm, FlagRollout, FlagSegment } from './document.ts'
 import type { At, IssueList } from './issue-list.ts'
 import { nameOf } from './issue-list.ts'
 
-/** The only algorithm there is. Another name was written by a later version: guessing would move users. */
+/** The only algorithm. Another name was written by a later version, and a guess would move users. */
 const bucketAlgorithm: BucketAlgorithm = 'murmur3-32/1'
 
-/** Reads a flag's `rollout`. Unknown keys are errors: a misspelt `exclude` would let in whom it should keep out. */
+/** Reads a flag's `rollout`. Unknown keys are errors: a misspelt `exclude` would let in users it should keep out. */
 export function readRollout(list: IssueList, at: At, input: unknown): FlagRollout | undefined {
   const value = list.record(at, input)
   if (value === undefined) return undefined
@@ -31,7 +31,7 @@ function readPercent(list: IssueList, at: At, value: unknown): number | undefine
   if (typeof value !== 'number' || !(value >= 0 && value <= 100)) {
     return list.error(at, `must be a number from 0 to 100, not ${typeof value === 'number' ? value : nameOf(value)}`)
   }
-  // Finer than a bucket would be rounded silently, and 0.0001 would be nobody.
+  // A finer percentage would be rounded silently, and 0.0001 would reach nobody.
   if (Math.abs(Math.round(value * 1000) - value * 1000) > 1e-6) {
     return list.error(at, `must have at most three decimals: a bucket is 0.001 percent wide`)
   }

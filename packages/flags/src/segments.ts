@@ -1,10 +1,10 @@
 import type { FlagContext, FlagValue } from '@millrace/core'
 import type { FlagSegment } from './document.ts'
 
-/** Whether a context belongs to a segment. */
+/** Returns whether a context belongs to a segment. */
 export type SegmentTest = (context: FlagContext) => boolean
 
-/** Prepares a segment for being asked about often. */
+/** Prepares the test of a segment. */
 export function compileSegment(segment: FlagSegment): SegmentTest {
   const keys = new Set(segment.targetingKeys)
   const domains = new Set(segment.emailDomains?.map((domain) => domain.toLowerCase()))

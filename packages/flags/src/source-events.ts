@@ -1,22 +1,22 @@
 import { MillraceError } from '@millrace/core'
 import type { FlagProblem, FlagSource, FlagSourceEvent } from './source.ts'
 
-/** Tells listeners, and those who wait for the first flags, what happens to a source. */
+/** The listeners of a source, and those who wait for its first flags. */
 export interface SourceEvents {
   readonly onChange: FlagSource['onChange']
   readonly ready: FlagSource['ready']
   emit(event: FlagSourceEvent): void
-  /** The first flags are there: `ready` resolves, from now on. */
+  /** The first flags are there. `ready` resolves from now on. */
   settle(): void
-  /** The first attempt failed: `ready` rejects, until {@link SourceEvents.settle}. */
+  /** The first attempt failed. `ready` rejects until {@link SourceEvents.settle}. */
   fail(problem: FlagProblem): void
-  /** `ready` rejects where it is still waiting, and no listener is called any more. */
+  /** Rejects every `ready` that is waiting, and calls no listener any more. */
   close(): void
 }
 
 type Waiter = (error?: MillraceError) => void
 
-/** Makes the bookkeeping that every source shares. */
+/** Makes the events of the source `name`. */
 export function createSourceEvents(name: string): SourceEvents {
   const listeners = new Set<(event: FlagSourceEvent) => void>()
   const waiters = new Set<Waiter>()
@@ -59,7 +59,7 @@ export function createSourceEvents(name: string): SourceEvents {
         try {
           listener(event)
         } catch {
-          // A listener is a bystander: flags go on, and there is nobody here to tell.
+          // A listener must not affect the flags, and there is nobody to report its error to.
         }
       }
     },
@@ -70,13 +70,13 @@ export function createSourceEvents(name: string): SourceEvents {
     },
     fail(problem) {
       if (settled) return
-      failure = new MillraceError('flag_failed', `flag source ${name}: ${problem.message}`, { retryable: true })
+      failure = new MillraceError('flag_failed', `flag source "${name}": ${problem.message}`, { retryable: true })
       release(failure)
     },
     close() {
       listeners.clear()
       if (settled) return
-      failure = new MillraceError('flag_failed', `flag source ${name} was closed`)
+      failure = new MillraceError('flag_failed', `flag source "${name}" was closed`)
       release(failure)
     },
   }

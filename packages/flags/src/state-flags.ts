@@ -24,13 +24,13 @@ export interface StateFlagsOptions {
   /** Shown in descriptions. Default: `state`. */
   readonly name?: string
   /**
-   * How often the store is asked, in milliseconds, beside being watched: the bound on the delay of a kill where the store's
-   * notifications fail. Default: 5,000.
+   * How often to read the store besides watching it, in milliseconds. If the store's notifications fail, this bounds the delay of a
+   * kill. Default: 5,000.
    */
   readonly poll?: number
-  /** How long one question to the store may take, in milliseconds. Default: 2,000. */
+  /** The longest that one read may take, in milliseconds. Default: 2,000. */
   readonly timeout?: number
-  /** Milliseconds without an answer of the store after which the flags are stale. Default: 60,000. */
+  /** Milliseconds without an answer from the store after which the flags are stale. Default: 60,000. */
   readonly maxAge?: number
   readonly targeting?: TargetingEngine
   readonly clock?: Clock
@@ -48,8 +48,8 @@ const stateFlagsRules: Readonly<Record<keyof StateFlagsOptions, Rule>> = {
 }
 
 /**
- * Flags from a `StateStore`, which all instances share: what a rollout writes, and where an operator's kill switch reaches
- * everyone. No document under the key is a source without flags. Write with {@link changeStateFlags}.
+ * Makes a source of flags in a `StateStore` that all instances share: a rollout writes it, and a kill switch in it reaches
+ * every instance. Without a document under the key, it has no flags. Write with {@link changeStateFlags}.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -67,7 +67,7 @@ export function stateFlags(options: StateFlagsOptions): LocalFlagSource {
     ...(targeting !== undefined && { targeting }),
     stop: () => closing.abort(),
   })
-  // Watching and asking race each other: an older answer that comes later is dropped.
+  // Watching and reading race each other, so an older entry may come later. It is dropped.
   let newest = -1
   let accepted = false
   const take = (entry: StateEntry | undefined): void => {
@@ -89,7 +89,7 @@ export function stateFlags(options: StateFlagsOptions): LocalFlagSource {
       try {
         for await (const entry of store.watch(key, signal)) take(entry)
       } catch {
-        // The asking below reports a store that does not answer; here it is enough to come back.
+        // `keepAsking` reports a store that does not answer. Here it is enough to try again.
       }
       await wait(clock, poll, signal)
     }

@@ -8,7 +8,7 @@ export type FlagTextFormat = 'json' | 'yaml'
 
 export interface ReadTextOptions {
   readonly format: FlagTextFormat
-  /** Texts of more UTF-16 units are refused unread. Default: 1,048,576. */
+  /** The longest text that is read, in UTF-16 code units. Default: 1,048,576. */
   readonly maxLength?: number
 }
 
@@ -18,8 +18,8 @@ const readTextRules: Readonly<Record<keyof ReadTextOptions, Rule>> = {
 }
 
 /**
- * Reads a flag document from JSON or YAML. No text makes it throw. Every issue says where in the text it is. What both formats
- * allow and nobody means is refused: a key that stands twice.
+ * Reads a flag document from JSON or YAML. Never throws because of a text. Every issue has its place in the text. A key that
+ * occurs twice in one object is refused, although both formats allow it.
  *
  * @throws MillraceError `unknown_option`, `invalid_option`
  */
@@ -30,13 +30,13 @@ export function readFlagText(text: string, options: ReadTextOptions): ReadResult
   if (text.length > maxLength) {
     return refused(flagIssue('error', [], `is larger than ${maxLength} characters`))
   }
-  // A byte order mark is how some editors save UTF-8, and nothing that JSON allows.
+  // Some editors begin UTF-8 with a byte order mark, which JSON does not allow.
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text
   try {
     return format === 'json' ? readJsonText(body) : readYamlText(body)
   } catch {
-    // Both parsers recurse: a text of brackets alone exhausts the stack.
-    return refused(flagIssue('error', [], `is no ${format === 'json' ? 'JSON' : 'YAML'} that can be read`))
+    // Both parsers recurse, so a text of many brackets exhausts the stack.
+    return refused(flagIssue('error', [], `is not readable as ${format === 'json' ? 'JSON' : 'YAML'}`))
   }
 }
 
@@ -48,7 +48,7 @@ function readJsonText(text: string): ReadResult {
     root = parseJson(text, { mode: 'json' }).body
   } catch (error) {
     return refused({
-      ...flagIssue('error', [], 'is no JSON: something is missing or misplaced here'),
+      ...flagIssue('error', [], 'is not valid JSON: something is missing or misplaced here'),
       ...placeOfError(error),
     })
   }
@@ -74,7 +74,7 @@ function findDuplicate(node: ValueNode, at: readonly (string | number)[]): FlagI
     node.members.map((member) => () => {
       const key = member.name.type === 'String' ? member.name.value : member.name.name
       const place = [...at, key]
-      if (seen.has(key)) return { ...flagIssue('error', place, 'stands here twice'), ...startOf(member.name.loc) }
+      if (seen.has(key)) return { ...flagIssue('error', place, 'occurs twice'), ...startOf(member.name.loc) }
       seen.add(key)
       return findDuplicate(member.value, place)
     }),
@@ -89,7 +89,7 @@ function first<T>(attempts: readonly (() => T | undefined)[]): T | undefined {
   return undefined
 }
 
-/** The place of a path, or of the nearest thing around it that exists. */
+/** Returns the place of a path, or of the nearest parent of it that exists. */
 function findInJson(root: ValueNode, at: readonly (string | number)[]): Place {
   let node = root
   let place = startOf(root.loc)
@@ -123,12 +123,12 @@ function readYamlText(text: string): ReadResult {
   }
   if (document.errors.length > 0) {
     const issues = document.errors.map(({ code, pos }) => ({
-      ...flagIssue('error', [], `is no YAML: ${code.toLowerCase().replaceAll('_', ' ')}`),
+      ...flagIssue('error', [], `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`),
       ...placeAt(pos[0]),
     }))
     return { status: 'refused', issues }
   }
-  // 100 aliases are more than anybody writes, and fewer than a "billion laughs" needs.
+  // 100 aliases are more than anybody writes, and fewer than a "billion laughs" attack needs.
   const value: unknown = document.toJS({ maxAliasCount: 100 })
   return locate(readFlagDocument(value), (at) => placeAt(findInYaml(document.contents, at)))
 }

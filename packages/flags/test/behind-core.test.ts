@@ -89,7 +89,7 @@ const throwing: Hook = {
 }
 
 describe('an OpenFeature client behind core', () => {
-  it('decides', async () => {
+  it('decides a run', async () => {
     expect(await run(await openFeature(memory()))).toMatchObject({
       outcome: 'completed',
       text: answer,
@@ -102,7 +102,7 @@ describe('an OpenFeature client behind core', () => {
     ['hangs', () => openFeature(providerThat(() => new Promise(() => {}))), 'flag_timeout'],
     ['throws', () => openFeature(providerThat(() => Promise.reject(new Error('down')))), 'flag_error'],
     ['has a hook that throws', () => openFeature(memory(), throwing), 'flag_error'],
-  ])('that %s costs a run nothing but its stream', async (_, make, reason) => {
+  ])('that %s costs a run its stream and nothing else', async (_, make, reason) => {
     const flags = await make()
     for (const client of [flags, combineFlags({ sources: [flags] })]) {
       expect(await run(client)).toMatchObject({
@@ -136,7 +136,7 @@ describe('the kill switch', () => {
     await changed
   }
 
-  it.each(['auto', 'stream'] as const)('buffers the next turn of a run that was asked to be %s', async (mode) => {
+  it.each(['auto', 'stream'] as const)('buffers the next turn of a run of mode %s', async (mode) => {
     expect(await run(source, { mode, during: pull })).toMatchObject({
       outcome: 'completed',
       text: answer,
@@ -145,7 +145,7 @@ describe('the kill switch', () => {
     })
   })
 
-  it.each(['auto', 'stream'] as const)('stops a fresh run that is asked to be %s from streaming', async (mode) => {
+  it.each(['auto', 'stream'] as const)('stops a new run of mode %s from streaming', async (mode) => {
     await pull()
     expect(await run(source, { mode })).toMatchObject({
       outcome: 'completed',

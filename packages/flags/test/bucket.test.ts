@@ -31,7 +31,7 @@ it.each(frozen)('murmur3-32/1 puts %s / %s into bucket %i', (salt, unit, bucket)
   expect(bucketOf(salt, unit)).toBe(bucket)
 })
 
-it('gives another process the same buckets', async () => {
+it('computes the same buckets in another process', async () => {
   const script = `
     import { bucketOf } from '${new URL('../src/bucket.ts', import.meta.url).href}'
     console.log(JSON.stringify(${JSON.stringify(frozen)}.map(([salt, unit]) => bucketOf(salt, unit))))
@@ -64,7 +64,7 @@ it('fills its buckets evenly', () => {
   expect(chiSquare).toBeLessThan(99 + 6 * 14.1)
 })
 
-it('loses no one while a percentage grows from 1 to 100', () => {
+it('drops no user while a percentage grows from 1 to 100', () => {
   let before = new Set<string>()
   for (let percent = 1; percent <= 100; percent++) {
     const now = new Set(users.filter((user) => bucketOf('use_streaming', user) < bucketsIn(percent)))
@@ -92,7 +92,7 @@ it('draws two flags independently', () => {
   }
 })
 
-it('decides the same for the same user in every source, and never drops one when the percentage grows', () => {
+it('decides the same for a user in every source, and drops none when the percentage grows', () => {
   const documentOf = (percent: number): FlagDocument => ({
     flags: {
       use_streaming: {

@@ -39,7 +39,7 @@ const slow = (client: FlagClient): FlagClient => ({
 const ask = (sources: FlagClient[], key = 'use_streaming', overrides: Record<string, boolean> = {}) =>
   combineFlags({ sources, overrides, clock: manualClock() }).getBooleanDetails(key, false)
 
-it('takes the first source that knows the flag', () => {
+it('uses the first source that knows the flag', () => {
   expect(ask([empty, on, off])).toMatchObject({ value: true })
   expect(ask([empty, off, on])).toMatchObject({ value: false, reason: 'STATIC' })
   expect(ask([disabled, on])).toMatchObject({ value: true })
@@ -53,13 +53,13 @@ it.each([
   ['answers with nothing', untyped(undefined)],
   ['answers with a bare value', untyped(true)],
   ['answers with text, later', untyped(Promise.resolve({ value: 'on' }))],
-])('passes over a source that %s', async (_, source) => {
+])('skips a source that %s', async (_, source) => {
   expect(await ask([source, on])).toMatchObject({ value: true })
   expect(await ask([source, kill, on])).toMatchObject({ value: false, variant: 'killed' })
   expect(await ask([source])).toMatchObject({ value: false, errorCode: 'GENERAL' })
 })
 
-it('waits once for sources that hang, and takes what the others say', async () => {
+it('waits once for sources that hang, and uses the answers of the others', async () => {
   const clock = manualClock()
   const client = combineFlags({ sources: [hanging, on, hanging], timeout: 40, clock })
   const decided = client.getBooleanDetails('use_streaming', false)
@@ -68,7 +68,7 @@ it('waits once for sources that hang, and takes what the others say', async () =
   expect(clock.pending).toBe(0)
 })
 
-it('asks all sources at once, and takes them in their order', async () => {
+it('asks all sources in parallel, and keeps their order', async () => {
   expect(await ask([slow(off), on])).toMatchObject({ value: false })
   expect(await ask([slow(slow(slow(on))), slow(off)])).toMatchObject({ value: true })
 })
@@ -92,22 +92,22 @@ it('lets the kill switch of any source win over overrides and every order', () =
   expect(ask([noKill, on], 'use_streaming.kill')).toMatchObject({ value: false })
 })
 
-it('kills nothing that is not streaming', () => {
+it('does not affect flags other than those of streaming', () => {
   const other = fixedFlags({ flags: { use_streaming_soon: flag(undefined, { defaultVariant: 'on' }) } })
   expect(ask([kill, other], 'use_streaming_soon')).toMatchObject({ value: true })
 })
 
-it('takes overrides before sources', () => {
+it('prefers overrides to sources', () => {
   expect(ask([off], 'use_streaming', { use_streaming: true })).toMatchObject({ value: true, variant: 'override' })
   expect(ask([on], 'use_streaming', { use_streaming: false })).toMatchObject({ value: false })
 })
 
-it('says why there is no answer', () => {
+it('says why it has no answer', () => {
   expect(ask([empty])).toMatchObject({ value: false, errorCode: 'FLAG_NOT_FOUND' })
   expect(ask([])).toMatchObject({ value: false, errorCode: 'FLAG_NOT_FOUND' })
   expect(ask([disabled])).toEqual({ value: false, reason: 'DISABLED' })
 })
 
-it('says what is wrong with its options', () => {
+it('refuses wrong options', () => {
   expect(() => combineFlags({ sources: [], timeout: 0 })).toThrow('timeout')
 })

@@ -36,7 +36,7 @@ describe('the order of rules', () => {
     ['excluded though included', { targetingKey: 'boss', plan: 7 }, false, 'DEFAULT'],
     ['excluded by one of a list', { targetingKey: inside, plan: ['free', true] }, false, 'DEFAULT'],
     ['not excluded by a value of another type', { targetingKey: inside, plan: '7' }, true, 'SPLIT'],
-  ])('%s', (_, context, value, reason) => {
+  ])('decides for a user who is %s', (_, context, value, reason) => {
     expect(resolve(document, context)).toMatchObject({
       status: 'resolved',
       value,
@@ -45,7 +45,7 @@ describe('the order of rules', () => {
     })
   })
 
-  it('says that the unit is missing, and gives no guess', () => {
+  it('is an error if the unit is missing', () => {
     for (const context of [{}, { targetingKey: '' }, { email: 'x' }]) {
       expect(resolve(document, context)).toMatchObject({ status: 'error', errorCode: 'TARGETING_KEY_MISSING' })
     }
@@ -57,7 +57,7 @@ describe('the order of rules', () => {
     expect(resolve(streaming({}))).toMatchObject({ value: false })
   })
 
-  it('counts another attribute, also a number, and never one that is inherited', () => {
+  it('counts another attribute, including numbers, but none that is inherited', () => {
     const bySession = streaming({ percent: 50, unit: 'session', bucketing: { salt: 's' } })
     for (const session of [1, 2, 3, 'a', 'b']) {
       expect(resolve(bySession, { session })).toMatchObject({ value: bucketOf('s', String(session)) < 50_000 })
@@ -67,7 +67,7 @@ describe('the order of rules', () => {
 })
 
 describe('flags', () => {
-  it('answers for tools without a flag of their own by the wildcard, and by nothing else', () => {
+  it('answers for a tool without a flag by the wildcard, and by nothing else', () => {
     const document = { flags: { 'use_streaming.tool.*': flag({ percent: 100 }), 'use_streaming.tool.bash': flag() } }
     expect(resolve(document, {}, 'use_streaming.tool.search')).toMatchObject({ value: true })
     expect(resolve(document, {}, 'use_streaming.tool.bash')).toMatchObject({ value: false })
@@ -75,7 +75,7 @@ describe('flags', () => {
     expect(resolve(streaming(), {}, 'use_streaming.tool.bash')).toMatchObject({ errorCode: 'FLAG_NOT_FOUND' })
   })
 
-  it.each(['__proto__', 'constructor', 'toString', 'flags', ''])('knows no flag %j', (key) => {
+  it.each(['__proto__', 'constructor', 'toString', 'flags', ''])('has no flag %j', (key) => {
     expect(resolve(everything, {}, key)).toMatchObject({ status: 'error', errorCode: 'FLAG_NOT_FOUND' })
   })
 
@@ -87,7 +87,7 @@ describe('flags', () => {
     expect(resolve(streaming(undefined, { defaultVariant: null }))).toEqual({ status: 'default', reason: 'DEFAULT' })
   })
 
-  it('gives metadata of the set and the flag, the flag first', () => {
+  it('merges the metadata of the set and the flag, and prefers the flag', () => {
     const document = {
       ...streaming(undefined, { metadata: { owner: 'chat' } }),
       metadata: { owner: 'all', version: '2' },
@@ -102,7 +102,7 @@ describe('flags', () => {
         rule: 'never for fragile; on for internal; on for 12.5% by targetingKey (murmur3-32/1, salt "spring"); else off',
       },
       { key: 'use_streaming.tool.*', rule: 'on for all; else off' },
-      { key: 'use_streaming.tool.bash', rule: 'disabled: counts as absent' },
+      { key: 'use_streaming.tool.bash', rule: 'disabled: left to the next source, or to the code' },
       { key: 'use_streaming.kill', rule: 'off' },
       { key: 'theme', rule: "by its targeting rule; else the code's default" },
       { key: 'limit', rule: 'low' },
@@ -125,7 +125,7 @@ describe('targeting', () => {
       { targeting: flagdTargeting() },
     )
 
-  it('goes before the rollout, and leaves it what it has no opinion of', () => {
+  it('is evaluated before the rollout, which decides if the rule gives null', () => {
     const set = ruled({ if: [{ '==': [{ var: 'tier' }, 'free'] }, 'off', null] })
     expect(set.issues).toEqual([])
     expect(set.resolve('use_streaming', { tier: 'free' })).toMatchObject({ value: false, reason: 'TARGETING_MATCH' })
@@ -133,19 +133,19 @@ describe('targeting', () => {
     expect(set.resolve('use_streaming', { tier: 'paid', targetingKey: 'x' })).toMatchObject({ value: false })
   })
 
-  it('is an error without an engine, and a warning', () => {
+  it('is an error without an engine, and is warned about', () => {
     const set = compileFlags(streaming(undefined, { targeting: { if: [true, 'on', 'off'] } }))
     expect(set.resolve('use_streaming')).toMatchObject({ status: 'error', errorCode: 'GENERAL' })
     expect(set.issues).toMatchObject([{ severity: 'warning', path: '$.flags.use_streaming.targeting' }])
   })
 
-  it('is none where it is empty', () => {
+  it('does not count if it is empty', () => {
     expect(compileFlags(streaming(undefined, { targeting: {} })).resolve('use_streaming')).toMatchObject({
       value: false,
     })
   })
 
-  it('resolves references whatever their order, and leaves what they hold as it is', () => {
+  it('replaces references in any order, and leaves their text unchanged', () => {
     const $evaluators = {
       outer: { and: [{ $ref: 'inner' }, true] },
       inner: { '==': [{ var: 'price' }, 'US$$5'] },

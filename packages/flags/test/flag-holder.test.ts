@@ -43,19 +43,19 @@ it('answers with the fallback until its first flags are there', async () => {
   expect(types(events)).toEqual(['ready'])
 })
 
-it('rejects ready where the first attempt failed, and resolves it once one succeeded', async () => {
+it('rejects ready if the first attempt failed, and resolves it after one succeeded', async () => {
   const { holder, events } = hold()
   const waiting = holder.source.ready().catch((error: unknown) => error)
   holder.fail('unreachable', 'no file')
   expect(isMillraceError(await waiting, 'flag_failed')).toBe(true)
-  await expect(holder.source.ready()).rejects.toThrow('flag source test: no file')
+  await expect(holder.source.ready()).rejects.toThrow('flag source "test": no file')
   expect(holder.source.describe().status).toBe('failed')
   holder.accept(reading(on))
   await holder.source.ready()
   expect(types(events)).toEqual(['failed', 'recovered', 'ready'])
 })
 
-it('ends ready with the reason of its signal, and when it is closed', async () => {
+it('rejects ready with the reason of its signal, and when it is closed', async () => {
   const { holder } = hold()
   const reason = new Error('enough')
   const aborting = new AbortController()
@@ -67,7 +67,7 @@ it('ends ready with the reason of its signal, and when it is closed', async () =
   await Promise.all([holder.source.close(), expect(waiting).rejects.toThrow('was closed')])
 })
 
-it('keeps what it has when an update fails, says so once, and says when it is over', () => {
+it('keeps its document when an update fails, and reports the failure once and its end', () => {
   const { holder, ask, events } = hold()
   holder.accept(reading(on))
   holder.fail('invalid', 'broken')
@@ -97,7 +97,7 @@ it('is stale after its maximum age, still answers, and recovers', () => {
   expect(types(events)).toEqual(['ready', 'stale', 'recovered'])
 })
 
-it('is stale at once with what is old already', () => {
+it('is stale at once with an old document', () => {
   const { holder, events, clock } = hold(1000)
   holder.accept(reading(on), clock.now() - 5000)
   expect(holder.source.describe()).toMatchObject({ status: 'stale', ageMs: 5000 })
@@ -116,13 +116,13 @@ it.each<[string, FlagDocument, string]>([
   expect(ask()).toMatchObject({ value: true })
 })
 
-it('lets go of a flag that nobody has asked for', () => {
+it('accepts the removal of a flag that nobody has asked for', () => {
   const { holder } = hold()
   holder.accept(reading({ flags: { ...on.flags, other: flag() } }))
   expect(holder.accept(reading(on))).toBeUndefined()
 })
 
-it('holds on to the wildcard that answered for a tool', () => {
+it('refuses the removal of a wildcard that answered for a tool', () => {
   const { holder } = hold()
   const tools = { flags: { ...on.flags, 'use_streaming.tool.*': flag() } }
   holder.accept(reading(tools))
@@ -200,7 +200,7 @@ describe('a flag that becomes invalid', () => {
     expect(isKilled()).toBe(false)
   })
 
-  it('tells that it is still invalid after it was stale', () => {
+  it('is reported again after the source was stale', () => {
     const { holder, events, clock } = hold(1000)
     holder.accept(broken)
     clock.advance(1001)
@@ -220,7 +220,7 @@ it('refuses a document in which no rule can be evaluated', () => {
   expect(holder.source.getBooleanDetails('use_streaming', false)).toMatchObject({ value: true })
 })
 
-it('names the flags that changed, all of them where a segment did', () => {
+it('names the flags that changed, and all of them if a segment did', () => {
   const { holder, events } = hold()
   holder.accept(reading({ flags: { ...off.flags, other: flag() } }))
   holder.accept(reading({ flags: { ...on.flags, other: flag() } }))
@@ -232,7 +232,7 @@ it('names the flags that changed, all of them where a segment did', () => {
   ])
 })
 
-it('survives a listener that throws, and forgets one that left', () => {
+it('survives a listener that throws, and does not call one that left', () => {
   const { holder, events } = hold()
   holder.source.onChange(() => {
     throw new Error('listener')
@@ -247,7 +247,7 @@ it('survives a listener that throws, and forgets one that left', () => {
   expect(types(events)).toEqual(['ready', 'changed'])
 })
 
-it('answers, whatever the context throws', () => {
+it('answers even if the context throws', () => {
   const { holder } = hold()
   holder.accept(reading(streaming({ percent: 50 })))
   const hostile = {
@@ -262,7 +262,7 @@ it('answers, whatever the context throws', () => {
   expect(holder.source.resolve('use_streaming', hostile)).toMatchObject({ status: 'error' })
 })
 
-it('frees its timers when it is closed, stops what feeds it, and goes on answering', async () => {
+it('frees its timers when it is closed, stops what feeds it, and still answers', async () => {
   const clock = manualClock()
   let stopped = 0
   const holder = createFlagHolder({ name: 'test', clock, maxAge: 1000, stop: () => void stopped++ })
@@ -280,6 +280,6 @@ it('frees its timers when it is closed, stops what feeds it, and goes on answeri
   expect(clock.pending).toBe(0)
 })
 
-it('says what is wrong with its options', () => {
+it('refuses wrong options', () => {
   expect(() => createFlagHolder({ name: 'test', clock: manualClock(), maxAge: 0 })).toThrow('maxAge')
 })

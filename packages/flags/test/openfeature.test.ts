@@ -33,7 +33,7 @@ function heard(client: Client, ...types: ProviderEvents[]): string[] {
   return events
 }
 
-it('answers the SDK in all types, with variant, reason and metadata', async () => {
+it('resolves flags of all types, with variant, reason and metadata', async () => {
   const client = await connect(everything)
   const context = { targetingKey: 'u123', plan: 'vip' }
   expect(await client.getBooleanDetails('use_streaming', false, context)).toEqual({
@@ -62,7 +62,7 @@ it('gives the SDK its error codes, and the default', async () => {
   })
 })
 
-it('passes through the hooks of the SDK', async () => {
+it('calls the hooks of the SDK', async () => {
   const client = await connect(streaming({ percent: 100 }))
   const stages: string[] = []
   const hook: Hook = {
@@ -74,7 +74,7 @@ it('passes through the hooks of the SDK', async () => {
   expect(stages).toEqual(['before', 'after true', 'finally'])
 })
 
-it('tells the SDK what happens to the source', async () => {
+it('reports to the SDK what happens to the source', async () => {
   const clock = manualClock()
   const holder: FlagHolder = createFlagHolder({ name: 'held', clock, maxAge: 1000 })
   const provider = createProvider(holder.source)
@@ -103,7 +103,7 @@ it('tells the SDK what happens to the source', async () => {
   expect(clock.pending).toBe(0)
 })
 
-it('is in error where the first flags cannot be got, and ready once they are', async () => {
+it('is in error if the first flags cannot be fetched, and ready once they are', async () => {
   const holder = createFlagHolder({ name: 'held', clock: manualClock(), maxAge: 1000 })
   holder.fail('unreachable', 'the file is gone')
   await expect(OpenFeature.setProviderAndWait('test', createProvider(holder.source))).rejects.toThrow(
@@ -136,7 +136,7 @@ it('survives a handler that throws or rejects', () => {
   expect(events?.getHandlers(ProviderEvents.Ready)).toEqual([])
 })
 
-it("works inside the SDK's own MultiProvider, where a source that fails is passed over", async () => {
+it("works inside the SDK's own MultiProvider, which skips a source that fails", async () => {
   const failing = createFlagHolder({ name: 'failing', clock: manualClock(), maxAge: 1000 })
   const sources = [failing.source, fixedFlags(streaming({ percent: 100 }), { name: 'code' })]
   failing.accept(reading(streaming({ percent: 50 })))
@@ -149,7 +149,7 @@ it("works inside the SDK's own MultiProvider, where a source that fails is passe
   expect(await OpenFeature.getClient('test').getBooleanDetails('use_streaming', false)).toMatchObject({ value: true })
 })
 
-it('takes an OpenFeature client as a FlagClient, as it is', async () => {
+it('accepts an OpenFeature client as a FlagClient, as it is', async () => {
   expectTypeOf<Client>().toExtend<FlagClient>()
   const configuration = {
     use_streaming: { variants: { on: true, off: false }, defaultVariant: 'on', disabled: false },

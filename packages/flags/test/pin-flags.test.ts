@@ -15,7 +15,7 @@ function turning(asynchronous = false): FlagClient & { asked: number } {
   return client
 }
 
-it.each([false, true])('gives a session its first decision again (asynchronous: %s)', async (asynchronous) => {
+it.each([false, true])('repeats the first decision of a session (asynchronous: %s)', async (asynchronous) => {
   const flags = pinFlags(turning(asynchronous), { clock: manualClock() })
   const ask = (sessionId: string, key = 'use_streaming') => flags.getBooleanDetails(key, false, { sessionId })
   expect(await ask('a')).toMatchObject({ value: true })
@@ -25,14 +25,14 @@ it.each([false, true])('gives a session its first decision again (asynchronous: 
   expect(await ask('a', 'use_streaming.tool.bash')).toMatchObject({ value: true })
 })
 
-it('gives two first questions at once the same answer', async () => {
+it('gives two first questions in parallel the same answer', async () => {
   const flags = pinFlags(turning(true), { clock: manualClock() })
   const ask = () => flags.getBooleanDetails('use_streaming', false, { sessionId: 'a' })
   const answers = await Promise.all([ask(), ask()])
   expect(answers.map(({ value }) => value)).toEqual([true, true])
 })
 
-it('never pins the kill switch, an error, or what has no session', async () => {
+it('never pins the kill switch, an error, or a decision without a session', async () => {
   const client = turning()
   const flags = pinFlags(client)
   for (const [key, context] of [
@@ -55,7 +55,7 @@ it('never pins the kill switch, an error, or what has no session', async () => {
   expect(recovering.getBooleanDetails('use_streaming', false, { sessionId: 'a' })).toMatchObject({ value: true })
 })
 
-it('forgets the session used least recently, and one that has not been used for long', () => {
+it('drops the least recently used session, and one that has not been used for long', () => {
   const clock = manualClock()
   const client = turning()
   const flags = pinFlags(client, {
@@ -77,7 +77,7 @@ it('forgets the session used least recently, and one that has not been used for 
   expect(ask('b')).toBe(5)
 })
 
-it('says what is wrong with its options', () => {
+it('refuses wrong options', () => {
   expect(() => pinFlags(turning(), { capacity: 0 })).toThrow('capacity')
   expect(() => pinFlags(turning(), { ttl: 0 })).toThrow('ttl')
 })

@@ -26,7 +26,7 @@ const refused: readonly (readonly [
   path: string,
   schema: 'in schema' | 'beyond schema',
 ])[] = [
-  ['no object', [], '$', 'in schema'],
+  ['a root that is not an object', [], '$', 'in schema'],
   ['null', null, '$', 'in schema'],
   ['no flags', {}, '$.flags', 'in schema'],
   ['flags of a wrong type', { flags: 3 }, '$.flags', 'in schema'],
@@ -52,7 +52,7 @@ const refused: readonly (readonly [
   ['percent over 100', withFlag({ rollout: { percent: 100.5 } }), '$.flags.a.rollout.percent', 'in schema'],
   ['percent finer than a bucket', withFlag({ rollout: { percent: 0.0001 } }), '$.flags.a.rollout.percent', 'in schema'],
   [
-    'percent that is no number',
+    'percent that is not a number',
     withFlag({ rollout: { percent: Number.NaN } }),
     '$.flags.a.rollout.percent',
     'in schema',
@@ -118,8 +118,8 @@ const refused: readonly (readonly [
   ],
 ]
 
-describe('what is refused', () => {
-  it.each(refused)('%s', (_, input, path, where) => {
+describe('a document', () => {
+  it.each(refused)('is refused because of %s', (_, input, path, where) => {
     const result = readFlagDocument(input)
     expect(result.status).toBe('refused')
     expect(result.issues.filter(({ severity }) => severity === 'error').map((issue) => issue.path)).toContain(
@@ -130,8 +130,8 @@ describe('what is refused', () => {
   })
 })
 
-describe('what is accepted', () => {
-  it('everything that the format has, also by its JSON Schema and by flagd, strictly', () => {
+describe('a document', () => {
+  it('may have everything that the format has, also by its JSON Schema and by flagd', () => {
     const result = readFlagDocument(everything)
     expect(result).toMatchObject({ status: 'read', issues: [] })
     expect(result).toHaveProperty('document', everything)
@@ -139,7 +139,7 @@ describe('what is accepted', () => {
     new MemoryStorage(silent).setConfigurations(JSON.stringify(everything), true)
   })
 
-  it('the list form that flagd itself takes', () => {
+  it('may have its flags in a list, as in flagd', () => {
     const { flags, ...rest } = everything
     const listed = { ...rest, flags: Object.entries(flags).map(([key, definition]) => ({ key, ...definition })) }
     expect(readFlagDocument(listed)).toHaveProperty('document', everything)
@@ -150,11 +150,11 @@ describe('what is accepted', () => {
     ['null', null],
     ['an empty name', ''],
     ['nothing', undefined],
-  ])('%s as the default variant', (_, defaultVariant) => {
+  ])('may have %s as the default variant', (_, defaultVariant) => {
     expect(readFlagDocument(withFlag({ defaultVariant })).status).toBe('read')
   })
 
-  it('keys that it does not know outside rollouts and segments, with a warning', () => {
+  it('may have unknown keys outside rollouts and segments, with a warning', () => {
     const result = readFlagDocument({ ...everything, extra: 1, flags: { a: { ...flag(), rolout: { percent: 5 } } } })
     expect(result.status).toBe('read')
     expect(result.issues.map(({ severity, path }) => [severity, path])).toEqual([
@@ -163,7 +163,7 @@ describe('what is accepted', () => {
     ])
   })
 
-  it('a rollout that changes nothing, with a warning', () => {
+  it('may have a rollout that changes nothing, with a warning', () => {
     const result = readFlagDocument(withFlag({ defaultVariant: 'on' }))
     expect(result).toMatchObject({ status: 'read', issues: [{ severity: 'warning', path: '$.flags.a.rollout' }] })
   })
@@ -211,7 +211,7 @@ describe('an invalid part', () => {
     ])
   })
 
-  it('makes neither of two list members with one key count', () => {
+  it('makes both of two list members with one key invalid', () => {
     const read = readFlagDocument({
       flags: [
         { key: 'twice', ...good },
@@ -263,7 +263,7 @@ it('never throws, and reports an error for everything that its JSON Schema refus
   )
 })
 
-it('refuses JSON that is nested without end, and does not overflow on it', () => {
+it('refuses JSON that is nested too deeply, without exhausting the stack', () => {
   let deep: unknown = 'x'
   for (let level = 0; level < 100_000; level++) deep = [deep]
   expect(readFlagDocument(withFlag({ targeting: { a: deep } }))).toMatchObject({

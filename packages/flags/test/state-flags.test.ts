@@ -25,7 +25,7 @@ function next(source: LocalFlagSource, type: FlagSourceEvent['type']): Promise<F
 }
 
 describe('the source', () => {
-  it('has no flags where the store has none, and sees the first', async () => {
+  it('has no flags if the store has none, and sees the first', async () => {
     const store = scriptedStateStore()
     const source = stateFlags({ store, clock: manualClock() })
     await source.ready()
@@ -37,7 +37,7 @@ describe('the source', () => {
     await source.close()
   })
 
-  it.each(['silent', 'throws'] as const)('sees a kill within one poll where the watch is %s', async (notices) => {
+  it.each(['silent', 'throws'] as const)('sees a kill within one poll if the watch is %s', async (notices) => {
     const store = scriptedStateStore()
     const clock = manualClock()
     store.notices = notices
@@ -94,7 +94,7 @@ describe('the source', () => {
     await source.close()
   })
 
-  it('rejects ready where the store is down from the start, and recovers', async () => {
+  it('rejects ready if the store is down from the start, and recovers', async () => {
     const store = scriptedStateStore()
     store.answer = 'rejects'
     store.notices = 'throws'
@@ -110,7 +110,7 @@ describe('the source', () => {
     await source.close()
   })
 
-  it('refuses what is no flag document, and keeps what it had', async () => {
+  it('refuses what is not a flag document, and keeps the one before', async () => {
     const store = scriptedStateStore()
     await percent(store, 100)
     const source = stateFlags({ store, clock: manualClock() })
@@ -122,7 +122,7 @@ describe('the source', () => {
     await source.close()
   })
 
-  it('stays refusing while what it refused stays', async () => {
+  it('keeps reporting a refused document while it stays in the store', async () => {
     const store = scriptedStateStore()
     const clock = manualClock()
     await percent(store, 100)
@@ -147,7 +147,7 @@ describe('the source', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('says what is wrong with its options', () => {
+  it('refuses wrong options', () => {
     const store = scriptedStateStore()
     expect(() => stateFlags({ store, poll: 0 })).toThrow('poll')
     expect(() => stateFlags({ store, timeout: Number.NaN })).toThrow('timeout')
@@ -185,7 +185,7 @@ describe('changing', () => {
     expect(next.document.metadata).toEqual({ updatedAt: '2026-01-01T00:00:00.000Z', updatedBy: 'bob' })
   })
 
-  it('loses no change of two writers', async () => {
+  it('keeps the changes of two writers', async () => {
     const store = scriptedStateStore()
     store.before = async () => void (await changeStateFlags({ store, by }, (document) => changeKill(document, true)))
     const { document, version } = await percent(store, 10)
@@ -193,7 +193,7 @@ describe('changing', () => {
     expect(Object.keys(document.flags)).toEqual(['use_streaming.kill', 'use_streaming'])
   })
 
-  it('gives up where others never stop writing', async () => {
+  it('gives up if others never stop writing', async () => {
     const store = scriptedStateStore()
     const interfere = async (): Promise<void> => {
       const { version = 0 } = (await store.get('millrace:flags')) ?? {}
@@ -205,7 +205,7 @@ describe('changing', () => {
     expect(isMillraceError(error, 'conflict')).toBe(true)
   })
 
-  it('writes nothing invalid, and over nothing invalid', async () => {
+  it('writes nothing invalid, and does not overwrite an unreadable document', async () => {
     const store = scriptedStateStore()
     const error: unknown = await percent(store, 200).catch((reason: unknown) => reason)
     expect(isFlagFormatError(error) && error.issues[0]?.path).toBe('$.flags.use_streaming.rollout.percent')
@@ -232,7 +232,7 @@ describe('changing', () => {
       })
     })
 
-    it('does not define it anew: what it said of exclusions would be lost', async () => {
+    it('does not define it again, because its exclusions would be lost', async () => {
       const store = scriptedStateStore()
       const invalid = { ...flag({ percent: 5, exclude: ['fragile'] }), state: 'on' }
       await store.set('millrace:flags', { flags: { use_streaming: invalid, other: flag() } }, 0)
@@ -268,7 +268,7 @@ describe('a change of a flag', () => {
   const change = (...changes: Parameters<typeof changeFlag>[2][]) =>
     changes.reduce((document, one) => changeFlag(document, 'a', one), before).flags
 
-  it('turns a plain flag by its default, so that flagd reads it too', () => {
+  it('switches a plain flag by its default variant, so that flagd reads it too', () => {
     expect(change({ serve: 'on' })).toMatchObject({ a: { defaultVariant: 'on' } })
     expect(change({ serve: 'on' }, { serve: 'off' })).toEqual({
       a: { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' },
@@ -276,7 +276,7 @@ describe('a change of a flag', () => {
     expect(changeKill(before, true).flags).toMatchObject({ 'use_streaming.kill': { defaultVariant: 'on' } })
   })
 
-  it('turns a rollout by its percentage, and keeps salt, unit and exclusions', () => {
+  it('switches a rollout by its percentage, and keeps salt, unit and exclusions', () => {
     const steps = { percent: 10, unit: 'team', salt: 's', include: ['in'], exclude: ['out'] }
     const kept = { unit: 'team', bucketing: { salt: 's' }, exclude: ['out'], variant: 'on' }
     expect(change(steps, { serve: 'off' })).toMatchObject({ a: { rollout: { ...kept, percent: 0 } } })
@@ -284,13 +284,13 @@ describe('a change of a flag', () => {
     expect(change(steps, { serve: 'on' })).toMatchObject({ a: { rollout: { ...kept, percent: 100, include: ['in'] } } })
   })
 
-  it('takes a flag that was on for all back to a share', () => {
+  it('changes a flag that was on for all to a share', () => {
     expect(change({ serve: 'on' }, { percent: 10 })).toMatchObject({
       a: { defaultVariant: 'off', rollout: { percent: 10, variant: 'on' } },
     })
   })
 
-  it('refuses a flag whose targeting or type it cannot speak for', () => {
+  it('refuses a flag that has targeting, or is not boolean', () => {
     const flags = {
       ruled: { state: 'ENABLED', variants: { on: true, off: false }, targeting: { if: [true, 'on', 'off'] } },
       text: { state: 'ENABLED', variants: { a: 'x' } },

@@ -26,7 +26,7 @@ it.each([
   expect(text.split('\n')[line - 1]?.slice((issue?.column ?? 0) - 1)).toMatch(/^"?state/)
 })
 
-it('points to the nearest thing that exists for something that is missing', () => {
+it('points to the nearest existing parent of something that is missing', () => {
   const text = '{\n  "flags": {\n    "a": { "variants": { "on": true } }\n  }\n}'
   const { issues } = readFlagText(text, { format: 'json' })
   expect(issues.map(formatIssue)).toEqual(['3:5 $.flags.a.state: must be "ENABLED" or "DISABLED", not missing'])
@@ -44,7 +44,7 @@ it.each([
   expect(readFlagText(text, { format })).toMatchObject({ status: 'refused', issues: [{ line, column }] })
 })
 
-it('refuses a key that stands twice, which JSON.parse would take', () => {
+it('refuses a key that occurs twice, which JSON.parse accepts', () => {
   const text = '{"flags": {"use_streaming.kill": {}, "use_streaming.kill": {}}}'
   expect(readFlagText(text, { format: 'json' })).toMatchObject({
     status: 'refused',
@@ -69,14 +69,14 @@ it.each([
   expect(readFlagText(text, { format }).status).toBe('refused')
 })
 
-it('refuses a text over its limit unread', () => {
+it('refuses a text over its limit without reading it', () => {
   expect(readFlagText(json, { format: 'json', maxLength: 10 })).toMatchObject({
     status: 'refused',
     issues: [{ message: 'is larger than 10 characters' }],
   })
 })
 
-it('never throws, whatever is cut out, put in or cut off', () => {
+it('never throws, whatever is removed, inserted or truncated', () => {
   fc.assert(
     fc.property(
       fc.constantFrom('json' as const, 'yaml' as const),
@@ -97,7 +97,7 @@ it('never throws, whatever is cut out, put in or cut off', () => {
   )
 })
 
-it('never reads JSON that was cut short as a document', () => {
+it('never accepts truncated JSON', () => {
   for (let end = 0; end < json.length; end++) {
     expect(readFlagText(json.slice(0, end), { format: 'json' }).status).toBe('refused')
   }
