@@ -55,7 +55,10 @@ const newFlag: FlagDefinition = { state: 'ENABLED', variants: { on: true, off: f
 
 function changed(key: string, flag: FlagDefinition, change: FlagChange): FlagDefinition {
   if (hasTargeting(flag)) {
-    throw new MillraceError('invalid_input', `flag "${key}" has targeting, which is evaluated first: change the rule by hand`)
+    throw new MillraceError(
+      'invalid_input',
+      `flag "${key}" has targeting, which is evaluated first: change the rule by hand`,
+    )
   }
   const on = variantFor(key, flag, true)
   const off = variantFor(key, flag, false)

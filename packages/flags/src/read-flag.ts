@@ -58,7 +58,8 @@ function readDefaultVariant(
   if (typeof input !== 'string') return list.error(at, `must be the name of a variant or null, not ${nameOf(input)}`)
   // flagd takes the empty string for no default.
   if (input === '') return null
-  if (variants !== undefined && !Object.hasOwn(variants, input)) return list.error(at, 'must name a variant of this flag')
+  if (variants !== undefined && !Object.hasOwn(variants, input))
+    return list.error(at, 'must name a variant of this flag')
   return input
 }
 
