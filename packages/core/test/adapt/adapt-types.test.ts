@@ -198,6 +198,37 @@ describe('types are found without being written', () => {
     })
   })
 
+  it('from a method and the class that is named as self', () => {
+    typesOnly(() => {
+      class Bot {
+        name = 'bot'
+        ask(question: string): Promise<string> {
+          return Promise.resolve(this.name + question)
+        }
+      }
+      const bot = new Bot()
+      const adapted = adaptLoop({
+        self: Bot,
+        legacy: Bot.prototype.ask,
+        agent,
+        toInput(question) {
+          expectTypeOf(this).toEqualTypeOf<Bot>()
+          return { messages: [{ role: 'user', content: this.name + question }] }
+        },
+        fromResult({ text }) {
+          expectTypeOf(this).toEqualTypeOf<Bot>()
+          return text
+        },
+      })
+      Bot.prototype.ask = adapted
+      expectTypeOf(adapted.run.call(bot, 'Hello')).toEqualTypeOf<AgentRun>()
+      // @ts-expect-error a method needs its instance
+      adapted.run('Hello')
+      // @ts-expect-error so does the agent that is made of it
+      adapted.toAgent()
+    })
+  })
+
   it('from functions without arguments and with a rest of them', () => {
     typesOnly(() => {
       const none = (): Promise<string> => Promise.resolve('')
