@@ -24,6 +24,7 @@ export interface StandardToolSchema<T = unknown> {
     readonly validate: (value: unknown) => InputResult<T> | Promise<InputResult<T>>
     readonly jsonSchema: {
       readonly input: (options: { readonly target: 'draft-2020-12' }) => Record<string, unknown>
+      readonly output?: (options: { readonly target: 'draft-2020-12' }) => Record<string, unknown>
     }
   }
 }
@@ -51,7 +52,7 @@ function isStandard(schema: unknown): schema is StandardToolSchema {
   return isObject(schema) && hasMethod(Reflect.get(schema, '~standard'), 'validate')
 }
 
-function standardJsonSchema(schema: StandardToolSchema, path: string): Record<string, unknown> {
+function standardJsonSchema(schema: StandardToolSchema, path: string): unknown {
   const convert: unknown = schema['~standard'].jsonSchema?.input
   if (typeof convert !== 'function') {
     refuse(
@@ -61,10 +62,34 @@ function standardJsonSchema(schema: StandardToolSchema, path: string): Record<st
     )
   }
   try {
-    return schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' })
+    const input: unknown = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' })
+    return closeObjects(input, outputSchema(schema))
   } catch (cause) {
     throw new MillraceError('invalid_schema', `${path} cannot be expressed as JSON Schema`, { path, cause })
   }
+}
+
+/** Returns undefined where the output cannot be expressed, such as that of a transform. */
+function outputSchema(schema: StandardToolSchema): unknown {
+  try {
+    return schema['~standard'].jsonSchema.output?.({ target: 'draft-2020-12' })
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Returns `input` with `additionalProperties: false` where `output` has it. Zod says it of the output alone, since it
+ * drops unknown fields of an input, and the model should not send such fields.
+ */
+function closeObjects(input: unknown, output: unknown): unknown {
+  if (Array.isArray(input)) {
+    return Array.isArray(output) ? input.map((part, index) => closeObjects(part, output[index])) : input
+  }
+  if (!isRecord(input) || !isRecord(output)) return input
+  const parts = Object.fromEntries(Object.entries(input).map(([key, part]) => [key, closeObjects(part, output[key])]))
+  const closes = input['type'] === 'object' && output['additionalProperties'] === false
+  return closes && !('additionalProperties' in input) ? { ...parts, additionalProperties: false } : parts
 }
 
 /**
@@ -88,12 +113,12 @@ export function compileSchema(schema: unknown, path: string): CompiledSchema {
   refuse(path, 'must be a Standard Schema or { jsonSchema, validate? }', 'invalid_schema')
 }
 
-function objectSchema(schema: Readonly<Record<string, unknown>>, path: string): Readonly<Record<string, unknown>> {
-  if (schema['type'] !== 'object') {
+/** The schema is sent as it is: the loop that an agent replaces sends the same, and keeps its prompt cache. */
+function objectSchema(schema: unknown, path: string): Readonly<Record<string, unknown>> {
+  if (!isRecord(schema) || schema['type'] !== 'object') {
     refuse(path, 'must describe an object: its "type" must be "object"', 'invalid_schema')
   }
-  const { $schema: _dialect, ...rest } = schema
-  return rest
+  return { ...schema }
 }
 
 function objectOnly(value: unknown): InputResult<unknown> {
