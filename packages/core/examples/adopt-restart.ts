@@ -1,9 +1,7 @@
 // run
 import assert from 'node:assert/strict'
 import Anthropic from '@anthropic-ai/sdk'
-import { createAgent, defineTool } from '@millrace/core'
 import { startClaude, text, toolUse } from '@millrace/testing'
-import { z } from 'zod'
 
 const claude = await startClaude({
   script: ({ toolResults }) =>
@@ -18,8 +16,9 @@ const charge = async (cents: number): Promise<string> => `charged ${cents}, numb
 
 // #region restart
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { adaptLoop, type LegacyScope } from '@millrace/core'
+import { adaptLoop, createAgent, defineTool, type LegacyScope } from '@millrace/core'
 import { wrapLegacyTool } from '@millrace/core/legacy-tool'
+import { z } from 'zod'
 
 const scope = new AsyncLocalStorage<LegacyScope>()
 

@@ -1,7 +1,7 @@
 // run
 import assert from 'node:assert/strict'
 import Anthropic from '@anthropic-ai/sdk'
-import { createAgent, defineTool } from '@millrace/core'
+import { defineTool } from '@millrace/core'
 import { startClaude, text, toolUse } from '@millrace/testing'
 import { z } from 'zod'
 
@@ -19,7 +19,7 @@ const ping = defineTool({
 const log: string[] = []
 
 // #region middleware
-import type { Middleware } from '@millrace/core'
+import { createAgent, type Middleware } from '@millrace/core'
 
 const audit: Middleware = {
   name: 'audit',

@@ -1,8 +1,7 @@
 // run
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { startClaude, text, toolUse } from '@millrace/testing'
 
 const claude = await startClaude({
@@ -31,6 +30,8 @@ await recorder.close()
 // #region compare
 import { baseline, compareCassette, formatReport, parseCassette } from '@millrace/parity'
 import { replayServer } from '@millrace/parity/node'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 
 const [name = ''] = await readdir(folder)
 const cassette = parseCassette(await readFile(join(folder, name), 'utf8'))

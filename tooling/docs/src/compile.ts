@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { compiledLanguages } from './data-blocks.ts'
@@ -17,21 +17,21 @@ interface Unit {
   /** Its absolute path; the file of a block that shows none does not exist. */
   path: string
   text?: string
-  /** Lines of the preamble. */
-  hidden: number
 }
 
 /**
  * Compiles every TypeScript block, strictly, against the source of the packages. A block that shows a file is compiled
- * as that file. Any other is a module of its own in the folder of its page.
+ * as that file, and shows what it imports: who copies a block that imports some of what it needs misses the rest. Any other
+ * is a module of its own in the folder of its page.
  */
 export function compileBlocks(root: string, blocks: CodeBlock[]): CompileProblem[] {
   const units = blocks.filter(({ language }) => compiledLanguages.has(language)).map((block) => unitOf(root, block))
   if (units.length === 0) return []
+  const hidden = blocks.flatMap((block) => hiddenImports(root, block))
   const byPath = new Map(units.map((unit) => [unit.path, unit]))
   const options = compilerOptions(root)
   const program = ts.createProgram([...byPath.keys()], options, hostWith(root, byPath, options))
-  return [...byPath.values()].flatMap((unit) => {
+  const wrong = [...byPath.values()].flatMap((unit) => {
     const source = program.getSourceFile(unit.path)
     // A file that does not exist is reported where the block is compared with it.
     if (source === undefined) return []
@@ -47,19 +47,62 @@ export function compileBlocks(root: string, blocks: CodeBlock[]): CompileProblem
         }
       }
       // Line 0 of the text is the one after the opening fence.
-      return { page: unit.block.page, line: unit.block.line + 1 + line - unit.hidden, message }
+      return { page: unit.block.page, line: unit.block.line + 1 + line, message }
     })
   })
+  return [...hidden, ...wrong]
 }
 
 function unitOf(root: string, block: CodeBlock): Unit {
-  if (block.file !== undefined) return { block, path: join(root, block.file.split('#')[0] ?? ''), hidden: 0 }
-  const path = join(
-    root,
-    dirname(block.page),
-    `__block-${block.page.replaceAll('/', '-')}-${block.line}.${block.language}`,
-  )
-  return { block, path, text: `${block.preamble}${block.text}\n`, hidden: block.preamble.split('\n').length - 1 }
+  if (block.file !== undefined) return { block, path: join(root, block.file.split('#')[0] ?? '') }
+  const name = `__block-${block.page.replaceAll('/', '-')}-${block.line}.${block.language}`
+  return { block, path: join(root, dirname(block.page), name), text: `${block.text}\n` }
+}
+
+/** What a block uses, and the file that it shows a part of imports elsewhere, where the block has imports of its own. */
+function hiddenImports(root: string, block: CodeBlock): CompileProblem[] {
+  const [path = '', region] = block.file?.split('#') ?? []
+  if (region === undefined || !compiledLanguages.has(block.language) || !existsSync(join(root, path))) return []
+  const shown = ts.createSourceFile(path, block.text, ts.ScriptTarget.Latest)
+  const own = importedNames(shown)
+  if (own.size === 0) return []
+  const used = identifiersOf(shown)
+  const all = importedNames(ts.createSourceFile(path, readFileSync(join(root, path), 'utf8'), ts.ScriptTarget.Latest))
+  const missing = [...all].filter((name) => used.has(name) && !own.has(name))
+  if (missing.length === 0) return []
+  const message = `does not show where it imports ${missing.join(', ')} from: move the region in ${path}`
+  return [{ page: block.page, line: block.line, message }]
+}
+
+function importedNames(source: ts.SourceFile): Set<string> {
+  const names = new Set<string>()
+  for (const statement of source.statements) {
+    const clause = ts.isImportDeclaration(statement) ? statement.importClause : undefined
+    if (clause?.name) names.add(clause.name.text)
+    const bindings = clause?.namedBindings
+    if (bindings && ts.isNamespaceImport(bindings)) names.add(bindings.name.text)
+    if (bindings && ts.isNamedImports(bindings)) for (const { name } of bindings.elements) names.add(name.text)
+  }
+  return names
+}
+
+/** The names that a file uses and does not declare; names of properties are none. */
+function identifiersOf(source: ts.SourceFile): Set<string> {
+  const names = new Set<string>()
+  const declared = new Set<string>()
+  const see = (node: ts.Node): void => {
+    if (ts.isIdentifier(node)) names.add(node.text)
+    const isNamed = ts.isBindingElement(node) || ts.isParameter(node) || ts.isVariableDeclaration(node)
+    if (isNamed && ts.isIdentifier(node.name)) declared.add(node.name.text)
+    if (ts.isPropertyAccessExpression(node)) see(node.expression)
+    else if (ts.isBindingElement(node))
+      ts.forEachChild(node, (child) => void (child !== node.propertyName && see(child)))
+    else if (ts.isPropertyAssignment(node)) see(node.initializer)
+    else ts.forEachChild(node, see)
+  }
+  see(source)
+  for (const name of declared) names.delete(name)
+  return names
 }
 
 function compilerOptions(root: string): ts.CompilerOptions {

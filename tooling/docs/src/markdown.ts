@@ -13,8 +13,6 @@ export interface CodeBlock {
   language: string
   /** `file=packages/core/examples/quick-start.ts#region` */
   file?: string
-  /** Code that the reader may think away, from the comment `<!-- preamble … -->` right before the block. */
-  preamble: string
   text: string
   /** Where its text stands in the page: offsets of the line after the opening fence, and of the closing fence. */
   range: { start: number; end: number }
@@ -63,9 +61,9 @@ function findMarkdown(root: string, folder: string): string[] {
 function readPage(path: string, source: string): Page {
   const page: Page = { path, source, blocks: [], links: [], anchors: new Set() }
   const slugger = new GithubSlugger()
-  visit(fromMarkdown(source), undefined, (node, before) => {
+  visit(fromMarkdown(source), (node) => {
     const line = node.position?.start.line ?? 0
-    if (node.type === 'code') page.blocks.push(readBlock(page, node, before))
+    if (node.type === 'code') page.blocks.push(readBlock(page, node))
     if (node.type === 'link' || node.type === 'image' || node.type === 'definition') {
       page.links.push({ page: path, line, url: node.url })
     }
@@ -77,27 +75,25 @@ function readPage(path: string, source: string): Page {
   return page
 }
 
-function readBlock({ path, source }: Page, node: Code, before: Nodes | undefined): CodeBlock {
+function readBlock({ path, source }: Page, node: Code): CodeBlock {
   const start = node.position?.start.offset ?? 0
   const end = node.position?.end.offset ?? source.length
   const file = /(?:^|\s)file=(\S+)/.exec(node.meta ?? '')?.[1]
-  const preamble = before?.type === 'html' ? /^<!--\s*preamble\n([\s\S]*?)-->$/.exec(before.value)?.[1] : undefined
   return {
     page: path,
     line: node.position?.start.line ?? 0,
     language: node.lang ?? '',
     ...(file === undefined ? {} : { file }),
-    preamble: preamble ?? '',
     text: node.value,
     range: { start: source.indexOf('\n', start) + 1, end: source.lastIndexOf('\n', end - 1) + 1 },
     indent: (node.position?.start.column ?? 1) - 1,
   }
 }
 
-function visit(node: Nodes, before: Nodes | undefined, see: (node: Nodes, before: Nodes | undefined) => void): void {
-  see(node, before)
+function visit(node: Nodes, see: (node: Nodes) => void): void {
+  see(node)
   if (!('children' in node)) return
-  for (const [index, child] of node.children.entries()) visit(child, node.children[index - 1], see)
+  for (const child of node.children) visit(child, see)
 }
 
 function textOf(node: Nodes): string {

@@ -9,6 +9,8 @@ import { runExample } from '../src/examples.ts'
 const fence = '```'
 const block = (info: string, text: string) => `${fence}${info}\n${text}\n${fence}\n`
 
+const part = "import { turns } from '@millrace/core'\nconsole.log(join('a', `${turns + yours.turns}`))"
+
 const table = `<!-- packages: written by "pnpm run docs --fix" -->
 
 | package | what it is |
@@ -40,6 +42,13 @@ if (turns > 0) {
 }
 // #endregion start
 `,
+  'packages/core/examples/part.ts': `import { join } from 'node:path'
+const yours = { turns: 1 }
+
+// #region part
+${part}
+// #endregion part
+`,
 }
 
 /** Writes a repository of two packages, with `files` over it, into a folder that is gone when the test ends. */
@@ -69,7 +78,6 @@ describe('what is right passes', () => {
     ['TypeScript by itself', block('ts', "import { turns } from '@millrace/core'\n\nexport const a: number = turns")],
     ['two blocks with the same names', block('ts', 'const a = 1\nvoid a') + block('ts', "const a = 'b'\nvoid a")],
     ['Node in TypeScript', block('ts', "import { readFileSync } from 'node:fs'\nvoid readFileSync")],
-    ['a hidden preamble', `<!-- preamble\ndeclare const a: number\n-->\n${block('ts', 'a.toFixed()')}`],
     ['a region of a file', block('ts file=packages/core/examples/start.ts#start', start)],
     ['a region in a region', block('ts file=packages/core/examples/start.ts#inner', 'console.log(turns)')],
     ['JSON', block('json', '{ "a": [1] }')],
@@ -115,9 +123,14 @@ describe('what is wrong is found, with its place', () => {
     ],
     ['a module that does not exist', block('ts', "import 'gone'"), 'docs/a.md:2: Cannot find module'],
     [
-      'an error after a preamble',
-      `<!-- preamble\ndeclare const a: number\n-->\n${block('ts', 'a.gone()')}`,
-      "docs/a.md:5: Property 'gone' does not exist",
+      'code that is hidden from the reader',
+      `<!-- preamble\ndeclare const a: number\n-->\n${block('ts', 'a.toFixed()')}`,
+      "docs/a.md:5: Cannot find name 'a'",
+    ],
+    [
+      'a region that shows a part of its imports',
+      block('ts file=packages/core/examples/part.ts#part', part),
+      'docs/a.md:1: does not show where it imports join from: move the region in packages/core/examples/part.ts',
     ],
     [
       'a block that differs from its file',
