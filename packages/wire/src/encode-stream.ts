@@ -1,4 +1,4 @@
-import { type AgentEvent, type Clock, systemClock } from '@millrace/core'
+import { type Clock, systemClock } from '@millrace/core'
 import type { StreamEncoder } from './stream-encoder.ts'
 import { type Beat, withHeartbeat } from './with-heartbeat.ts'
 
@@ -15,9 +15,9 @@ export interface EncodeStreamOptions {
  * The bytes of a response: one chunk for each batch of events, heartbeats in between. What is not asked for is not read
  * from `batches`, so a slow reader slows its source.
  */
-export async function* encodeStream(
-  encoder: StreamEncoder,
-  batches: AsyncIterable<readonly AgentEvent[]>,
+export async function* encodeStream<Item>(
+  encoder: StreamEncoder<Item>,
+  batches: AsyncIterable<readonly Item[]>,
   { signal, heartbeatMs = 15_000, clock = systemClock }: EncodeStreamOptions = {},
 ): AsyncIterable<Uint8Array> {
   const bytes = new TextEncoder()
@@ -31,6 +31,6 @@ export async function* encodeStream(
   if (closing !== '') yield bytes.encode(closing)
 }
 
-function encodeBeat(encoder: StreamEncoder, beat: Beat<readonly AgentEvent[]>): string {
+function encodeBeat<Item>(encoder: StreamEncoder<Item>, beat: Beat<readonly Item[]>): string {
   return beat.quiet ? encoder.heartbeat() : encoder.encode(beat.value)
 }

@@ -92,7 +92,7 @@ export function isProblem(body: unknown): body is ProblemBody {
   return isRecord(body) && typeof body['title'] === 'string' && typeof body['code'] === 'string'
 }
 
-function isRetraction(value: unknown): value is NonNullable<StartRunBody['retraction']> {
+export function isRetraction(value: unknown): value is NonNullable<StartRunBody['retraction']> {
   return value === 'retract' || value === 'continue' || value === 'hold' || value === 'fail'
 }
 

@@ -1,16 +1,16 @@
 import type { AgentEvent } from '@millrace/core'
 
-/** From events to the text of one response. Each response needs its own. */
-export interface StreamEncoder {
+/** Turns events, or whatever else a response carries, into the text of one response. Each response needs its own. */
+export interface StreamEncoder<Item = AgentEvent> {
   /** Headers of the response, `content-type` among them. */
   readonly headers: Readonly<Record<string, string>>
-  /** What stands before the first event; may be empty. */
+  /** Returns what stands before the first event; may be empty. */
   open(): string
-  /** Events that arrived together, as one text; empty where the format has nothing to say about them. */
-  encode(events: readonly AgentEvent[]): string
-  /** What shows a quiet client, and the proxies before it, that the stream lives. */
+  /** Returns events that arrived together as one text; empty where the format has nothing to say about them. */
+  encode(events: readonly Item[]): string
+  /** Returns what shows a quiet client, and the proxies before it, that the stream lives. */
   heartbeat(): string
-  /** What stands after the last event; may be empty. */
+  /** Returns what stands after the last event; may be empty. */
   close(): string
 }
 

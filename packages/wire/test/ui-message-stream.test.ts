@@ -222,6 +222,33 @@ describe('AbstractChat with DefaultChatTransport', () => {
     expect(JSON.stringify(chat.messages)).not.toContain('third')
   })
 
+  it('ends in an error where text is retracted and the client has no resets', async () => {
+    const run = simulate([
+      { do: 'say', kind: 'text', parts: ['kept, ', 'withdrawn'] },
+      { do: 'retract', block: 0, offset: 6 },
+      { do: 'say', kind: 'text', parts: ['then said'] },
+    ])
+    const { chat } = await chatWith(run.events, { resets: false })
+    expect(chat.error?.message).toBe('The answer was withdrawn. Please try again.')
+    expect(JSON.stringify(chat.messages)).not.toContain('then said')
+  })
+
+  it('keeps a retracted thought and a retracted call, ended, where the client has no resets', async () => {
+    const run = simulate([
+      { do: 'say', kind: 'thinking', parts: ['first thought'] },
+      { do: 'retract', block: 0, offset: 6 },
+      { do: 'say', kind: 'thinking', parts: ['second thought'] },
+      { do: 'say', kind: 'text', parts: ['so'] },
+    ])
+    const { chat, parts } = await chatWith(run.events, { resets: false })
+    expect(chat.status).toBe('ready')
+    expect(parts.filter(isContent).map(({ text, state }) => [text, state])).toMatchObject([
+      ['first thought', 'done'],
+      ['second thought', 'done'],
+      ['so', 'done'],
+    ])
+  })
+
   it.each([
     ['interrupted', null],
     ['limit', 'max_tokens'],
@@ -286,6 +313,7 @@ describe('readChatRequest', () => {
     expect(readChatRequest(body)).toEqual({
       sessionId: chat.id,
       messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
+      retraction: 'continue',
     })
     const { messages } = readChatRequest({ id: 'chat', messages: chat.messages })
     const result = (id: string): object => ({
@@ -306,6 +334,14 @@ describe('readChatRequest', () => {
       { role: 'user', content: [result('toolu_1'), result('toolu_2')] },
       { role: 'assistant', content: [{ type: 'text', text: 'Done.' }] },
     ])
+  })
+
+  it('lets a client say that it can retract, and refuses another word', () => {
+    const body = { id: 'chat', messages: [{ role: 'user', parts: [{ type: 'text', text: 'hi' }] }] }
+    expect(readChatRequest({ ...body, retraction: 'retract' })).toMatchObject({ retraction: 'retract' })
+    expect(() => readChatRequest({ ...body, retraction: 'never' })).toThrow(
+      expect.objectContaining({ code: 'invalid_input', path: 'retraction' }),
+    )
   })
 
   it('takes files, failed and dynamic tools, and leaves out what the API would refuse', () => {

@@ -1,7 +1,9 @@
 import { type ContentBlock, type Message, MillraceError } from '@millrace/core'
+import type { StartRunBody } from '../http.ts'
 import { isRecord } from '../json-guards.ts'
 import { fileBlock } from '../media-block.ts'
 import { messageLog } from '../message-log.ts'
+import { isRetraction } from '../parse-http.ts'
 
 /** What `DefaultChatTransport` posts. */
 export interface ChatRequest {
@@ -9,6 +11,11 @@ export interface ChatRequest {
   readonly sessionId: string
   /** The conversation as the API takes it. Reasoning is left out: it does not carry the signature that the API asks for. */
   readonly messages: readonly Message[]
+  /**
+   * What may happen to text that was shown. `useChat` does not say which version of `ai` it is of, and before version 7 a
+   * retraction ends it with an error, so this is `continue` unless the body has the field.
+   */
+  readonly retraction: NonNullable<StartRunBody['retraction']>
 }
 
 type Part = Readonly<Record<string, unknown>>
@@ -20,10 +27,13 @@ type Part = Readonly<Record<string, unknown>>
  */
 export function readChatRequest(body: unknown): ChatRequest {
   if (!isRecord(body)) throw invalid('', 'the body must be a JSON object')
-  const { id, messages } = body
+  const { id, messages, retraction = 'continue' } = body
   if (typeof id !== 'string' || id === '') throw invalid('id', '`id` must be the id of the chat')
   if (!Array.isArray(messages) || messages.length === 0)
     throw invalid('messages', '`messages` must be a list, not empty')
+  if (!isRetraction(retraction)) {
+    throw invalid('retraction', '`retraction` must be "retract", "continue", "hold" or "fail"')
+  }
   const log = messageLog()
   for (const [index, message] of messages.entries()) {
     const parts: unknown = isRecord(message) ? message['parts'] : undefined
@@ -36,7 +46,7 @@ export function readChatRequest(body: unknown): ChatRequest {
       else addAssistantPart(log, part)
     }
   }
-  return { sessionId: id, messages: log.messages() }
+  return { sessionId: id, messages: log.messages(), retraction }
 }
 
 function userBlocks(part: Part): readonly ContentBlock[] {

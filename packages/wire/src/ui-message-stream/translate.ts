@@ -11,6 +11,11 @@ export interface UiMessageStreamOptions {
    * `data`, since a preliminary output of another shape than the result surprises code that renders it.
    */
   readonly progress?: 'data' | 'preliminary'
+  /**
+   * Whether the client knows `reset-step`, as `ai` does from version 7. Without it, text cannot be retracted: start the run
+   * with `retraction: 'continue'`. A retracted thought or call then stays where it is, ended. Default: true.
+   */
+  readonly resets?: boolean
 }
 
 /** One frame of the stream. */
@@ -167,11 +172,14 @@ function showResult(state: UiState, event: ToolFinished): readonly UiChunk[] {
 
 /** `reset-step` takes the whole step away; what remains of it is sent again. */
 function retract(state: UiState, event: TurnRetracted): readonly UiChunk[] {
-  if (event.turn < state.stepFrom) {
+  const reached = state.shown.reachedBy(event)
+  const { resets = true } = state.options
+  if (event.turn < state.stepFrom || (!resets && reached.some((block) => losesText(block, event)))) {
     state.isBroken = true
     return [{ type: 'error', errorText: 'The answer was withdrawn. Please try again.' }]
   }
-  if (state.shown.reachedBy(event).length === 0) return []
+  if (reached.length === 0) return []
+  if (!resets) return leaveBehind(state, event, reached)
   state.shown.retract(event)
   const kept = new Set(state.shown.all.map(({ toolUseId }) => toolUseId))
   const tools = [...state.tools]
@@ -179,6 +187,25 @@ function retract(state: UiState, event: TurnRetracted): readonly UiChunk[] {
   const withoutBlock = [...state.tools].filter(([toolCallId]) => !kept.has(toolCallId)).map(([, tool]) => tool)
   const again = state.shown.all.flatMap((block) => showAgain(state, block))
   return [{ type: 'reset-step' }, ...again, ...withoutBlock.flatMap(toolChunks)]
+}
+
+function losesText({ kind, block, text }: ShownBlock, { fromBlock, fromOffset }: TurnRetracted): boolean {
+  return kind === 'text' && text.length > (block === fromBlock ? fromOffset : 0)
+}
+
+/** Ends what is retracted where it stands, and begins what remains anew, for clients that cannot take a part away. */
+function leaveBehind(state: UiState, event: TurnRetracted, reached: readonly ShownBlock[]): readonly UiChunk[] {
+  const ends = reached.flatMap((block): readonly UiChunk[] => {
+    const part = partTypes[block.kind]
+    if (part) return block.isOpen ? [{ type: `${part}-end`, id: block.id }] : []
+    const { toolUseId: toolCallId } = block
+    if (toolCallId === '' || state.tools.get(toolCallId)?.output) return []
+    state.tools.delete(toolCallId)
+    return [{ type: 'tool-output-error', toolCallId, errorText: 'The call was withdrawn before it was run' }]
+  })
+  const kept = state.shown.retract(event)
+  const part = kept && partTypes[kept.kind]
+  return kept && part ? [...ends, { type: `${part}-start`, id: kept.id }] : ends
 }
 
 function showAgain(state: UiState, block: ShownBlock): readonly UiChunk[] {
