@@ -30,7 +30,6 @@ const handler = createHandler({
   sessions: memorySessionStore(),
   // Who asks: a header to try it with. In production, what your authentication has found.
   identify: (request) => request.headers.get('x-user-id') ?? undefined,
-  onError: (error, { runId }) => console.error(runId, error),
 })
 
 const app = express()
@@ -39,7 +38,7 @@ app.use('/agent', millrace(handler))
 // A route of your own, with a run of your own.
 app.get('/joke', (_req, res) => {
   const run = agent.run({ messages: [{ role: 'user', content: 'Tell me a joke.' }] })
-  void streamRun(res, run, { onDisconnect: 'cancel' })
+  return streamRun(res, run, { onDisconnect: 'cancel' })
 })
 
 const server = app.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1', (error) => {

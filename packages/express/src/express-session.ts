@@ -1,6 +1,5 @@
-import { MillraceError } from '@millrace/core'
+import { anId, checkOptions, hasMethod, refuse } from '@millrace/core/kit'
 import { nodeExchange } from '@millrace/node'
-import { checkKeys } from '@millrace/server'
 
 export interface ExpressSessionOptions {
   /** Where the id stands in `req.session`. Default: `millrace`. */
@@ -21,18 +20,11 @@ interface StoredSession {
  *   without a session, and with what the session's store fails with
  */
 export function expressSession(options: ExpressSessionOptions = {}): (request: Request) => Promise<string> {
-  checkKeys(options, '', ['key'])
+  checkOptions(options, '', { key: anId })
   const { key = 'millrace' } = options
-  if (typeof key !== 'string' || key === '') {
-    throw new MillraceError('invalid_option', 'key must be a text, not empty', { path: 'key' })
-  }
   return async (request) => {
     const session: unknown = Reflect.get(nodeExchange(request).req, 'session')
-    if (!isStoredSession(session)) {
-      throw new MillraceError('invalid_option', 'sessionId: express-session must stand before the handler', {
-        path: 'sessionId',
-      })
-    }
+    if (!isStoredSession(session)) refuse('sessionId', 'needs express-session, mounted before the handler')
     const held: unknown = Reflect.get(session, key)
     if (typeof held === 'string' && held !== '') return held
     const id = crypto.randomUUID()
@@ -43,7 +35,7 @@ export function expressSession(options: ExpressSessionOptions = {}): (request: R
 }
 
 function isStoredSession(session: unknown): session is StoredSession {
-  return typeof session === 'object' && session !== null && 'save' in session && typeof session.save === 'function'
+  return hasMethod(session, 'save')
 }
 
 function save(session: StoredSession): Promise<void> {

@@ -1,4 +1,4 @@
-import { sendToHandler } from '@millrace/node'
+import { readTarget, sendToHandler } from '@millrace/node'
 import { checkHandler, type Handler, isRoutePath } from '@millrace/server'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
@@ -13,11 +13,19 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
  */
 export function millrace(handler: Handler): Middleware {
   checkHandler(handler, 'handle')
-  const rooted = { fetch: (request: Request) => handler.handle(request, { basePath: '' }) }
   return (req, res, next) => {
     // Express has cut the path that this is mounted under off `req.url`.
-    const [path = ''] = (req.url ?? '').split('?', 1)
-    if (isRoutePath(path)) void sendToHandler(rooted, req, res)
+    if (isOwnPath(req.url ?? '')) void sendToHandler(handler, req, res, { basePath: '' })
     else next()
+  }
+}
+
+function isOwnPath(target: string): boolean {
+  try {
+    const [path = ''] = readTarget(target).path.split('?', 1)
+    return isRoutePath(path)
+  } catch {
+    // Such a path leads to none of the handler's routes.
+    return false
   }
 }

@@ -10,6 +10,7 @@ import session from 'express-session'
 import express4 from 'express4'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { expressSession, millrace, streamRun } from '../src/index.ts'
 
@@ -47,6 +48,14 @@ function post(url: string, body: unknown, headers: Record<string, string> = {}):
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body: JSON.stringify(body),
   })
+}
+
+/** The status of the answer to a request that fetch would not send. */
+async function rawStatus(port: number, head: string): Promise<number> {
+  const socket = connect(port, '127.0.0.1')
+  socket.end(`${head}\r\nconnection: close\r\n\r\n`)
+  const [answer] = await once(socket.setEncoding('latin1'), 'data')
+  return Number(String(answer).split(' ', 2)[1])
 }
 
 test('what is no handler is refused when the app is made, with what to give instead', async () => {
@@ -114,6 +123,53 @@ describe.each(
     expect((await post(`${url}/api/runs`, { nothing: 1 })).status).toBe(400)
   })
 
+  test.each(['raw', 'text'] as const)('%s() for JSON may stand before it', async (parser) => {
+    const { handler } = await agentAnd()
+    const app = express()
+    app.use(express[parser]({ type: 'application/json' }))
+    app.use('/api', millrace(handler))
+    const url = await listen(app)
+    expect(await (await post(`${url}/api/runs`, { input: 'x' })).json()).toMatchObject({ text: 'heard 1' })
+    expect((await post(`${url}/api/runs`, { nothing: 1 })).status).toBe(400)
+  })
+
+  test('a body that middleware has read and not kept is a 500, and onError is told of the order', async () => {
+    const { handler, errors } = await agentAnd()
+    const app = express()
+    app.use((req, _res, next) => {
+      req.resume().once('end', () => next())
+    })
+    app.use(millrace(handler))
+    expect((await post(`${await listen(app)}/runs`, { input: 'x' })).status).toBe(500)
+    expect(String(errors[0])).toContain('mount the handler before the middleware that reads bodies')
+  })
+
+  test('what cannot be sent of an answer of authorize is a 500, and the process lives', async () => {
+    const once = new Response('no', { status: 401 })
+    const answers = [once, once, new Response('no', { status: 401, headers: { 'x-why': '\u0001' } }), Response.error()]
+    const { handler } = await agentAnd({ authorize: () => answers.shift() ?? false })
+    const app = express()
+    app.use(millrace(handler))
+    const url = await listen(app)
+    const statuses: number[] = []
+    while (answers.length > 0) statuses.push((await fetch(`${url}/runs/none`)).status)
+    expect(statuses).toEqual([401, 500, 500, 500])
+  })
+
+  test('only the request target says what the path is', async () => {
+    const actions: string[] = []
+    const { handler } = await agentAnd({ authorize: (_request, { action }) => actions.push(action) > 0 })
+    const app = express()
+    app.use(millrace(handler))
+    const url = await listen(app)
+    const { port } = new URL(url)
+    const ask = (target: string, host: string) => rawStatus(Number(port), `GET ${target} HTTP/1.1\r\nhost: ${host}`)
+    expect(await ask('/elsewhere', 'h/runs/none?')).toBe(404)
+    expect(await ask('/runs/none', 'h/runs/none/cancel?')).toBe(400)
+    expect(await ask('http://h/runs/none', 'h')).toBe(404)
+    expect(actions).toEqual(['snapshot'])
+  })
+
   test('express-session holds a random id, and the conversation goes on under it', async () => {
     const { handler, errors } = await agentAnd({ sessionId: expressSession() })
     const app = express()
@@ -158,7 +214,7 @@ describe.each(
     const app = express()
     app.use(millrace(handler))
     expect((await post(`${await listen(app)}/runs`, { input: 'x' })).status).toBe(500)
-    expect(String(errors[0])).toContain('express-session must stand before')
+    expect(String(errors[0])).toContain('express-session, mounted before the handler')
   })
 
   test('identify finds what other middleware has put on req', async () => {

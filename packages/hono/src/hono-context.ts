@@ -3,12 +3,12 @@ import type { Context } from 'hono'
 
 const contexts = new WeakMap<Request, Context>()
 
-export function rememberContext(c: Context): void {
-  contexts.set(c.req.raw, c)
+export function rememberContext(c: Context, request: Request): void {
+  contexts.set(request, c)
 }
 
 /**
- * The Hono context behind a request: for options of the handler, such as `identify`, that need what other middleware has
+ * Returns the Hono context behind a request: for options of the handler, such as `identify`, that need what other middleware has
  * put there.
  *
  * @throws MillraceError `invalid_input` for a request that did not come through this package

@@ -1,5 +1,4 @@
-import { MillraceError } from '@millrace/core'
-import { checkKeys } from '@millrace/server'
+import { anId, checkOptions, hasMethod, refuse } from '@millrace/core/kit'
 import { honoContext } from './hono-context.ts'
 
 export interface HonoSessionOptions {
@@ -23,18 +22,11 @@ interface ContextSession {
  *   without a session, and with what the session's store fails with
  */
 export function honoSession(options: HonoSessionOptions = {}): (request: Request) => Promise<string> {
-  checkKeys(options, '', ['key'])
+  checkOptions(options, '', { key: anId })
   const { key = 'millrace' } = options
-  if (typeof key !== 'string' || key === '') {
-    throw new MillraceError('invalid_option', 'key must be a text, not empty', { path: 'key' })
-  }
   return async (request) => {
     const session: unknown = honoContext(request).get('session')
-    if (!isContextSession(session)) {
-      throw new MillraceError('invalid_option', 'sessionId: useSession() must stand before the handler', {
-        path: 'sessionId',
-      })
-    }
+    if (!isContextSession(session)) refuse('sessionId', 'needs useSession(), mounted before the handler')
     const held = (await session.get())?.[key]
     if (typeof held === 'string' && held !== '') return held
     const id = crypto.randomUUID()
@@ -44,6 +36,5 @@ export function honoSession(options: HonoSessionOptions = {}): (request: Request
 }
 
 function isContextSession(session: unknown): session is ContextSession {
-  if (typeof session !== 'object' || session === null) return false
-  return typeof Reflect.get(session, 'get') === 'function' && typeof Reflect.get(session, 'update') === 'function'
+  return hasMethod(session, 'get') && hasMethod(session, 'update')
 }

@@ -1,20 +1,21 @@
-import { type AgentRun, MillraceError } from '@millrace/core'
+import type { AgentRun } from '@millrace/core'
+import { isObject, refuse } from '@millrace/core/kit'
 import { runResponse, type RunResponseOptions } from '@millrace/server'
 import type { Context } from 'hono'
 
 export type StreamRunOptions = Omit<RunResponseOptions, 'request'>
 
 /**
- * Streams a run of one's own from a route of one's own, in the format that the client accepts. A client that leaves by
+ * Streams a run of your own from a route of your own, in the format that the client accepts. A client that leaves by
  * default leaves the run alone.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export async function streamRun(c: Context, run: AgentRun, options: StreamRunOptions = {}): Promise<Response> {
-  if (!isContext(c)) throw new MillraceError('invalid_option', 'c must be the context of the route', { path: 'c' })
+  if (!isContext(c)) refuse('c', 'must be the context of the route')
   return runResponse(run, { ...options, request: c.req.raw })
 }
 
 function isContext(c: unknown): boolean {
-  return typeof c === 'object' && c !== null && 'req' in c
+  return isObject(c) && 'req' in c
 }

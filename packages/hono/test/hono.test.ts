@@ -6,8 +6,9 @@ import { runJournal } from '@millrace/core/journal'
 import { memoryRunStore, memorySessionStore } from '@millrace/core/memory'
 import { createHandler, type HandlerOptions } from '@millrace/server'
 import { startClaude, text } from '@millrace/testing'
-import { Hono } from 'hono'
-import { expect, onTestFinished, test } from 'vitest'
+import { type Context, Hono } from 'hono'
+import { validator } from 'hono/validator'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { honoContext, honoSession, millrace, streamRun } from '../src/index.ts'
 
 const secret = '0'.repeat(64)
@@ -68,7 +69,7 @@ test('without a session the option says what is missing', async () => {
   const { handler, errors } = await agentAnd({ sessionId: honoSession() })
   const app = new Hono().route('/', millrace(handler))
   expect((await post(app, '/runs', { input: 'x' })).status).toBe(500)
-  expect(String(errors[0])).toContain('useSession() must stand before')
+  expect(String(errors[0])).toContain('useSession(), mounted before the handler')
 })
 
 test('identify finds what other middleware has put on the context', async () => {
@@ -85,6 +86,85 @@ test('identify finds what other middleware has put on the context', async () => 
   expect((await plain.request(path, { headers: { 'x-user': 'alice' } })).status).toBe(200)
   expect((await plain.request(path, { headers: { 'x-user': 'bob' } })).status).toBe(404)
   expect(() => honoContext(new Request('http://x'))).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+})
+
+const readers: Readonly<Record<string, (c: Context) => Promise<unknown>>> = {
+  'c.req.json()': (c) => c.req.json(),
+  'c.req.text()': (c) => c.req.text(),
+  'c.req.arrayBuffer()': (c) => c.req.arrayBuffer(),
+  'c.req.blob()': (c) => c.req.blob(),
+}
+
+/** Serves an app on Node, where Hono has requests of its own. */
+async function listen(app: Hono): Promise<string> {
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+  onTestFinished(() => void server.close())
+  if (!server.listening) await new Promise((resolve) => server.once('listening', () => resolve(undefined)))
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+}
+
+describe.each(['in process', 'on Node'])('%s', (where) => {
+  async function ask(app: Hono): Promise<Response> {
+    if (where === 'in process') return post(app, '/runs', { input: 'x' })
+    const headers = { 'content-type': 'application/json', accept: 'application/json' }
+    return fetch(`${await listen(app)}/runs`, { method: 'POST', headers, body: '{"input":"x"}' })
+  }
+
+  test.each(Object.entries(readers))('middleware may have read the body by %s', async (_name, read) => {
+    const { handler, errors } = await agentAnd({ identify: (request) => honoContext(request).req.header('x-user') })
+    const app = new Hono()
+    app.use(async (c, next) => {
+      await read(c)
+      await next()
+    })
+    app.route('/', millrace(handler))
+    expect(await (await ask(app)).json()).toMatchObject({ text: 'heard 1' })
+    expect(errors).toEqual([])
+  })
+
+  test('a validator may stand before it', async () => {
+    const { handler } = await agentAnd()
+    const app = new Hono()
+    app.use(
+      '/runs',
+      validator('json', (value) => value),
+    )
+    app.route('/', millrace(handler))
+    expect(await (await ask(app)).json()).toMatchObject({ text: 'heard 1' })
+  })
+
+  test('a body that was read past Hono is a 500, and onError is told of the order', async () => {
+    const { handler, errors } = await agentAnd()
+    const app = new Hono()
+    app.use(async (c, next) => {
+      await c.req.raw.text()
+      await next()
+    })
+    app.route('/', millrace(handler))
+    expect((await ask(app)).status).toBe(500)
+    expect(String(errors[0])).toContain('mount the handler before the middleware that reads')
+  })
+
+  test('authorize may give a Response of any realm, and none that cannot be sent', async () => {
+    const auth = new Hono().all('*', (c) => c.text('who are you?', 401))
+    const authUrl = await listen(auth)
+    const once = new Response('no', { status: 401 })
+    const answers = [
+      () => fetch(authUrl),
+      () => new Response('no', { status: 401 }),
+      () => once,
+      () => once,
+      () => new Response('no', { status: 401, headers: { 'x-why': '\u0001' } }),
+      () => Response.error(),
+    ]
+    const statuses: number[] = []
+    for (const authorize of answers) {
+      const { handler } = await agentAnd({ authorize })
+      statuses.push((await ask(new Hono().route('/', millrace(handler)))).status)
+    }
+    expect(statuses).toEqual([401, 401, 401, 500, 500, 500])
+  })
 })
 
 test('streamRun streams a run of one’s own', async () => {

@@ -31,7 +31,6 @@ const handler = createHandler({
   basePath: '/agent',
   // Who asks: a header to try it with. In production, what your authentication has found.
   identify: (request) => request.headers.get('x-user-id') ?? undefined,
-  onError: (error, { runId }) => console.error(runId, error),
 })
 
 const listener = toNodeListener(handler)

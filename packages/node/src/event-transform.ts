@@ -1,8 +1,9 @@
 import { type Clock, MillraceError, systemClock } from '@millrace/core'
-import { checkDelay, checkKeys, createEncoder, type StreamFormat } from '@millrace/server'
+import { aBoolean, aDelay, checkOptions, oneOf, withMethods } from '@millrace/core/kit'
+import { createEncoder, type StreamFormat } from '@millrace/server'
 import { isAgentEvent } from '@millrace/wire'
 import { Transform } from 'node:stream'
-import { refuseFormat, streamFormats } from './formats.ts'
+import { streamFormats } from './formats.ts'
 
 export interface EventTransformOptions {
   /** Default: `sse`. */
@@ -15,6 +16,13 @@ export interface EventTransformOptions {
   readonly clock?: Clock
 }
 
+const rules = {
+  format: oneOf(...streamFormats),
+  rawContent: aBoolean,
+  heartbeat: aDelay(),
+  clock: withMethods('now', 'setTimer'),
+}
+
 /**
  * From events, in object mode, to bytes: for a pipeline that looks at events on their way, or has them from elsewhere than
  * a run. Each event is a chunk; `runToReadable` sends together what arrives together. What is no event destroys it with
@@ -23,10 +31,8 @@ export interface EventTransformOptions {
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export function eventTransform(options: EventTransformOptions = {}): Transform {
-  checkKeys(options, '', ['format', 'rawContent', 'heartbeat', 'clock'])
-  checkDelay(options.heartbeat, 'heartbeat')
+  checkOptions(options, '', rules)
   const { format = 'sse', rawContent = false, heartbeat = 15_000, clock = systemClock } = options
-  if (!streamFormats.includes(format)) refuseFormat(streamFormats)
   const encoder = createEncoder(format, { rawContent })
   let cancelTimer = (): void => undefined
   let lastAt = clock.now()

@@ -1,5 +1,6 @@
 export { eventTransform, type EventTransformOptions } from './event-transform.ts'
-export { sendToHandler, toNodeListener } from './node-listener.ts'
+export { type RequestHandler, sendToHandler, toNodeListener } from './node-listener.ts'
+export { readTarget, type RequestTarget } from './request-target.ts'
 export { type RunReadableOptions, runToReadable } from './run-readable.ts'
 export { sendRun, type SendRunOptions } from './send-run.ts'
 export { sendResponse } from './send-response.ts'

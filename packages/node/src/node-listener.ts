@@ -1,14 +1,17 @@
-import { checkHandler, type Handler } from '@millrace/server'
+import { checkHandler, type Handler, type Mount } from '@millrace/server'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendResponse } from './send-response.ts'
 import { toRequest } from './to-request.ts'
+
+/** What answers requests: a handler, or any function from Request to Response. */
+export type RequestHandler = Pick<Handler, 'fetch'> & Partial<Pick<Handler, 'handle'>>
 
 /**
  * Serves a handler by `node:http`: `createServer(toNodeListener(handler))`.
  *
  * @throws MillraceError `invalid_option` for what is no handler, such as an agent
  */
-export function toNodeListener(handler: Pick<Handler, 'fetch'>): (req: IncomingMessage, res: ServerResponse) => void {
+export function toNodeListener(handler: RequestHandler): (req: IncomingMessage, res: ServerResponse) => void {
   checkHandler(handler, 'fetch')
   return (req, res) => {
     void sendToHandler(handler, req, res)
@@ -16,22 +19,38 @@ export function toNodeListener(handler: Pick<Handler, 'fetch'>): (req: IncomingM
 }
 
 /**
- * The same for a framework that is built on node:http. Resolves when the response is sent or its client has left.
+ * Does the same for a framework that is built on node:http. Resolves when the response is sent or its client has left.
  *
  * @throws MillraceError `invalid_option` for what is no handler
  */
 export async function sendToHandler(
-  handler: Pick<Handler, 'fetch'>,
+  handler: RequestHandler,
   req: IncomingMessage,
   res: ServerResponse,
+  mount: Pick<Mount, 'basePath'> = {},
 ): Promise<void> {
   checkHandler(handler, 'fetch')
+  await sendResponse(await answerOf(handler, req, res, mount), res)
+}
+
+async function answerOf(
+  handler: RequestHandler,
+  req: IncomingMessage,
+  res: ServerResponse,
+  mount: Pick<Mount, 'basePath'>,
+): Promise<Response> {
   let request: Request
   try {
     request = toRequest(req, res)
   } catch {
-    // What node:http takes and the Fetch API does not, such as the methods CONNECT and TRACE.
-    return sendResponse(new Response(null, { status: 400 }), res)
+    // What node:http takes and a Request cannot be, such as the methods CONNECT and TRACE.
+    return new Response(null, { status: 400 })
   }
-  await sendResponse(await handler.fetch(request), res)
+  try {
+    const { remoteAddress: address } = req.socket
+    return await (handler.handle?.(request, { ...mount, address }) ?? handler.fetch(request))
+  } catch {
+    // A handler of Millrace never rejects; another one must not end the process.
+    return new Response(null, { status: 500 })
+  }
 }

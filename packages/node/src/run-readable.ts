@@ -1,8 +1,9 @@
 import { type AgentRun, type Clock, systemClock } from '@millrace/core'
-import { checkDelay, checkKeys, checkRun, createEncoder, type StreamFormat } from '@millrace/server'
+import { aBoolean, aDelay, checkOptions, oneOf, withMethods } from '@millrace/core/kit'
+import { checkRun, createEncoder, type StreamFormat } from '@millrace/server'
 import { batchEvents, encodeStream } from '@millrace/wire'
 import { Readable } from 'node:stream'
-import { refuseFormat, streamFormats } from './formats.ts'
+import { streamFormats } from './formats.ts'
 import { runText } from './run-text.ts'
 
 export interface RunReadableOptions {
@@ -19,6 +20,13 @@ export interface RunReadableOptions {
   readonly clock?: Clock
 }
 
+const rules = {
+  format: oneOf('text', ...streamFormats),
+  rawContent: aBoolean,
+  heartbeat: aDelay(),
+  clock: withMethods('now', 'setTimer'),
+}
+
 /**
  * A run as a stream of bytes: `pipeline(runToReadable(run), res)`. It reads the run as far as it is read itself, so a slow
  * destination slows the run down. Destroying it leaves the run alone, which goes on to its end.
@@ -27,10 +35,8 @@ export interface RunReadableOptions {
  */
 export function runToReadable(run: AgentRun, options: RunReadableOptions = {}): Readable {
   checkRun(run)
-  checkKeys(options, '', ['format', 'rawContent', 'heartbeat', 'clock'])
-  checkDelay(options.heartbeat, 'heartbeat')
+  checkOptions(options, '', rules)
   const { format = 'sse', rawContent = false, heartbeat = 15_000, clock = systemClock } = options
-  if (format !== 'text' && !streamFormats.includes(format)) refuseFormat(['text', ...streamFormats])
   const leaving = new AbortController()
   const chunks: AsyncIterable<Uint8Array | string> =
     format === 'text'

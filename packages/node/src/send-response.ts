@@ -1,8 +1,9 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /**
  * Sends a Response. What the client does not take is not read from its body, and a client that leaves cancels it. Headers
- * that other middleware has set are kept. Never rejects: a body that fails cuts the connection.
+ * that other middleware has set are kept. Never rejects: a body that fails cuts the connection, and a Response that cannot
+ * be sent (a body that is used, a status of 0, a control character in a header) is answered with 500.
  */
 export async function sendResponse(response: Response, res: ServerResponse): Promise<void> {
   const { body } = response
@@ -10,15 +11,33 @@ export async function sendResponse(response: Response, res: ServerResponse): Pro
     await body?.cancel().catch(() => undefined)
     return
   }
-  writeHead(response, res)
+  const before = res.getHeaders()
+  try {
+    if (response.bodyUsed || body?.locked === true) throw new TypeError('its body has been sent already')
+    // `Response.error()` has the status 0, for which node:http throws only when the answer ends.
+    if (response.status < 200) throw new RangeError(`its status is ${response.status}`)
+    writeHead(response, res)
+    // A stream may be quiet at first, and its client waits for the status.
+    if (body && res.req.method !== 'HEAD') res.flushHeaders()
+  } catch {
+    refuse(res, before)
+    await body?.cancel().catch(() => undefined)
+    return
+  }
   if (!body || res.req.method === 'HEAD') {
     await body?.cancel().catch(() => undefined)
     res.end()
     return
   }
-  // A stream may be quiet at first, and its client waits for the status.
-  res.flushHeaders()
   await writeBody(body, res)
+}
+
+/** Answers with 500, and with no header of the response that could not be sent. */
+function refuse(res: ServerResponse, before: OutgoingHttpHeaders): void {
+  for (const name of res.getHeaderNames()) res.removeHeader(name)
+  for (const [name, value] of Object.entries(before)) if (value !== undefined) res.setHeader(name, value)
+  res.statusCode = 500
+  res.end()
 }
 
 function writeHead(response: Response, res: ServerResponse): void {

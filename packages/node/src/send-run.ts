@@ -1,4 +1,5 @@
-import { type AgentRun, MillraceError } from '@millrace/core'
+import type { AgentRun } from '@millrace/core'
+import { isObject, refuse } from '@millrace/core/kit'
 import { checkRun, runResponse, type RunResponseOptions } from '@millrace/server'
 import type { ServerResponse } from 'node:http'
 import { sendResponse } from './send-response.ts'
@@ -6,23 +7,18 @@ import { sendResponse } from './send-response.ts'
 export type SendRunOptions = Omit<RunResponseOptions, 'request'>
 
 /**
- * Sends a run of one's own, in the format that the client accepts. Resolves when all is sent or the client has left.
+ * Sends a run of your own, in the format that the client accepts. Resolves when all is sent or the client has left.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export async function sendRun(run: AgentRun, res: ServerResponse, options: SendRunOptions = {}): Promise<void> {
   checkRun(run)
-  if (!isResponse(res)) {
-    throw new MillraceError('invalid_option', "res must be the response of the request, Node's or Express'", {
-      path: 'res',
-    })
-  }
+  if (!isResponse(res)) refuse('res', "must be the response of the request, Node's or Express'")
   const { accept } = res.req.headers
   const controller = new AbortController()
-  const onClose = (): void => {
+  res.once('close', () => {
     if (!res.writableFinished) controller.abort()
-  }
-  res.once('close', onClose)
+  })
   const request = new Request('http://localhost', {
     headers: accept === undefined ? {} : { accept },
     signal: controller.signal,
@@ -31,5 +27,5 @@ export async function sendRun(run: AgentRun, res: ServerResponse, options: SendR
 }
 
 function isResponse(res: unknown): boolean {
-  return typeof res === 'object' && res !== null && 'req' in res && 'writableEnded' in res
+  return isObject(res) && 'req' in res && 'writableEnded' in res
 }

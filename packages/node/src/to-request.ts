@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/core'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isHost, readTarget } from './request-target.ts'
 
 /** What stands behind a Request that came by node:http. */
 export interface NodeExchange {
@@ -22,9 +23,12 @@ export function nodeExchange(request: Request): NodeExchange {
 }
 
 /**
- * The Request of an incoming message. Its body is read as far as it is asked for; where other middleware has parsed it
- * already (`req.body`), it is written as JSON again. Its signal aborts when the client leaves before the response is
- * finished.
+ * Returns the Request of an incoming message. Its body is read as far as it is asked for; where other middleware has read
+ * it already, `req.body` is taken: bytes and text as they are, anything else as JSON. Its signal aborts when the client
+ * leaves before the response is finished.
+ *
+ * @throws TypeError for a message that is no Request: a method such as CONNECT, a `Host` that is none, a path with dot
+ *   segments
  */
 export function toRequest(req: IncomingMessage, res: ServerResponse): Request {
   const controller = new AbortController()
@@ -55,21 +59,34 @@ function toHeaders({ rawHeaders }: IncomingMessage): Headers {
 
 function toUrl(req: IncomingMessage): string {
   const scheme = 'encrypted' in req.socket ? 'https' : 'http'
-  const host = req.headers.host ?? String(req.headers[':authority'] ?? 'localhost')
-  const target = req.url ?? '/'
+  const { path, authority } = readTarget(req.url ?? '/')
+  const host = authority ?? req.headers.host ?? String(req.headers[':authority'] ?? '')
+  if (host !== '' && !isHost(host)) throw new TypeError('the host of the request is not valid')
   // Joined, not resolved: a path that begins with two slashes would be taken for a host.
-  const path = target.startsWith('/') ? target : '/'
-  const url = `${scheme}://${host}${path}`
-  return URL.canParse(url) ? url : `${scheme}://localhost${path}`
+  return `${scheme}://${host || 'localhost'}${path}`
 }
 
 function toBody(req: IncomingMessage): BodyInit | null {
   if (req.method === 'GET' || req.method === 'HEAD') return null
-  const parsed: unknown = Reflect.get(req, 'body')
-  if (req.readableDidRead && parsed !== undefined) return JSON.stringify(parsed)
   const { 'content-length': length, 'transfer-encoding': encoding } = req.headers
   if ((length === undefined || length === '0') && encoding === undefined && req.httpVersionMajor < 2) return null
-  return readBody(req)
+  if (!req.readableDidRead) return readBody(req)
+  const kept: unknown = Reflect.get(req, 'body')
+  if (typeof kept === 'string') return kept
+  if (kept instanceof Uint8Array) return new Uint8Array(kept)
+  return kept === undefined ? lostBody() : JSON.stringify(kept)
+}
+
+/** Fails when it is read: an empty body instead would be the client's mistake. */
+function lostBody(): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const message =
+        'the body of the request was read before it reached the handler, and is not in req.body; mount the handler before ' +
+        'the middleware that reads bodies'
+      controller.error(new MillraceError('invalid_option', message))
+    },
+  })
 }
 
 function readBody(req: IncomingMessage): ReadableStream<Uint8Array> {

@@ -1,32 +1,45 @@
-import type { Clock } from '@millrace/core'
-import { admitCaller, AnsweredError } from './caller.ts'
-import { checkDelay } from './check.ts'
-import { cancelRun, describeRun } from './control-run.ts'
-import { followRun } from './follow-run.ts'
-import { createJournalCheck } from './journal-check.ts'
-import { createLiveRuns, type DrainReport } from './live-runs.ts'
-import { type Action, type HandlerOptions, type HandlerSettings, readHandlerOptions } from './options.ts'
-import { createOpenResponses } from './open-responses.ts'
-import { createPlaces } from './places.ts'
-import { problemResponse, toProblem } from './problem.ts'
-import { type RecoverReport, recoverRuns } from './recover-runs.ts'
-import { resumeChat } from './resume-chat.ts'
-import { findRoute, type Route } from './routes.ts'
-import type { Exchange, Services } from './services.ts'
-import { startRun } from './start-run.ts'
+import { aDelay } from '@millrace/core/kit'
+import { internalProblem, ProblemError, problemResponse } from './http/problem.ts'
+import { findRoute, type Route } from './http/routes.ts'
+import { identifyCaller, refusalOf } from './operator/caller.ts'
+import { createHooks } from './operator/hooks.ts'
+import { type Action, type HandlerOptions, type HandlerSettings, readHandlerOptions } from './operator/options.ts'
+import { guardRuns, guardSessions } from './operator/stores.ts'
+import { createOpenResponses } from './response/open-responses.ts'
+import { cancelRun, describeRun } from './routes/control-run.ts'
+import { followRun } from './routes/follow-run.ts'
+import { resumeChat } from './routes/resume-chat.ts'
+import { startRun } from './routes/start-run.ts'
+import { atMost } from './run/at-most.ts'
+import { createConcurrencyLimit } from './run/concurrency-limit.ts'
+import { createJournalCheck } from './run/journal-check.ts'
+import { createLiveRuns, type DrainReport } from './run/live-runs.ts'
+import { type RecoverReport, recoverRuns } from './run/recover-runs.ts'
+import type { Exchange, Services, Shutdown } from './run/services.ts'
 
 /** Milliseconds that the last events of a run may take to be read by its client, once it is over, during a shutdown. */
 const flushTime = 1_000
+
+/** What an adapter knows of a request besides the request. */
+export interface Mount {
+  /** The path that the handler is mounted under. Default: the option `basePath`. */
+  readonly basePath?: string
+  /** The address at the other end of the connection, for the limits of requests without a user. */
+  readonly address?: string | undefined
+}
 
 /** Runs over HTTP, for any framework that knows Request and Response. */
 export interface Handler {
   /** Answers a request; never rejects. What else it is called with is ignored, so it can be given to `Bun.serve` as it is. */
   readonly fetch: (request: Request) => Promise<Response>
-  /** The same for adapters, which know the path that the handler is mounted under. Never rejects. */
-  readonly handle: (request: Request, mount: { readonly basePath: string }) => Promise<Response>
+  /** The same for adapters, which know more of a request than it says. Never rejects. */
+  readonly handle: (request: Request, mount: Mount) => Promise<Response>
   /**
    * Shuts down: refuses new runs with 503 at once, waits up to `graceMs` milliseconds for those under way, interrupts
-   * what is left, and ends the responses that follow runs of other instances, whose clients come back elsewhere.
+   * what is left, and ends all responses, whose clients come back elsewhere. 0 interrupts at once.
+   *
+   * It resolves within 7 s after the grace period, whatever hangs: a store, a session, a run, a client. A run that has
+   * not ended by then is told to `onError`.
    *
    * @throws MillraceError `invalid_option`
    */
@@ -52,10 +65,10 @@ export interface Handler {
  */
 export function createHandler(options: HandlerOptions): Handler {
   const settings = readHandlerOptions(options)
-  const closing = new AbortController()
-  let isDraining = false
-  const services = createServices(settings, closing.signal, () => isDraining)
-  const { live } = services
+  const shutdown = { hasBegun: false, isClosed: false }
+  const services = createServices(settings, shutdown)
+  const { hooks, live, responses, runtime } = services
+  const { clock } = runtime
   let recovering: Promise<RecoverReport> | undefined
 
   async function recover(): Promise<RecoverReport> {
@@ -66,32 +79,32 @@ export function createHandler(options: HandlerOptions): Handler {
     }
   }
 
-  const handle = async (request: Request, { basePath }: { readonly basePath: string }): Promise<Response> => {
+  const handle = async (request: Request, mount: Mount = {}): Promise<Response> => {
     try {
-      const response = await dispatch(services, request, basePath)
+      const response = await dispatch(services, request, mount)
       if (request.method !== 'HEAD') return response
       await response.body?.cancel()
       return new Response(null, response)
     } catch (error) {
-      if (error instanceof AnsweredError) return error.response
-      const problem = toProblem(error)
-      const isOurs = problem.code === 'internal' || problem.code === 'store_unavailable'
-      if (isOurs && problem.cause !== undefined) settings.onError(problem.cause, {})
-      return problemResponse(problem)
+      hooks.report(error, {})
+      return problemResponse(error instanceof ProblemError ? error : internalProblem())
     }
   }
 
   return {
     handle,
-    fetch: (request) => handle(request, settings),
+    fetch: (request) => handle(request),
     async drain(graceMs) {
-      checkDelay(graceMs, 'graceMs')
-      isDraining = true
+      aDelay(0)(graceMs, 'graceMs')
+      shutdown.hasBegun = true
+      const end = clock.now() + graceMs
       // A run that is just being taken over is one of those that are waited for.
-      await recovering?.catch(() => undefined)
-      const report = await live.drain(graceMs)
-      closing.abort()
-      await atMost(services.responses.ended(), flushTime, settings.runtime.clock)
+      if (recovering) await atMost(clock, graceMs, recovering)
+      const report = await live.drain(Math.max(0, end - clock.now()))
+      shutdown.isClosed = true
+      responses.end('follower')
+      await atMost(clock, flushTime, responses.ended())
+      responses.end()
       return report
     },
     recover: () => (recovering ??= recover()),
@@ -101,34 +114,54 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 }
 
-async function atMost(done: Promise<void>, ms: number, clock: Clock): Promise<void> {
-  let cancelTimer = (): void => undefined
-  const late = new Promise<void>((resolve) => (cancelTimer = clock.setTimer(resolve, ms)))
-  await Promise.race([done, late])
-  cancelTimer()
-}
-
-function createServices(settings: HandlerSettings, closing: AbortSignal, isDraining: () => boolean): Services {
-  const { runtime, limits } = settings
-  const { runs, runsPerUser, followers, followersPerUser, uploads } = limits
+function createServices(settings: HandlerSettings, shutdown: Shutdown): Services {
+  const { runtime, limits: most } = settings
+  const { clock } = runtime
+  const hooks = createHooks({ onError: settings.onError, clock, hookTimeout: settings.hookTimeout })
+  const runs = guardRuns(settings.runs, hooks)
   return {
     settings,
     runtime,
-    live: createLiveRuns(runtime.clock),
-    runPlaces: createPlaces({ total: runs, perUser: runsPerUser, what: 'runs under way', retryAfter: 5 }),
-    followerPlaces: createPlaces({ total: followers, perUser: followersPerUser, what: 'open streams', retryAfter: 5 }),
-    uploadPlaces: createPlaces({ total: uploads, perUser: uploads, what: 'requests at once', retryAfter: 1 }),
-    checkJournal: createJournalCheck(settings.runs, (error) => settings.onError(error, {})),
+    hooks,
+    runs,
+    sessions: settings.sessions && guardSessions(settings.sessions, hooks),
+    live: createLiveRuns(clock, hooks),
+    limits: {
+      runs: createConcurrencyLimit({
+        total: most.runs,
+        perUser: most.runsPerUser,
+        perAddress: most.runsPerAddress,
+        what: 'runs under way',
+        retryAfter: 5,
+      }),
+      followers: createConcurrencyLimit({
+        total: most.followers,
+        perUser: most.followersPerUser,
+        perAddress: most.followersPerAddress,
+        what: 'open streams',
+        retryAfter: 5,
+      }),
+      uploads: createConcurrencyLimit({
+        total: most.uploads,
+        perUser: most.uploadsPerUser,
+        perAddress: most.uploadsPerAddress,
+        what: 'requests at once',
+        retryAfter: 1,
+      }),
+    },
+    checkJournal: createJournalCheck(runs, hooks),
     responses: createOpenResponses(),
-    closing,
-    isDraining,
+    shutdown,
   }
 }
 
-async function dispatch(services: Services, request: Request, basePath: string): Promise<Response> {
+async function dispatch(services: Services, request: Request, mount: Mount): Promise<Response> {
+  const { settings, hooks } = services
   const url = new URL(request.url)
-  const route = findRoute(request.method, url.pathname, basePath)
-  const caller = await admitCaller(services.settings, request, wishOf(route))
+  const route = findRoute(request.method, url.pathname, mount.basePath ?? settings.basePath)
+  const refusal = await refusalOf(settings, hooks, request, wishOf(route))
+  if (refusal) return refusal
+  const caller = await identifyCaller(settings, hooks, request, mount.address)
   const exchange: Exchange = { ...services, request, url, caller }
   switch (route.name) {
     case 'start':

@@ -1,17 +1,27 @@
 import { type AgentRun, type Clock, systemClock } from '@millrace/core'
-import { batchEvents, type RunFormat, runIdHeader } from '@millrace/wire'
-import { checkDelay, checkKeys, checkRun, refuse } from './check.ts'
-import { createEncoder } from './encoders.ts'
-import { eventResponse } from './event-response.ts'
-import { negotiateFormat } from './negotiate.ts'
-import { problemResponse, toProblem } from './problem.ts'
-import { resultBody } from './run-result.ts'
-import { jsonResponse } from './stream-run.ts'
+import {
+  aBoolean,
+  aDelay,
+  aFunction,
+  anything,
+  checkOptions,
+  oneOf,
+  type Rule,
+  withDefaults,
+  withMethods,
+} from '@millrace/core/kit'
+import { batchEvents, type RunFormat } from '@millrace/wire'
+import { negotiateFormat } from './http/negotiate.ts'
+import { ProblemError, problemResponse } from './http/problem.ts'
+import { checkRun } from './operator/argument-checks.ts'
+import { createHooks, logError, type OnError } from './operator/hooks.ts'
+import { respond } from './response/respond.ts'
+import { resultBody } from './run/run-result.ts'
 
 export interface RunResponseOptions {
   /** Default: what `request` accepts, and without a request `sse`. */
   readonly format?: RunFormat
-  /** The request that is answered: for its `Accept`, and to notice a client that leaves while the result is waited for. */
+  /** The request that is answered: for its `Accept`, and to notice a client that leaves. */
   readonly request?: Request
   /** Send signatures and other raw content as well. Default: false. */
   readonly rawContent?: boolean
@@ -21,51 +31,65 @@ export interface RunResponseOptions {
   readonly heartbeat?: number
   /** Milliseconds that a client may leave the response unread before it is given up. Default: 60,000. */
   readonly stallTimeout?: number
+  /** Told of a run that could not be read. Default: writes to stderr, by `console.error`. */
+  readonly onError?: OnError
   /** Default: the system's. */
   readonly clock?: Clock
 }
 
-const known = ['format', 'request', 'rawContent', 'onDisconnect', 'heartbeat', 'stallTimeout', 'clock']
+const rules: Readonly<Record<keyof RunResponseOptions, Rule>> = {
+  format: anything,
+  request: anything,
+  rawContent: aBoolean,
+  onDisconnect: oneOf('continue', 'cancel'),
+  heartbeat: aDelay(),
+  stallTimeout: aDelay(),
+  onError: aFunction,
+  clock: withMethods('now', 'setTimer'),
+}
+
+const defaults = { rawContent: false, heartbeat: 15_000, stallTimeout: 60_000, onError: logError, clock: systemClock }
 
 /**
- * A run of one's own as a response, for a route of one's own. Where the client accepts no format that there is, the run
- * is interrupted and the response a 406.
+ * Answers with a run of your own, from a route of your own. Where the client accepts no format that there is, the run is
+ * interrupted and the response a 406.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
 export async function runResponse(run: AgentRun, options: RunResponseOptions = {}): Promise<Response> {
   checkRun(run)
-  checkKeys(options, '', known)
-  const { request, rawContent = false, onDisconnect = 'continue', clock = systemClock } = options
-  const { heartbeat = 15_000, stallTimeout = 60_000 } = options
-  checkDelay(heartbeat, 'heartbeat')
-  checkDelay(stallTimeout, 'stallTimeout')
-  if (onDisconnect !== 'continue' && onDisconnect !== 'cancel') refuse('onDisconnect', 'must be "continue" or "cancel"')
+  checkOptions(options, '', rules)
+  const { request, onDisconnect } = options
+  const { rawContent, heartbeat, stallTimeout, onError, clock } = withDefaults(defaults, options)
+  const hooks = createHooks({ onError, clock, hookTimeout: heartbeat })
+  const { runId } = run
   let format: RunFormat
   try {
     format = negotiateFormat(options.format ?? null, request?.headers.get('accept') ?? null)
   } catch (error) {
+    if (!(error instanceof ProblemError)) throw error
     run.interrupt('The client accepts no format that there is')
-    return problemResponse(toProblem(error))
+    return problemResponse(error)
   }
   const leaves = (): void => {
     if (onDisconnect === 'cancel') run.interrupt('The client has left')
   }
-  if (format === 'json') {
-    request?.signal.addEventListener('abort', leaves, { once: true })
-    const result = await run.result
-    request?.signal.removeEventListener('abort', leaves)
-    return jsonResponse(resultBody(result, rawContent), { [runIdHeader]: run.runId })
+  request?.signal.addEventListener('abort', leaves, { once: true })
+  const source = {
+    runId,
+    batches: () => batchEvents(run),
+    result: async () => resultBody(await run.result, rawContent),
   }
-  return eventResponse(batchEvents(run), {
-    runId: run.runId,
-    encoder: createEncoder(format, { rawContent }),
-    clock,
+  return respond(source, {
+    format,
+    rawContent,
     heartbeat,
     stallTimeout,
+    clock,
     onEnd({ left }) {
+      request?.signal.removeEventListener('abort', leaves)
       if (left) leaves()
     },
-    onError: () => undefined,
+    onError: (error) => hooks.report(error, { runId, source: 'run' }),
   })
 }

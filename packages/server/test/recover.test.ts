@@ -1,8 +1,8 @@
 import { createAgent, type RunStore, type SessionStore, systemClock } from '@millrace/core'
 import { memoryRunStore, memorySessionStore } from '@millrace/core/memory'
 import { text } from '@millrace/testing'
+import { deferred } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
-import { gate } from './support/gate.ts'
 import { readEvents, serve, type ServeOptions } from './support/served.ts'
 
 const question = { role: 'user' as const, content: 'Where is order 7?' }
@@ -121,11 +121,11 @@ test('places are kept: what is too much here is left to others and to later', as
 
 test('a run that is under way here is not taken from itself', async () => {
   const store = stores()
-  const hold = gate()
+  const hold = deferred()
   let live = ''
   const runs: RunStore = { ...store.runs, abandoned: () => Promise.resolve([live]) }
   const script = async () => {
-    await hold.passed
+    await hold.promise
     return { content: [text('done')] }
   }
   const { handler, post, claude } = await serveStores({ ...store, runs }, { script })
@@ -134,7 +134,7 @@ test('a run that is under way here is not taken from itself', async () => {
   await claude.nextRequest()
   store.skip(31_000)
   expect(await handler.recover()).toEqual({ resumed: [] })
-  hold.open()
+  hold.resolve()
   expect((await readEvents(response)).at(-1)).toMatchObject({ outcome: 'completed' })
 })
 
@@ -154,11 +154,11 @@ test('a drain waits for runs that are being taken over, and none are after it', 
 
 test('a run that lost its lease leaves the session to whoever drives it now', async () => {
   const store = stores()
-  const hold = gate()
+  const hold = deferred()
   const { handler, post, claude } = await serveStores(store, {
     handler: { sessionId: () => 'chat' },
     script: async () => {
-      await hold.passed
+      await hold.promise
       return { content: [text('done')] }
     },
   })
@@ -167,7 +167,7 @@ test('a run that lost its lease leaves the session to whoever drives it now', as
   await claude.nextRequest()
   store.skip(31_000)
   expect(await store.runs.acquire(runId, 30_000)).toMatchObject({ status: 'acquired' })
-  hold.open()
+  hold.resolve()
   expect((await readEvents(response)).at(-1)).toMatchObject({ error: { code: 'lease_lost' } })
   await handler.drain(10_000)
   expect(await store.sessions.load('chat')).toMatchObject({ version: 0, activeRunId: runId })

@@ -1,9 +1,8 @@
 import type { AgentEvent, RunStore } from '@millrace/core'
 import { memoryRunStore } from '@millrace/core/memory'
 import { text } from '@millrace/testing'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
-import { gate } from './support/gate.ts'
-import { manualClock } from './support/manual-clock.ts'
 import { problemOf, readEvents, serve, type Served, textOf } from './support/served.ts'
 
 const question = { messages: [{ role: 'user', content: 'Where is order 7?' }] }
@@ -95,10 +94,10 @@ test('a run can be followed from every event on, by either kind of cursor', asyn
 })
 
 test('a run under way is followed to its end', async () => {
-  const hold = gate()
+  const hold = deferred()
   const served = await serve({
     script: async () => {
-      await hold.passed
+      await hold.promise
       return { content: [text('at last')] }
     },
   })
@@ -107,7 +106,7 @@ test('a run under way is followed to its end', async () => {
   const starter = readEvents(started)
   await served.claude.nextRequest()
   const followers = [1, 2].map(async () => readEvents(await served.get(`/runs/${runId}/events`)))
-  hold.open()
+  hold.resolve()
   const events = await starter
   for (const follower of followers) expect(await follower).toEqual(events)
 })
@@ -260,6 +259,52 @@ test('a body that is no JSON by its type is 415, so that no form of another page
   expect(await problemOf(response)).toMatchObject({ status: 415, code: 'unsupported_media_type' })
 })
 
+test.each([
+  ['an empty form', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+  ['plain text', { 'content-type': 'text/plain' }, 415],
+  ['a beacon of another site', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 415],
+  ['a page of another subdomain', { 'sec-fetch-site': 'same-site' }, 415],
+  ['a page of an old browser', { origin: 'https://evil.example' }, 415],
+  ['a request with cookies and nothing else', { cookie: 'sid=1' }, 415],
+  [
+    'a page of the service itself',
+    { 'sec-fetch-site': 'same-origin', origin: 'http://millrace.test', cookie: 'sid=1' },
+    200,
+  ],
+  [
+    'JSON of another site, which CORS has let pass',
+    { 'content-type': 'application/json', origin: 'https://a.example' },
+    200,
+  ],
+  ['a program', {}, 200],
+])('cancel by %s', async (_name, headers, status) => {
+  const served = await serve()
+  const { runId } = await finishedRun(served)
+  const form = 'content-type' in headers && status !== 200 ? '' : undefined
+  const response = await served.post(`/runs/${runId}/cancel`, form, { ...headers })
+  expect(response.status).toBe(status)
+  expect(await problemOf(response)).toMatchObject(status === 200 ? { runId } : { code: 'unsupported_media_type' })
+})
+
+test.each([
+  [false, 'stream', 'buffered', 'flag'],
+  [false, 'auto', 'buffered', 'flag'],
+  [false, 'buffered', 'buffered', 'explicit'],
+  [true, 'stream', 'stream', 'explicit'],
+])('with allowMode %s and the flag off, mode "%s" gives %s', async (allowMode, asked, mode, reason) => {
+  const flags = { getBooleanDetails: async (flagKey: string) => ({ value: false, flagKey }) }
+  const { post } = await serve({ agent: { flags }, handler: { allowMode } })
+  const [started] = await readEvents(await post('/runs', { ...question, mode: asked }))
+  expect(started).toMatchObject({ decision: { mode, reason } })
+})
+
+test('the kill switch wins over a mode that is allowed', async () => {
+  const flags = { getBooleanDetails: async (flagKey: string) => ({ value: true, flagKey }) }
+  const { post } = await serve({ agent: { flags }, handler: { allowMode: true } })
+  const [started] = await readEvents(await post('/runs', { ...question, mode: 'stream' }))
+  expect(started).toMatchObject({ decision: { mode: 'buffered', reason: 'killed' } })
+})
+
 test('HEAD says what GET would, without a body', async () => {
   const served = await serve()
   const { runId } = await finishedRun(served)
@@ -325,11 +370,11 @@ test('who comes back before the store has what was seen waits for it, and gets 4
 
 test('who comes back before the run is in the store finds it', async () => {
   const slow = memoryRunStore()
-  const hold = gate()
+  const hold = deferred()
   const runs: RunStore = {
     ...slow,
     async create(...args) {
-      await hold.passed
+      await hold.promise
       return slow.create(...args)
     },
   }
@@ -340,6 +385,6 @@ test('who comes back before the run is in the store finds it', async () => {
   const found = get(`/runs/${runId}/events`)
   const cancelled = post(`/runs/${crypto.randomUUID()}/cancel`)
   expect((await cancelled).status).toBe(404)
-  hold.open()
+  hold.resolve()
   expect(await readEvents(await found)).toEqual(await events)
 })

@@ -1,9 +1,8 @@
 import { createRun, type AgentRun, type EventBody, systemRuntime } from '@millrace/core'
 import { memoryRunStore } from '@millrace/core/memory'
+import { deferred, macrotask, manualClock } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
 import { createHandler, type HandlerOptions, runResponse } from '../src/index.ts'
-import { gate } from './support/gate.ts'
-import { manualClock } from './support/manual-clock.ts'
 import { origin, problemOf, readEvents, serve } from './support/served.ts'
 
 const usage = { input_tokens: 1, output_tokens: 1 }
@@ -20,8 +19,8 @@ interface Drip {
 function drippingRun(runId: string = crypto.randomUUID()): Drip {
   let emit: (body: EventBody) => void = () => undefined
   let ready: () => Promise<void> | undefined = () => undefined
-  const ended = gate()
-  const begun = gate()
+  const ended = deferred()
+  const begun = deferred()
   const result = (outcome: 'completed' | 'interrupted') => ({
     runId,
     outcome,
@@ -38,22 +37,22 @@ function drippingRun(runId: string = crypto.randomUUID()): Drip {
     async drive(handle) {
       emit = handle.emit
       ready = handle.ready
-      begun.open()
-      handle.signal.addEventListener('abort', ended.open)
-      if (handle.signal.aborted) ended.open()
-      await ended.passed
+      begun.resolve()
+      handle.signal.addEventListener('abort', () => ended.resolve())
+      if (handle.signal.aborted) ended.resolve()
+      await ended.promise
       return result(handle.signal.aborted ? 'interrupted' : 'completed')
     },
     crashed: () => result('interrupted'),
   })
   return {
     run,
-    begun: begun.passed,
+    begun: begun.promise,
     drip() {
       emit({ type: 'text.delta', turn: 1, attempt: 1, block: 0, text: 'x' })
       return ready() === undefined
     },
-    end: ended.open,
+    end: ended.resolve,
   }
 }
 
@@ -144,7 +143,7 @@ test('a client that reads nothing for too long is given up, and its run goes on'
   clock.advance(1)
   await expect(reader?.read()).rejects.toMatchObject({ code: 'connection_lost' })
   expect(source.drip()).toBe(true)
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
   source.end()
   expect(await source.run.result).toMatchObject({ outcome: 'completed' })
 })
@@ -156,7 +155,7 @@ test('a response that nobody begins to read is given up as well', async () => {
   const response = await start()
   clock.advance(60_000)
   await expect(response.text()).rejects.toMatchObject({ code: 'connection_lost' })
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
   source.end()
 })
 
@@ -175,7 +174,55 @@ test('a reader that waits for a quiet run is not given up, and hears a heartbeat
   }
   source.end()
   await reader?.cancel()
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
+})
+
+test('a JSON client has the run’s id at once, and hears a heartbeat that JSON allows', async () => {
+  const clock = manualClock()
+  const source = drippingRun()
+  const { start } = handlerOf(() => source.run, { runtime: { clock }, heartbeat: 1_000 })
+  const response = await start({ accept: 'application/json' })
+  expect(response.status).toBe(200)
+  expect(response.headers.get('millrace-run-id')).toBe(source.run.runId)
+  expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
+  const reader = response.body?.getReader()
+  const decoder = new TextDecoder()
+  let body = ''
+  for (let second = 0; second < 3; second++) {
+    const beat = reader?.read()
+    await Promise.resolve()
+    clock.advance(1_000)
+    body += decoder.decode((await beat)?.value)
+  }
+  expect(body).toBe('\n\n\n')
+  source.end()
+  body += decoder.decode((await reader?.read())?.value)
+  expect(JSON.parse(body)).toMatchObject({ runId: source.run.runId, outcome: 'completed' })
+  expect((await reader?.read())?.done).toBe(true)
+  expect(clock.pending).toBe(0)
+})
+
+test('many followers of one run add no listener to anything they share', async () => {
+  const warnings: Error[] = []
+  const hear = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', hear)
+  const hold = deferred()
+  const { post, get } = await serve({
+    script: async () => {
+      await hold.promise
+      return { content: [{ type: 'text', text: 'done' }] }
+    },
+  })
+  const started = await post('/runs', { input: 'x' })
+  const path = `/runs/${started.headers.get('millrace-run-id')}/events`
+  const followers = await Promise.all(Array.from({ length: 40 }, () => get(path)))
+  const all = followers.map(readEvents)
+  hold.resolve()
+  const events = await readEvents(started)
+  for (const one of all) expect(await one).toEqual(events)
+  await macrotask()
+  process.off('warning', hear)
+  expect(warnings).toEqual([])
 })
 
 test('what arrives together is one chunk, and a delta costs no timer', async () => {

@@ -1,7 +1,7 @@
 import { HttpAgent, verifyEvents } from '@ag-ui/client'
 import { type BaseEvent, EventType } from '@ag-ui/core'
 import { memorySessionStore } from '@millrace/core/memory'
-import { text, toolUse } from '@millrace/testing'
+import { text, thinking, toolUse } from '@millrace/testing'
 import { EventSource } from 'eventsource'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -10,7 +10,7 @@ import { requireProgram } from '@millrace/config/programs'
 import { describe, expect, test } from 'vitest'
 import { adapters, type Mounted } from './support/adapters.ts'
 import { orderText, question, serveAgent, type ServeOptions } from './support/agents.ts'
-import { chatAgainst } from './support/chat.ts'
+import { chat6Against, chatAgainst } from './support/chat.ts'
 
 const answer = orderText.slice('One moment. '.length)
 const curl = requireProgram('curl')
@@ -53,6 +53,26 @@ const retracted: ServeOptions = {
   claude: { faults: [{ kind: 'destroy', at: { event: 6 }, attempt: 1 }] },
 }
 
+/** Streams that die while something is shown that a client which cannot retract keeps. */
+const broken: Readonly<Record<string, ServeOptions>> = {
+  'a break in a text': {
+    script: ({ attempt }) => ({ content: [text(attempt === 1 ? 'The answer, I think, is this. ' : 'It is 42.')] }),
+    claude: { faults: [{ kind: 'destroy', at: { event: 6 }, attempt: 1 }] },
+  },
+  'a break in a thought': {
+    script: ({ attempt }) => ({
+      content: [thinking(attempt === 1 ? 'Is it forty-one, I wonder?' : 'No.'), text('It is 42.')],
+    }),
+    claude: { faults: [{ kind: 'destroy', at: { event: 5 }, attempt: 1 }] },
+  },
+  'a break in the input of a call': {
+    script: ({ turn, attempt }) => ({
+      content: turn === 2 ? [text('It is 42.')] : [toolUse('look_up', { id: attempt === 1 ? 123_456_789 : 7 })],
+    }),
+    claude: { chunking: { sizes: [64] }, faults: [{ kind: 'destroy', at: { event: 5 }, turn: 1, attempt: 1 }] },
+  },
+}
+
 describe.each(adapters)('$name', (adapter) => {
   async function mount(options?: ServeOptions): Promise<Mounted> {
     const { handler } = await serveAgent(options)
@@ -83,14 +103,31 @@ describe.each(adapters)('$name', (adapter) => {
     expect(seen.some((parts) => parts.includes('half way'))).toBe(true)
   })
 
-  test('the engine of useChat drops what was withdrawn', async () => {
+  test('the engine of useChat drops what was retracted, where it says that it can', async () => {
     const { url, fetch } = await mount(retracted)
-    const { chat, seen } = chatAgainst(`${url}/ui-message-stream`, fetch)
+    const { chat, seen } = chatAgainst(`${url}/ui-message-stream`, fetch, { body: { retraction: 'retract' } })
     await chat.sendMessage({ text: 'What is the answer?' })
     expect(chat.status).toBe('ready')
     expect(chat.lastMessage?.parts.filter(({ type }) => type === 'text')).toMatchObject([{ text: 'It is 42.' }])
     expect(seen.some((parts) => parts.includes('The answer'))).toBe(true)
   })
+
+  test.each(Object.entries(broken))(
+    'useChat of ai 6 and 7 goes on after %s, without a retraction',
+    async (_, options) => {
+      for (const against of [chat6Against, chatAgainst]) {
+        const { url, fetch } = await mount(options)
+        const { chat } = against(`${url}/ui-message-stream`, fetch)
+        await chat.sendMessage({ text: 'What is the answer?' })
+        expect(chat.error).toBeUndefined()
+        expect(chat.status).toBe('ready')
+        const parts: readonly { readonly type: string; readonly text?: string }[] = chat.lastMessage?.parts ?? []
+        const texts = parts.filter(({ type }) => type === 'text').map(({ text: said }) => said)
+        expect(texts.join('')).toMatch(/It is 42\.$/)
+        expect(JSON.stringify(parts)).not.toContain('"streaming"')
+      }
+    },
+  )
 
   test('an AG-UI client gets the messages, and a stream that keeps the rules', async () => {
     const { url, fetch } = await mount()

@@ -73,7 +73,7 @@ function resources(): Record<string, number> {
 test('1,000 open runs, all cancelled: sockets and timers return to where they were', async () => {
   const { handler, claude, errors } = await serveAgent({
     claude: { pace: { eventDelay: 3_600_000 } },
-    handler: { limits: { runs: 1_000 } },
+    handler: { limits: { runs: 1_000, uploadsPerAddress: 1_000 } },
   })
   const adapter = adapters.find(({ name }) => name === 'node:http')
   if (!adapter) throw new TypeError('there is no node:http')

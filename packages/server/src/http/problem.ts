@@ -1,25 +1,26 @@
-import { isMillraceError, type MillraceError } from '@millrace/core'
+import { isMillraceError } from '@millrace/core'
 import { mediaTypes, type ProblemBody, type ProblemCode, problemStatus } from '@millrace/wire'
 
 export interface ProblemOptions {
-  /** What of the request is wrong: a field of the body, `after` or `Last-Event-ID`. */
+  /** The part of the request that is wrong: a field of the body, `after` or `Last-Event-ID`. */
   readonly path?: string | undefined
-  /** What goes into `Retry-After`, in seconds. */
+  /** The value of `Retry-After`, in seconds. */
   readonly retryAfter?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Stays on the server. */
-  readonly cause?: unknown
 }
 
-/** A request that is answered with problem details. Thrown inside the handler, and caught there. */
+/**
+ * A request that is answered with problem details. Thrown inside the handler, and caught there. Where the operator is to
+ * hear of its cause, whoever throws it has reported that before.
+ */
 export class ProblemError extends Error {
   override readonly name: string = 'ProblemError'
   readonly code: ProblemCode
   readonly path: string | undefined
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(code: ProblemCode, detail: string, { path, retryAfter, headers = {}, cause }: ProblemOptions = {}) {
-    super(detail, { cause })
+  constructor(code: ProblemCode, detail: string, { path, retryAfter, headers = {} }: ProblemOptions = {}) {
+    super(detail)
     this.code = code
     this.path = path
     this.headers = retryAfter === undefined ? headers : { ...headers, 'retry-after': String(Math.ceil(retryAfter)) }
@@ -46,36 +47,43 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   unsupported_media_type: 'Unsupported media type',
 }
 
-/** The problem that an error is answered with. What is not known to be written for a client says nothing. */
-export function toProblem(error: unknown): ProblemError {
-  if (error instanceof ProblemError) return error
-  if (isMillraceError(error)) return fromMillrace(error)
-  return new ProblemError('internal', 'The request could not be served', { cause: error })
+/** The answer to a request that failed here. It says nothing of the cause, which is the operator's to know. */
+export function internalProblem(): ProblemError {
+  return new ProblemError('internal', 'The request could not be served')
 }
 
-function fromMillrace(error: MillraceError): ProblemError {
-  switch (error.code) {
-    case 'invalid_input':
-    case 'invalid_messages':
-      return new ProblemError('invalid_body', error.message, { path: error.path, cause: error })
-    case 'store_unavailable':
-      return new ProblemError('store_unavailable', 'Try again later', { retryAfter: 1, cause: error })
-    case 'events_missed':
-      return new ProblemError(
-        'events_gone',
-        'The events after the cursor are gone: follow from the start, without a cursor',
-        {
-          cause: error,
-        },
-      )
-    default:
-      return new ProblemError('internal', 'The request could not be served', { cause: error })
+/** The answer to a request that a store failed; the same request may succeed later. */
+export function storeProblem(): ProblemError {
+  return new ProblemError('store_unavailable', 'Try again later', { retryAfter: 1 })
+}
+
+/** The answer while the handler shuts down: another instance may take the request. */
+export function shutDownProblem(): ProblemError {
+  return new ProblemError('shutting_down', 'This instance is shutting down: send the request again', { retryAfter: 1 })
+}
+
+export function eventsGone(): ProblemError {
+  const detail = 'The events after the cursor have expired: follow from the start, without a cursor'
+  return new ProblemError('events_gone', detail)
+}
+
+/**
+ * Returns what `parse` reads from a request's body.
+ *
+ * @throws ProblemError `invalid_body`, with the path of what `parse` refuses
+ */
+export function parseBody<Body>(parse: () => Body): Body {
+  try {
+    return parse()
+  } catch (error) {
+    if (!isMillraceError(error, 'invalid_input')) throw error
+    throw new ProblemError('invalid_body', error.message, { path: error.path })
   }
 }
 
-/** Problem details, RFC 9457. */
-export function problemResponse({ code, message, path, headers }: ProblemError): Response {
-  const body: ProblemBody = {
+/** Returns the problem as problem details, RFC 9457. */
+export function problemBody({ code, message, path }: ProblemError): ProblemBody {
+  return {
     type: 'about:blank',
     title: titles[code],
     status: problemStatus[code],
@@ -83,8 +91,12 @@ export function problemResponse({ code, message, path, headers }: ProblemError):
     detail: message,
     ...(path !== undefined && { path }),
   }
-  return new Response(JSON.stringify(body), {
-    status: body.status,
-    headers: { 'content-type': mediaTypes.problem, 'cache-control': 'no-store', ...headers },
+}
+
+/** Returns the response to a request that has this problem. */
+export function problemResponse(problem: ProblemError): Response {
+  return new Response(JSON.stringify(problemBody(problem)), {
+    status: problemStatus[problem.code],
+    headers: { 'content-type': mediaTypes.problem, 'cache-control': 'no-store', ...problem.headers },
   })
 }

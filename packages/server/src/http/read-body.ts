@@ -1,5 +1,6 @@
-import type { Clock } from '@millrace/core'
+import { type Clock, isMillraceError, MillraceError } from '@millrace/core'
 import { mediaTypes } from '@millrace/wire'
+import { contentType } from './cross-site.ts'
 import { ProblemError } from './problem.ts'
 
 /**
@@ -17,16 +18,16 @@ export interface BodyLimits {
 }
 
 /**
- * The JSON of a request's body, undefined where there is none.
+ * Returns the JSON of a request's body, or undefined where there is none.
  *
  * @throws ProblemError `unsupported_media_type`, `body_too_large`, `request_timeout`, `invalid_body`
+ * @throws MillraceError `invalid_option` where something in front of the handler has consumed the body
  */
 export async function readBody(request: Request, limits: BodyLimits): Promise<unknown> {
   const text = await readText(request, limits)
   if (text === '') return undefined
-  // A form can be posted from any page, with the visitor's cookies; JSON only where CORS lets it.
-  const type = request.headers.get('content-type')?.split(';', 1).join('').trim().toLowerCase()
-  if (type !== mediaTypes.json) {
+  // Any page can post a form with the visitor's cookies; JSON only where CORS lets it.
+  if (contentType(request.headers) !== mediaTypes.json) {
     throw new ProblemError('unsupported_media_type', `Send the body as ${mediaTypes.json}`)
   }
   if (isDeeperThan(maxDepth, text)) {
@@ -35,8 +36,8 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<un
   try {
     const body: unknown = JSON.parse(text)
     return body
-  } catch (cause) {
-    throw new ProblemError('invalid_body', 'The body is no JSON', { cause })
+  } catch {
+    throw new ProblemError('invalid_body', 'The body is not JSON')
   }
 }
 
@@ -44,6 +45,7 @@ async function readText(request: Request, { bodyLimit, bodyTimeout, clock }: Bod
   const announced = Number(request.headers.get('content-length') ?? 0)
   if (announced > bodyLimit) throw await tooLarge(request.body, bodyLimit)
   if (!request.body) return ''
+  if (request.bodyUsed || request.body.locked) throw consumed()
   const reader = request.body.getReader()
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let late = false
@@ -66,12 +68,19 @@ async function readText(request: Request, { bodyLimit, bodyTimeout, clock }: Bod
       }
       parts.push(decoder.decode(chunk.value, { stream: true }))
     }
-  } catch (cause) {
-    if (cause instanceof ProblemError) throw cause
-    throw new ProblemError('invalid_body', 'The body could not be read as UTF-8 text', { cause })
+  } catch (error) {
+    if (error instanceof ProblemError || isMillraceError(error)) throw error
+    throw new ProblemError('invalid_body', 'The body could not be read as UTF-8 text')
   } finally {
     cancelTimer()
   }
+}
+
+function consumed(): MillraceError {
+  const message =
+    'the body of the request was read before it reached the handler; mount the handler before the middleware that reads ' +
+    'bodies, or have that middleware keep what it read, as c.req.json() of Hono and express.json() do'
+  return new MillraceError('invalid_option', message)
 }
 
 async function tooLarge(body: ReadableStream<Uint8Array> | null, bodyLimit: number): Promise<ProblemError> {

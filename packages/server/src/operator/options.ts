@@ -1,16 +1,21 @@
+import type { Agent, FlagContext, LocalAgent, Message, RunInput, RunStore, Runtime, SessionStore } from '@millrace/core'
 import {
-  type Agent,
-  type FlagContext,
-  type LocalAgent,
-  type Message,
-  type RunInput,
-  type RunStore,
-  type Runtime,
-  type SessionStore,
-  systemRuntime,
-} from '@millrace/core'
+  aBoolean,
+  aCount,
+  aDelay,
+  aFunction,
+  anObject,
+  anything,
+  checkOptions,
+  oneOf,
+  readRuntime,
+  type Rule,
+  rule,
+  withDefaults,
+  withMethods,
+} from '@millrace/core/kit'
 import type { StartRunBody } from '@millrace/wire'
-import { checkCount, checkDelay, checkFunction, checkKeys, checkMethods, refuse } from './check.ts'
+import { logError, type OnError } from './hooks.ts'
 
 /** What a request wants to do, for `authorize`. */
 export type Action = 'start' | 'follow' | 'snapshot' | 'cancel'
@@ -18,36 +23,56 @@ export type Action = 'start' | 'follow' | 'snapshot' | 'cancel'
 /** Who asks: an id, or the context that flags are evaluated with, whose `targetingKey` is the id. */
 export type Identity = string | FlagContext
 
+/**
+ * How much may be under way at once. A request with a user counts for that user; one without counts for the address that
+ * it comes from, where that is known.
+ */
 export interface HandlerLimits {
   /** Runs that this handler has under way. Default: 1,000. */
   readonly runs: number
   /** Of them, those of one user. Default: 8. */
   readonly runsPerUser: number
+  /** Of them, those of one address without a user. Default: as many as `runs`, since a proxy may stand for everybody. */
+  readonly runsPerAddress: number
   /** Responses that follow a run which this request did not start. Default: 10,000. */
   readonly followers: number
   /** Of them, those of one user. Default: 64. */
   readonly followersPerUser: number
-  /** Requests whose body is being read. Default: 256. */
+  /** Of them, those of one address without a user. Default: as many as `followers`. */
+  readonly followersPerAddress: number
+  /** Requests whose body is being read. Default: 1,024. */
   readonly uploads: number
+  /** Of them, those of one user. Default: 32. */
+  readonly uploadsPerUser: number
+  /** Of them, those of one address without a user. Default: 256. */
+  readonly uploadsPerAddress: number
 }
 
 export interface HandlerOptions {
-  /** What runs. Where it is one of `createAgent`, with a journal, `recover` can take over runs of a process that died. */
+  /** What runs. With `resume`, as an agent of `createAgent` with a journal has it, `recover` can take over runs of a process that died. */
   readonly agent: Agent & Partial<Pick<LocalAgent, 'resume'>>
   /** The store that the agent writes its runs to (`createAgent({ journal: runJournal(runs) })`): from it they are followed and looked up. */
   readonly runs: RunStore
   /** Where conversations are kept. Without it every request brings its whole conversation. */
   readonly sessions?: SessionStore
-  /** Whether the request may do this. False is answered with 403, a Response as it is. Default: everything. */
+  /**
+   * Whether the request may do this. `true` alone admits it; `false` is answered with 403, a Response is the answer.
+   * Anything else is answered with 500 and told to `onError`. Default: everything is allowed.
+   */
   readonly authorize?: (
     request: Request,
     wish: { readonly action: Action; readonly runId?: string },
   ) => boolean | Response | Promise<boolean | Response>
-  /** Who asks. A run belongs to who started it, and is not there for anybody else. Default: nobody in particular. */
+  /** Who asks. A run belongs to the user who started it; for anybody else it does not exist. Default: no user. */
   readonly identify?: (request: Request) => Identity | undefined | Promise<Identity | undefined>
   /**
+   * The address that a request comes from, for the limits of requests without a user. Needed behind a proxy, where all
+   * connections come from the proxy. Default: the address of the connection, where the adapter knows it.
+   */
+  readonly clientAddress?: (request: Request) => string | undefined | Promise<string | undefined>
+  /**
    * The conversation that the request belongs to, by an id that the client cannot choose, such as one kept in the
-   * framework's session. Where it gives none, the body's own id counts, within what its user owns.
+   * framework's session. Where it gives `undefined`, the body's own id counts, within what its user owns.
    */
   readonly sessionId?: (request: Request) => string | undefined | Promise<string | undefined>
   /** Has the last word on what the agent is given. Default: what the body and the session say. */
@@ -55,7 +80,17 @@ export interface HandlerOptions {
     input: RunInput & { readonly messages: readonly Message[] },
     info: { readonly request: Request; readonly body: StartRunBody },
   ) => RunInput | Promise<RunInput>
-  /** What a client may have of the raw content: signatures, encrypted blocks, tool results as they are. Default: false. */
+  /**
+   * Whether a body's `mode: "stream"` starts a stream where the flags say otherwise; the kill switch wins either way.
+   * Default: false, the flags decide.
+   */
+  readonly allowMode?: boolean
+  /**
+   * Whether a body may add assistant messages and tool results to a session. Default: false: a session keeps what
+   * happened, and a client adds what its user says.
+   */
+  readonly trustHistory?: boolean
+  /** Whether clients may ask for raw content: signatures, encrypted blocks, tool results as they are. Default: false. */
   readonly rawContent?: boolean
   /** What happens to a run whose starter leaves before its end. Default: `continue`. */
   readonly onDisconnect?: 'continue' | 'cancel'
@@ -65,6 +100,8 @@ export interface HandlerOptions {
   readonly bodyLimit?: number
   /** Milliseconds that a body may take to arrive. Default: 30,000. */
   readonly bodyTimeout?: number
+  /** Milliseconds that `authorize`, `identify`, `clientAddress`, `sessionId` and `toInput` may take, each. Default: 10,000. */
+  readonly hookTimeout?: number
   /** Quiet milliseconds before a heartbeat. Default: 15,000. */
   readonly heartbeat?: number
   /**
@@ -75,118 +112,104 @@ export interface HandlerOptions {
   /** Milliseconds that a claim on a session lasts unless it is renewed, as it is while its run lasts. Default: 60,000. */
   readonly sessionClaim?: number
   readonly limits?: Partial<HandlerLimits>
-  /** Told of what went wrong inside: a store, an option that threw, a session that could not be written. */
-  readonly onError?: (error: unknown, info: { readonly runId?: string }) => void
+  /**
+   * Told of what went wrong inside: a store, an option that failed, a session that could not be written, a run that
+   * failed. What it throws or rejects with is ignored. Default: writes to stderr, by `console.error`.
+   */
+  readonly onError?: OnError
   /** Clock and ids. Default: the platform's. */
   readonly runtime?: Partial<Runtime>
 }
 
-export interface HandlerSettings extends HandlerOptions {
-  readonly rawContent: boolean
-  readonly onDisconnect: 'continue' | 'cancel'
-  readonly basePath: string
-  readonly bodyLimit: number
-  readonly bodyTimeout: number
-  readonly heartbeat: number
-  readonly stallTimeout: number
-  readonly sessionClaim: number
+type Defaulted =
+  | 'allowMode'
+  | 'trustHistory'
+  | 'rawContent'
+  | 'onDisconnect'
+  | 'basePath'
+  | 'bodyLimit'
+  | 'bodyTimeout'
+  | 'hookTimeout'
+  | 'heartbeat'
+  | 'stallTimeout'
+  | 'sessionClaim'
+  | 'onError'
+
+/** The options, with their defaults. */
+export interface HandlerSettings
+  extends Omit<HandlerOptions, Defaulted | 'limits' | 'runtime'>, Required<Pick<HandlerOptions, Defaulted>> {
   readonly limits: HandlerLimits
   readonly runtime: Runtime
-  /** Never throws. */
-  readonly onError: (error: unknown, info: { readonly runId?: string }) => void
 }
 
-const known: Readonly<Record<keyof HandlerOptions, true>> = {
-  agent: true,
-  authorize: true,
-  basePath: true,
-  bodyLimit: true,
-  bodyTimeout: true,
-  heartbeat: true,
-  identify: true,
-  limits: true,
-  onDisconnect: true,
-  onError: true,
-  rawContent: true,
-  runs: true,
-  runtime: true,
-  sessionClaim: true,
-  sessionId: true,
-  sessions: true,
-  stallTimeout: true,
-  toInput: true,
+/** Uploads are over in milliseconds, runs are not: only of uploads one address is given less than all by default. */
+function defaultLimits({ runs = 1_000, followers = 10_000 }: Partial<HandlerLimits>): HandlerLimits {
+  return {
+    runs,
+    runsPerUser: 8,
+    runsPerAddress: runs,
+    followers,
+    followersPerUser: 64,
+    followersPerAddress: followers,
+    uploads: 1_024,
+    uploadsPerUser: 32,
+    uploadsPerAddress: 256,
+  }
 }
 
-const defaultLimits: HandlerLimits = {
-  runs: 1000,
-  runsPerUser: 8,
-  followers: 10_000,
-  followersPerUser: 64,
-  uploads: 256,
+const defaults: Required<Pick<HandlerOptions, Defaulted>> = {
+  allowMode: false,
+  trustHistory: false,
+  rawContent: false,
+  onDisconnect: 'continue',
+  basePath: '',
+  bodyLimit: 1_048_576,
+  bodyTimeout: 30_000,
+  hookTimeout: 10_000,
+  heartbeat: 15_000,
+  stallTimeout: 60_000,
+  sessionClaim: 60_000,
+  onError: logError,
+}
+
+const rules: Readonly<Record<keyof HandlerOptions, Rule>> = {
+  agent: withMethods('run'),
+  runs: withMethods('read', 'snapshot', 'cancel'),
+  sessions: withMethods('load', 'claim', 'release', 'commit'),
+  authorize: aFunction,
+  identify: aFunction,
+  clientAddress: aFunction,
+  sessionId: aFunction,
+  toInput: aFunction,
+  allowMode: aBoolean,
+  trustHistory: aBoolean,
+  rawContent: aBoolean,
+  onDisconnect: oneOf('continue', 'cancel'),
+  basePath: rule(
+    (path) => typeof path === 'string' && /^(?:\/[^/?#]+)*$/.test(path),
+    'must be empty, or begin and not end with a slash',
+  ),
+  bodyLimit: aCount(1),
+  bodyTimeout: aDelay(),
+  hookTimeout: aDelay(),
+  heartbeat: aDelay(),
+  stallTimeout: aDelay(),
+  sessionClaim: aDelay(),
+  limits: anObject(Object.fromEntries(Object.keys(defaultLimits({})).map((name) => [name, aCount(1)]))),
+  onError: aFunction,
+  runtime: anything,
 }
 
 /** @throws MillraceError `invalid_option`, `unknown_option`, with the option's path */
 export function readHandlerOptions(options: HandlerOptions): HandlerSettings {
-  checkKeys(options, '', Object.keys(known))
-  const { agent, runs, sessions, basePath = '', onDisconnect = 'continue', rawContent = false } = options
-  checkMethods(agent ?? {}, 'agent', ['run'])
-  checkMethods(runs ?? {}, 'runs', ['read', 'snapshot', 'cancel'])
-  checkMethods(sessions, 'sessions', ['load', 'claim', 'release', 'commit'])
-  for (const name of ['authorize', 'identify', 'sessionId', 'toInput', 'onError'] as const) {
-    checkFunction(options[name], name)
-  }
-  for (const name of ['bodyTimeout', 'heartbeat', 'stallTimeout', 'sessionClaim'] as const) {
-    checkDelay(options[name], name)
-  }
-  checkCount(options.bodyLimit, 'bodyLimit')
-  if (!/^(?:\/[^/?#]+)*$/.test(basePath)) refuse('basePath', 'must be empty or begin, and not end, with a slash')
-  if (onDisconnect !== 'continue' && onDisconnect !== 'cancel') refuse('onDisconnect', 'must be "continue" or "cancel"')
-  if (typeof rawContent !== 'boolean') refuse('rawContent', 'must be true or false')
-  const { onError } = options
+  checkOptions(options, '', rules)
+  const { limits = {} } = options
+  rules.agent(options.agent, 'agent')
+  rules.runs(options.runs, 'runs')
   return {
     ...options,
-    rawContent,
-    onDisconnect,
-    basePath,
-    bodyLimit: options.bodyLimit ?? 1_048_576,
-    bodyTimeout: options.bodyTimeout ?? 30_000,
-    heartbeat: options.heartbeat ?? 15_000,
-    stallTimeout: options.stallTimeout ?? 60_000,
-    sessionClaim: options.sessionClaim ?? 60_000,
-    limits: readLimits(options.limits ?? {}),
-    runtime: readRuntime(options.runtime ?? {}),
-    onError(error, info) {
-      try {
-        onError?.(error, info)
-      } catch {
-        // Whoever is told of failures has failed: there is nobody left to tell.
-      }
-    },
-  }
-}
-
-function readLimits(given: Partial<HandlerLimits>): HandlerLimits {
-  checkKeys(given, 'limits', Object.keys(defaultLimits))
-  for (const [name, value] of Object.entries(given)) checkCount(value, `limits.${name}`)
-  const { runs, runsPerUser, followers, followersPerUser, uploads } = given
-  return {
-    runs: runs ?? defaultLimits.runs,
-    runsPerUser: runsPerUser ?? defaultLimits.runsPerUser,
-    followers: followers ?? defaultLimits.followers,
-    followersPerUser: followersPerUser ?? defaultLimits.followersPerUser,
-    uploads: uploads ?? defaultLimits.uploads,
-  }
-}
-
-function readRuntime(given: Partial<Runtime>): Runtime {
-  checkKeys(given, 'runtime', ['clock', 'random', 'newId'])
-  checkMethods(given.clock, 'runtime.clock', ['now', 'setTimer'])
-  checkFunction(given.random, 'runtime.random')
-  checkFunction(given.newId, 'runtime.newId')
-  const { clock, random, newId } = given
-  return {
-    clock: clock ?? systemRuntime.clock,
-    random: random ?? systemRuntime.random,
-    newId: newId ?? systemRuntime.newId,
+    ...withDefaults(defaults, options),
+    limits: withDefaults(defaultLimits(limits), limits),
+    runtime: readRuntime(options.runtime),
   }
 }

@@ -1,6 +1,6 @@
 import { ndjsonEncoder, type RunFormat, sseEncoder, type StreamEncoder } from '@millrace/wire'
 import { agUiEncoder, type AgUiOptions } from '@millrace/wire/ag-ui'
-import { uiMessageStreamEncoder } from '@millrace/wire/ui-message-stream'
+import { uiMessageStreamEncoder, type UiMessageStreamOptions } from '@millrace/wire/ui-message-stream'
 
 /** A format that is a stream of events. */
 export type StreamFormat = Exclude<RunFormat, 'json'>
@@ -8,19 +8,21 @@ export type StreamFormat = Exclude<RunFormat, 'json'>
 export interface EncoderOptions {
   /** Send signatures and other raw content as well, in the formats that have a place for it. Default: false. */
   readonly rawContent?: boolean
+  readonly uiMessageStream?: UiMessageStreamOptions
   /** What an AG-UI client calls its conversation and its run, and what it shows. */
   readonly agUi?: AgUiOptions | undefined
 }
 
-/** An encoder for one response. */
-export function createEncoder(format: StreamFormat, { rawContent = false, agUi = {} }: EncoderOptions): StreamEncoder {
+/** Creates an encoder for one response. */
+export function createEncoder(format: StreamFormat, options: EncoderOptions): StreamEncoder {
+  const { rawContent = false, uiMessageStream = {}, agUi = {} } = options
   switch (format) {
     case 'sse':
       return sseEncoder({ rawContent })
     case 'ndjson':
       return ndjsonEncoder({ rawContent })
     case 'ui-message-stream':
-      return uiMessageStreamEncoder()
+      return uiMessageStreamEncoder(uiMessageStream)
     case 'ag-ui':
       return agUiEncoder(agUi)
   }

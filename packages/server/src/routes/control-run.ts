@@ -1,28 +1,24 @@
 import type { RunSnapshot } from '@millrace/core'
+import { defined } from '@millrace/core/kit'
 import { type CancelAnswer, parseCancel, type RunSnapshotBody } from '@millrace/wire'
+import { refuseCrossSite } from '../http/cross-site.ts'
+import { parseBody } from '../http/problem.ts'
+import { jsonResponse } from '../response/result-encoder.ts'
+import type { Exchange } from '../run/services.ts'
 import { findRun } from './follow-run.ts'
-import { readBody } from './read-body.ts'
-import { askStore } from './store-call.ts'
-import type { Exchange } from './services.ts'
-import { jsonResponse } from './stream-run.ts'
+import { readUpload } from './upload.ts'
 
-/** `POST /runs/:id/cancel`: wherever the run is, and whoever drives it. */
+/** `POST /runs/:id/cancel`: stops a run, wherever it is driven. */
 export async function cancelRun(exchange: Exchange, runId: string): Promise<Response> {
-  const { settings, live, request, runtime, uploadPlaces } = exchange
-  const leave = uploadPlaces.take(undefined)
-  try {
-    const { bodyLimit, bodyTimeout } = settings
-    const body = await readBody(request, { bodyLimit, bodyTimeout, clock: runtime.clock })
-    const { reason = 'user' } = parseCancel(body)
-    await findRun(exchange, runId)
-    // The store first: what is only said to this process is lost with it.
-    const cancelled = await askStore(settings.runs.cancel(runId, reason))
-    live.get(runId)?.run.interrupt(reason)
-    const answer: CancelAnswer = { runId, cancelled }
-    return jsonResponse(answer)
-  } finally {
-    leave()
-  }
+  refuseCrossSite(exchange.request)
+  const body = await readUpload(exchange)
+  const { reason = 'user' } = parseBody(() => parseCancel(body))
+  await findRun(exchange, runId)
+  // The store first: what is only said to this process is lost with it.
+  const cancelled = await exchange.runs.cancel(runId, reason)
+  exchange.live.get(runId)?.run.interrupt(reason)
+  const answer: CancelAnswer = { runId, cancelled }
+  return jsonResponse(answer)
 }
 
 /** `GET /runs/:id`: the run as it stands. */
@@ -32,15 +28,5 @@ export async function describeRun(exchange: Exchange, runId: string): Promise<Re
 
 function snapshotBody({ record, tail, closed, outcome, cancelled, first }: RunSnapshot): RunSnapshotBody {
   const { runId, sessionId, createdAt, metadata } = record
-  return {
-    runId,
-    createdAt,
-    closed,
-    first,
-    tail,
-    ...(sessionId !== undefined && { sessionId }),
-    ...(outcome !== undefined && { outcome }),
-    ...(cancelled !== undefined && { cancelled }),
-    ...(metadata !== undefined && { metadata }),
-  }
+  return { runId, createdAt, closed, first, tail, ...defined({ sessionId, outcome, cancelled, metadata }) }
 }

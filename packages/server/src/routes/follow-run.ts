@@ -1,13 +1,13 @@
-import { type Clock, isMillraceError, type RunSnapshot } from '@millrace/core'
+import { isMillraceError, type RunSnapshot } from '@millrace/core'
+import { wait } from '@millrace/core/kit'
 import { type CursorSource, parseCursor, runIdHeader } from '@millrace/wire'
-import { hasCursor } from './encoders.ts'
-import { untilSettled } from './event-batches.ts'
-import { ProblemError } from './problem.ts'
-import { notFound } from './routes.ts'
-import { resultFromEvents } from './run-result.ts'
-import { askStore } from './store-call.ts'
-import type { Exchange } from './services.ts'
-import { readWanted, resultResponse, streamRun, type Wanted } from './stream-run.ts'
+import { ProblemError, shutDownProblem } from '../http/problem.ts'
+import { notFound } from '../http/routes.ts'
+import { hasCursor } from '../response/encoders.ts'
+import { untilSettled } from '../response/until-settled.ts'
+import { resultFromEvents } from '../run/run-result.ts'
+import type { Exchange } from '../run/services.ts'
+import { readWanted, respondWith, type Wanted } from './wanted.ts'
 
 /** How long, in milliseconds, events that a client has seen may take to reach the store, and how often to look. */
 const behind = { within: 1_000, every: 25 }
@@ -32,20 +32,18 @@ function readCursor({ url, request }: Exchange): { readonly cursor: number; read
     return { cursor: parseCursor(after ?? request.headers.get('last-event-id'), source), source }
   } catch (error) {
     if (!isMillraceError(error)) throw error
-    throw new ProblemError('invalid_cursor', error.message, { path: source, cause: error })
+    throw new ProblemError('invalid_cursor', error.message, { path: source })
   }
 }
 
-/** The run, where it is there and the caller's. @throws ProblemError `not_found` */
-export async function findRun(
-  { settings: { runs }, runtime, caller, live }: Exchange,
-  runId: string,
-): Promise<RunSnapshot> {
-  let snapshot = await askStore(runs.snapshot(runId))
+/** Returns the run, if it exists and is the caller's. @throws ProblemError `not_found`, `store_unavailable` */
+export async function findRun(exchange: Exchange, runId: string): Promise<RunSnapshot> {
+  const { runs, caller, live } = exchange
+  let snapshot = await runs.snapshot(runId)
   // A client may come back before the run that it has just started here has reached the store.
   for (let waited = 0; !snapshot && live.get(runId) && waited < behind.within; waited += behind.every) {
-    await pause(runtime.clock, behind.every)
-    snapshot = await askStore(runs.snapshot(runId))
+    await pause(exchange)
+    snapshot = await runs.snapshot(runId)
   }
   // The same answer for a run that is somebody else's: whether it exists is theirs to know.
   if (!snapshot || snapshot.record.owner !== caller.owner)
@@ -53,42 +51,39 @@ export async function findRun(
   return snapshot
 }
 
-/** @throws ProblemError `cursor_ahead`, `events_gone`, `too_many_runs` */
+/** @throws ProblemError `cursor_ahead`, `events_gone`, `too_many_runs`, `shutting_down`, `store_unavailable` */
 export async function follow(
   exchange: Exchange,
   found: RunSnapshot,
   { format, rawContent }: Wanted,
   cursor: number,
 ): Promise<Response> {
-  const { settings, live, caller, followerPlaces, request } = exchange
-  const { runId } = found.record
+  const { runs, live, caller, limits, shutdown } = exchange
+  if (shutdown.isClosed) throw shutDownProblem()
+  const { runId, retraction } = found.record
   const snapshot = await catchUp(exchange, found, cursor)
   refuseUnreadable(cursor, snapshot)
   if (snapshot.closed && cursor === snapshot.tail && format !== 'json') {
     // Where nothing will come any more; it makes an EventSource stop asking.
     return new Response(null, { status: 204, headers: { [runIdHeader]: runId } })
   }
-  const leave = followerPlaces.take(caller.owner)
+  const end = limits.followers.begin(caller)
   const leaving = new AbortController()
-  const batches = untilSettled(settings.runs.read(runId, cursor, leaving.signal), () => live.get(runId)?.settled)
-  if (format !== 'json') {
-    const onEnd = (): void => {
-      leaving.abort()
-      leave()
-    }
-    return streamRun(exchange, batches, { runId, format, encoder: { rawContent }, signal: exchange.closing, onEnd })
-  }
-  const onAbort = (): void => leaving.abort()
-  const signals = [request.signal, exchange.closing]
-  for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    const body = await resultFromEvents(batches)
-    if (body === undefined) throw new ProblemError('shutting_down', 'Ask again', { retryAfter: 1 })
-    return resultResponse(body)
-  } finally {
-    for (const signal of signals) signal.removeEventListener('abort', onAbort)
-    leave()
-  }
+  const batches = () => untilSettled(runs.read(runId, cursor, leaving.signal), () => live.get(runId)?.settled)
+  return respondWith(
+    exchange,
+    { runId, batches, result: () => resultFromEvents(batches()) },
+    {
+      kind: 'follower',
+      format,
+      rawContent,
+      uiMessageStream: { resets: retraction !== 'continue' },
+      onEnd() {
+        leaving.abort()
+        end()
+      },
+    },
+  )
 }
 
 /** @throws ProblemError `cursor_ahead`, `events_gone` */
@@ -107,21 +102,17 @@ function refuseUnreadable(cursor: number, { tail, first }: RunSnapshot): void {
 }
 
 /** A client may have seen events, live, that the store gets within a moment: deltas are stored in groups. */
-async function catchUp(
-  { settings: { runs }, runtime }: Exchange,
-  found: RunSnapshot,
-  cursor: number,
-): Promise<RunSnapshot> {
+async function catchUp(exchange: Exchange, found: RunSnapshot, cursor: number): Promise<RunSnapshot> {
   let snapshot = found
   for (let waited = 0; isBehind(snapshot, cursor) && waited < behind.within; waited += behind.every) {
-    await pause(runtime.clock, behind.every)
-    snapshot = (await askStore(runs.snapshot(found.record.runId))) ?? snapshot
+    await pause(exchange)
+    snapshot = (await exchange.runs.snapshot(found.record.runId)) ?? snapshot
   }
   return snapshot
 }
 
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.setTimer(resolve, ms))
+function pause({ runtime, request }: Exchange): Promise<void> {
+  return wait(runtime.clock, behind.every, request.signal)
 }
 
 function isBehind({ tail, closed }: RunSnapshot, cursor: number): boolean {

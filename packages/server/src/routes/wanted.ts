@@ -1,57 +1,40 @@
-import { contentParameter, mediaTypes, type RunFormat, type RunResultBody, runIdHeader } from '@millrace/wire'
-import { createEncoder, type EncoderOptions } from './encoders.ts'
-import type { EventBatches } from './event-batches.ts'
-import { eventResponse } from './event-response.ts'
-import { negotiateFormat } from './negotiate.ts'
-import { ProblemError } from './problem.ts'
-import type { Exchange } from './services.ts'
+import { contentParameter, type RunFormat } from '@millrace/wire'
+import { negotiateFormat } from '../http/negotiate.ts'
+import { ProblemError } from '../http/problem.ts'
+import { respond, type RespondOptions, type RunSource } from '../response/respond.ts'
+import type { Exchange } from '../run/services.ts'
 
-/** What a request wants of a run's events. */
+/** What a request wants of a run. */
 export interface Wanted {
   readonly format: RunFormat
   readonly rawContent: boolean
 }
 
 /** @throws ProblemError `not_acceptable`, `forbidden` */
-export function readWanted({ url, request, settings }: Pick<Exchange, 'url' | 'request' | 'settings'>): Wanted {
+export function readWanted({ url, request, settings }: Exchange): Wanted {
   const format = negotiateFormat(url.searchParams.get('format'), request.headers.get('accept'))
   const rawContent = url.searchParams.get(contentParameter.name) === contentParameter.raw
   if (rawContent && !settings.rawContent) throw new ProblemError('forbidden', 'Raw content is not given out here')
   return { format, rawContent }
 }
 
-export interface StreamOptions {
-  readonly runId: string
-  readonly format: Exclude<RunFormat, 'json'>
-  readonly encoder: EncoderOptions
-  /** Ends the response where it is, for the client to come back elsewhere. */
-  readonly signal?: AbortSignal
-  readonly onEnd: (end: { readonly left: boolean }) => void
-}
-
-export function streamRun(
-  { settings, runtime }: Exchange,
-  batches: EventBatches,
-  { runId, format, encoder, signal, onEnd }: StreamOptions,
+/** Answers an exchange with a run. */
+export function respondWith(
+  { settings, runtime, responses, hooks }: Exchange,
+  source: RunSource,
+  {
+    kind,
+    ...options
+  }: Pick<RespondOptions, 'format' | 'rawContent' | 'uiMessageStream' | 'agUi' | 'onEnd'> & {
+    readonly kind: 'starter' | 'follower'
+  },
 ): Response {
-  return eventResponse(batches, {
-    runId,
-    encoder: createEncoder(format, encoder),
+  return respond(source, {
+    ...options,
     clock: runtime.clock,
     heartbeat: settings.heartbeat,
     stallTimeout: settings.stallTimeout,
-    ...(signal && { signal }),
-    onEnd,
-    onError: (error) => settings.onError(error, { runId }),
+    open: { responses, kind },
+    onError: (error) => hooks.report(error, { runId: source.runId, source: 'response' }),
   })
-}
-
-export function jsonResponse(body: object, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(body), {
-    headers: { 'content-type': `${mediaTypes.json}; charset=utf-8`, 'cache-control': 'no-store', ...headers },
-  })
-}
-
-export function resultResponse(body: RunResultBody): Response {
-  return jsonResponse(body, { [runIdHeader]: body.runId })
 }

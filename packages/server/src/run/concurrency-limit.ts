@@ -1,44 +1,44 @@
-import { ProblemError } from './problem.ts'
+import { ProblemError } from '../http/problem.ts'
+import type { Caller } from '../operator/caller.ts'
 
-/** Counts what is under way, in all and for each user. */
-export interface Places {
-  readonly taken: number
-  /** @returns gives the place back; calling it again does nothing. @throws ProblemError `too_many_runs` */
-  take(owner: string | undefined): () => void
+/** Limits what is under way at once: in all, for each user, and for each address without a user. */
+export interface ConcurrencyLimit {
+  /** @returns ends what was begun; calling it again does nothing. @throws ProblemError `too_many_runs` */
+  begin(caller: Pick<Caller, 'owner' | 'address'>): () => void
 }
 
-export interface PlacesOptions {
+export interface ConcurrencyLimitOptions {
   readonly total: number
-  /** Does not hold for requests without a user: of them nobody knows who they are. */
   readonly perUser: number
+  readonly perAddress: number
   /** What there are too many of, for the problem's detail. */
   readonly what: string
   /** Seconds after which it is worth trying again. */
   readonly retryAfter: number
 }
 
-export function createPlaces({ total, perUser, what, retryAfter }: PlacesOptions): Places {
-  const byOwner = new Map<string, number>()
-  let taken = 0
+export function createConcurrencyLimit(options: ConcurrencyLimitOptions): ConcurrencyLimit {
+  const { total, perUser, perAddress, what, retryAfter } = options
+  const underWay = new Map<string, number>()
+  let sum = 0
   return {
-    get taken() {
-      return taken
-    },
-    take(owner) {
-      const own = owner === undefined ? 0 : (byOwner.get(owner) ?? 0)
-      if (own >= perUser) throw new ProblemError('too_many_runs', `You have too many ${what}`, { retryAfter })
-      if (taken >= total) throw new ProblemError('too_many_runs', `There are too many ${what}`, { retryAfter })
-      taken++
-      if (owner !== undefined) byOwner.set(owner, own + 1)
-      let isGiven = false
+    begin({ owner, address }) {
+      const key = owner === undefined ? address && `address ${address}` : `user ${owner}`
+      const own = key === undefined ? 0 : (underWay.get(key) ?? 0)
+      const most = owner === undefined ? perAddress : perUser
+      if (own >= most) throw new ProblemError('too_many_runs', `You have too many ${what}`, { retryAfter })
+      if (sum >= total) throw new ProblemError('too_many_runs', `There are too many ${what}`, { retryAfter })
+      sum++
+      if (key !== undefined) underWay.set(key, own + 1)
+      let hasEnded = false
       return () => {
-        if (isGiven) return
-        isGiven = true
-        taken--
-        if (owner === undefined) return
-        const left = (byOwner.get(owner) ?? 1) - 1
-        if (left === 0) byOwner.delete(owner)
-        else byOwner.set(owner, left)
+        if (hasEnded) return
+        hasEnded = true
+        sum--
+        if (key === undefined) return
+        const left = (underWay.get(key) ?? 1) - 1
+        if (left === 0) underWay.delete(key)
+        else underWay.set(key, left)
       }
     },
   }

@@ -1,4 +1,9 @@
-import type { AgentRun, Clock, RunResult } from '@millrace/core'
+import { type AgentRun, type Clock, MillraceError, type RunResult } from '@millrace/core'
+import type { Hooks } from '../operator/hooks.ts'
+import { atMost } from './at-most.ts'
+
+/** Milliseconds that runs may take to end once a shutdown has interrupted them: agents give their tools 5,000 of them. */
+const closingTime = 6_000
 
 /** A run that this handler started and that has not ended. */
 export interface LiveRun {
@@ -20,11 +25,14 @@ export interface LiveRuns {
   get(runId: string): LiveRun | undefined
   /** @param settle what is to be done with the result before the run counts as ended; must not reject */
   add(run: AgentRun, owner: string | undefined, settle: (result: RunResult) => Promise<void>): LiveRun
-  /** Waits for all runs, at most `graceMs`, then interrupts what is left and waits for that. */
+  /**
+   * Waits for all runs, at most `graceMs`, then interrupts what is left and waits for that, at most 6 s. What has not
+   * ended even then is reported and left.
+   */
   drain(graceMs: number): Promise<DrainReport>
 }
 
-export function createLiveRuns(clock: Clock): LiveRuns {
+export function createLiveRuns(clock: Clock, hooks: Hooks): LiveRuns {
   const live = new Map<string, LiveRun>()
 
   return {
@@ -34,7 +42,11 @@ export function createLiveRuns(clock: Clock): LiveRuns {
     get: (runId) => live.get(runId),
     add(run, owner, settle) {
       const finish = async (): Promise<RunResult> => {
-        const result = await run.result
+        const result = await run.result.catch(toFailure(run.runId))
+        // A run that another process has taken over goes on there.
+        if (result.outcome === 'failed' && result.error?.code !== 'lease_lost') {
+          hooks.report(result.error, { runId: run.runId, source: 'run' })
+        }
         await settle(result)
         live.delete(run.runId)
         return result
@@ -45,15 +57,32 @@ export function createLiveRuns(clock: Clock): LiveRuns {
     },
     async drain(graceMs) {
       const open = [...live.values()]
+      const isLeft = ({ run }: LiveRun): boolean => live.has(run.runId)
       const all = Promise.all(open.map(({ settled }) => settled))
-      let cancelTimer = (): void => undefined
-      const grace = new Promise<void>((resolve) => (cancelTimer = clock.setTimer(resolve, graceMs)))
-      await Promise.race([all, grace])
-      cancelTimer()
-      const left = open.filter(({ run }) => live.has(run.runId))
+      await atMost(clock, graceMs, all)
+      const left = open.filter(isLeft)
       for (const { run } of left) run.interrupt('The server is shutting down')
-      await all
+      if (left.length > 0) await atMost(clock, closingTime, all)
+      for (const { run } of left.filter(isLeft)) {
+        const message = `the run did not end within ${closingTime} ms after the shutdown had interrupted it`
+        hooks.report(new MillraceError('internal', message), { runId: run.runId, source: 'drain' })
+      }
       return { finished: open.length - left.length, interrupted: left.length }
     },
   }
+}
+
+/** An agent's result never rejects; where one does all the same, its run has failed. */
+function toFailure(runId: string): (cause: unknown) => RunResult {
+  return (cause) => ({
+    runId,
+    outcome: 'failed',
+    stopReason: null,
+    messages: [],
+    newMessages: [],
+    text: '',
+    usage: { input_tokens: 0, output_tokens: 0 },
+    turns: 0,
+    error: new MillraceError('internal', 'The agent failed', { cause }),
+  })
 }

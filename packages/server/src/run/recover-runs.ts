@@ -1,6 +1,6 @@
 import { isMillraceError, type RunSnapshot } from '@millrace/core'
-import { checkMethods, refuse } from './check.ts'
-import { reclaimSession, type RunSession } from './run-session.ts'
+import { refuse, withMethods } from '@millrace/core/kit'
+import { reclaimSession, type RunSession } from '../session/run-session.ts'
 import type { Services } from './services.ts'
 
 /** How many abandoned runs are looked at in one go; what is left is there for the next one, and for other instances. */
@@ -17,83 +17,73 @@ export interface RecoverReport {
  * @throws MillraceError `invalid_option` where agent or store cannot do that at all
  */
 export async function recoverRuns(services: Services): Promise<RecoverReport> {
-  const { settings, live, isDraining } = services
-  const { agent, runs, onError } = settings
-  if (agent.resume === undefined) refuse('agent', 'must be one that createAgent gave, for runs to be taken over')
-  checkMethods(runs, 'runs', ['abandoned'])
+  const { settings, runs, live, hooks, shutdown } = services
+  if (settings.agent.resume === undefined) refuse('agent', 'must be one of createAgent, for runs to be taken over')
+  withMethods('abandoned')(settings.runs, 'runs')
   const resumed: string[] = []
-  const report = (error: unknown, info = {}): readonly string[] => {
-    onError(error, info)
-    return []
-  }
-  for (const runId of await runs.abandoned(batchSize).catch(report)) {
-    if (isDraining()) break
+  // A store that is away was reported where it was asked.
+  for (const runId of await runs.abandoned(batchSize).catch(() => [])) {
+    if (shutdown.hasBegun) break
     // One of our own, whose lease could not be renewed for a while: taken over, it would be lost to itself.
     if (live.get(runId)) continue
     try {
       if (await takeOver(services, runId)) resumed.push(runId)
     } catch (error) {
       if (isMillraceError(error, 'invalid_option')) throw error
-      report(error, { runId })
+      hooks.report(error, { runId, source: 'recover' })
     }
   }
   return { resumed }
 }
 
-/** False where another instance was faster, or there is no place for the run here now. */
+/** False where another instance was faster, or as many runs as are allowed are under way here. */
 async function takeOver(services: Services, runId: string): Promise<boolean> {
-  const { settings, live, runPlaces, checkJournal } = services
-  const { agent, runs } = settings
+  const { settings, runs, live, limits, checkJournal } = services
   const snapshot = await runs.snapshot(runId)
   if (!snapshot || snapshot.closed) return false
   const { owner } = snapshot.record
-  const leave = placeFor(() => runPlaces.take(owner))
-  if (!leave) return false
+  const end = begun(() => limits.runs.begin({ owner, address: undefined }))
+  if (!end) return false
   try {
-    const taken = await agent.resume?.(runId, owner === undefined ? {} : { user: owner })
+    const taken = await settings.agent.resume?.(runId, owner === undefined ? {} : { user: owner })
     if (taken?.status !== 'resumed') {
-      leave()
+      end()
       return false
     }
     // With the run's lease in hand nobody else reclaims the session for it.
     const session = reclaim(services, snapshot)
     live.add(taken.run, owner, async (result) => {
       await (await session)?.settle(result)
-      leave()
+      end()
       checkJournal(result)
     })
     return true
   } catch (error) {
-    leave()
+    end()
     throw error
   }
 }
 
-function placeFor(take: () => () => void): (() => void) | undefined {
+function begun(begin: () => () => void): (() => void) | undefined {
   try {
-    return take()
+    return begin()
   } catch {
     return undefined
   }
 }
 
 /** Never rejects: without its session a run is finished all the same, for those that follow it. */
-async function reclaim({ settings, runtime }: Services, { record }: RunSnapshot): Promise<RunSession | undefined> {
-  const { sessions, sessionClaim, onError } = settings
+async function reclaim(
+  { settings, sessions, runtime, hooks }: Services,
+  { record }: RunSnapshot,
+): Promise<RunSession | undefined> {
   const { runId, sessionId } = record
   if (sessions === undefined || sessionId === undefined) return undefined
-  const report = (error: unknown): void => onError(error, { runId })
+  const { clock } = runtime
   try {
-    return await reclaimSession({
-      sessions,
-      sessionId,
-      runId,
-      claimMs: sessionClaim,
-      clock: runtime.clock,
-      onError: report,
-    })
+    return await reclaimSession({ sessions, sessionId, runId, claimMs: settings.sessionClaim, clock, hooks })
   } catch (error) {
-    report(error)
+    hooks.report(error, { runId, source: 'recover' })
     return undefined
   }
 }

@@ -1,6 +1,7 @@
 import { type AgentEvent, type ContentBlock, clientError, type RunResult, type Usage } from '@millrace/core'
 import type { RunResultBody } from '@millrace/wire'
-import type { EventBatches } from './event-batches.ts'
+import { shutDownProblem } from '../http/problem.ts'
+import type { EventBatches } from '../response/until-settled.ts'
 
 /** The body of a run that this handler has driven to its end. */
 export function resultBody(result: RunResult, rawContent: boolean): RunResultBody {
@@ -17,8 +18,8 @@ export function resultBody(result: RunResult, rawContent: boolean): RunResultBod
   }
 }
 
-/** The same from a run's stored events. Undefined where they stop before the run has ended. */
-export async function resultFromEvents(batches: EventBatches): Promise<RunResultBody | undefined> {
+/** The same from a run's stored events. @throws ProblemError `shutting_down` where they stop before the run has ended */
+export async function resultFromEvents(batches: EventBatches): Promise<RunResultBody> {
   let text = ''
   let turns = 0
   for await (const batch of batches) {
@@ -30,7 +31,7 @@ export async function resultFromEvents(batches: EventBatches): Promise<RunResult
       text = event.content.some(({ type }) => type === 'tool_use') ? '' : text + textOf(event.content)
     }
   }
-  return undefined
+  throw shutDownProblem()
 }
 
 function finished(

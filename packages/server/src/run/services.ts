@@ -1,25 +1,36 @@
 import type { RunResult, Runtime } from '@millrace/core'
-import type { Caller } from './caller.ts'
+import type { Caller } from '../operator/caller.ts'
+import type { Hooks } from '../operator/hooks.ts'
+import type { HandlerSettings } from '../operator/options.ts'
+import type { Runs, Sessions } from '../operator/stores.ts'
+import type { OpenResponses } from '../response/open-responses.ts'
+import type { ConcurrencyLimit } from './concurrency-limit.ts'
 import type { LiveRuns } from './live-runs.ts'
-import type { HandlerSettings } from './options.ts'
-import type { OpenResponses } from './open-responses.ts'
-import type { Places } from './places.ts'
 
 /** What the routes of one handler share. */
 export interface Services {
   readonly settings: HandlerSettings
   readonly runtime: Runtime
+  readonly hooks: Hooks
+  readonly runs: Runs
+  readonly sessions: Sessions | undefined
   readonly live: LiveRuns
-  readonly runPlaces: Places
-  readonly followerPlaces: Places
-  readonly uploadPlaces: Places
+  readonly limits: {
+    readonly runs: ConcurrencyLimit
+    readonly followers: ConcurrencyLimit
+    readonly uploads: ConcurrencyLimit
+  }
   /** Called with the result of each run. */
   readonly checkJournal: (result: RunResult) => void
-  /** The responses of those that started a run here. */
   readonly responses: OpenResponses
-  /** Aborts when the handler is drained, and responses that follow a run are to end. */
-  readonly closing: AbortSignal
-  readonly isDraining: () => boolean
+  readonly shutdown: Shutdown
+}
+
+export interface Shutdown {
+  /** Whether new runs are refused. */
+  readonly hasBegun: boolean
+  /** Whether all open responses were ended, and nobody can follow a run here any more. */
+  readonly isClosed: boolean
 }
 
 /** One request, after its caller was admitted. */

@@ -1,6 +1,8 @@
-import type { Clock, Message, RunResult, RunStore, SessionStore } from '@millrace/core'
-import { askStore } from './store-call.ts'
-import { ProblemError } from './problem.ts'
+import type { Clock, Message, RunResult } from '@millrace/core'
+import { wait } from '@millrace/core/kit'
+import { ProblemError } from '../http/problem.ts'
+import type { Hooks } from '../operator/hooks.ts'
+import type { Runs, Sessions } from '../operator/stores.ts'
 
 /** How long, in milliseconds, a run that has ended elsewhere may take to give its session back, and how often to look. */
 const handBack = { within: 2_000, every: 50 }
@@ -15,23 +17,25 @@ export interface RunSession {
 }
 
 export interface ReclaimOptions {
-  readonly sessions: SessionStore
+  readonly sessions: Sessions
   readonly sessionId: string
   readonly runId: string
   /** Milliseconds. */
   readonly claimMs: number
   readonly clock: Clock
-  readonly onError: (error: unknown) => void
+  readonly hooks: Hooks
 }
 
 export interface ClaimOptions extends ReclaimOptions {
-  readonly runs: RunStore
+  readonly runs: Runs
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal
 }
 
 /**
  * Makes the run the one active run of its session, and keeps it that until it is settled.
  *
- * @throws ProblemError `session_busy`; what the store rejects with
+ * @throws ProblemError `session_busy`, `store_unavailable`
  */
 export async function claimSession(options: ClaimOptions): Promise<RunSession> {
   return keepClaim(await claim(options), options)
@@ -41,10 +45,10 @@ export async function claimSession(options: ClaimOptions): Promise<RunSession> {
  * The same for a run that was taken over, which had claimed the session in a process that has died. Undefined where the
  * conversation has gone on without it meanwhile: its messages are then not to be overwritten, which is reported.
  *
- * @throws what the store rejects with
+ * @throws ProblemError `store_unavailable`
  */
 export async function reclaimSession(options: ReclaimOptions): Promise<RunSession | undefined> {
-  const { sessions, sessionId, runId, claimMs, onError } = options
+  const { sessions, sessionId, runId, claimMs, hooks } = options
   const found = await sessions.load(sessionId)
   // Only the run that claimed last may commit, also once its claim has expired: writing back what is there is the proof.
   const proof = await sessions.commit(sessionId, runId, found.version, found.messages)
@@ -55,18 +59,19 @@ export async function reclaimSession(options: ReclaimOptions): Promise<RunSessio
     }
     if (claimed.status === 'claimed') await sessions.release(sessionId, runId)
   }
-  onError(conflict(sessionId))
+  hooks.report(conflict(sessionId), { runId, source: 'sessions.commit' })
   return undefined
 }
 
 function keepClaim(
   session: { readonly messages: readonly Message[]; readonly version: number },
-  { sessions, sessionId, runId, claimMs, clock, onError }: ReclaimOptions,
+  { sessions, sessionId, runId, claimMs, clock, hooks }: ReclaimOptions,
 ): RunSession {
   let cancelTimer = (): void => undefined
   const renew = (): void => {
     cancelTimer = clock.setTimer(() => {
-      sessions.claim(sessionId, runId, claimMs).catch(onError)
+      // A failed renewal was reported where the store was asked; the next one may succeed.
+      sessions.claim(sessionId, runId, claimMs).catch(() => undefined)
       renew()
     }, claimMs / 3)
   }
@@ -74,7 +79,7 @@ function keepClaim(
 
   async function abandon({ release }: { readonly release: boolean }): Promise<void> {
     cancelTimer()
-    if (release) await sessions.release(sessionId, runId).catch(onError)
+    if (release) await sessions.release(sessionId, runId).catch(() => undefined)
   }
 
   return {
@@ -88,10 +93,10 @@ function keepClaim(
         // once it is asked again.
         if (result.newMessages.length > 0) {
           const written = await sessions.commit(sessionId, runId, session.version, result.messages)
-          if (written.status === 'conflict') onError(conflict(sessionId))
+          if (written.status === 'conflict') hooks.report(conflict(sessionId), { runId, source: 'sessions.commit' })
         }
-      } catch (error) {
-        onError(error)
+      } catch {
+        // The store's failure was reported where it was asked. The run has ended all the same.
       }
       await abandon({ release: true })
     },
@@ -101,14 +106,14 @@ function keepClaim(
 async function claim(
   options: ClaimOptions,
 ): Promise<{ readonly messages: readonly Message[]; readonly version: number }> {
-  const { sessions, runs, sessionId, runId, claimMs, clock } = options
+  const { sessions, runs, sessionId, runId, claimMs, clock, signal } = options
   for (let waited = 0; ; waited += handBack.every) {
-    const claimed = await askStore(sessions.claim(sessionId, runId, claimMs))
+    const claimed = await sessions.claim(sessionId, runId, claimMs)
     if (claimed.status === 'claimed') return claimed.session
     // A client that saw the end of the run before may be faster than the instance that writes the session.
-    const before = await askStore(runs.snapshot(claimed.activeRunId))
+    const before = await runs.snapshot(claimed.activeRunId)
     if (before?.closed !== true || waited >= handBack.within) throw busy(claimed.expiresAt - clock.now())
-    await new Promise<void>((resolve) => void clock.setTimer(resolve, handBack.every))
+    await wait(clock, handBack.every, signal)
   }
 }
 
