@@ -48,7 +48,7 @@ async function say(url: string, text: string, more: object = {}): Promise<Respon
 }
 
 describe('millrace-claude', () => {
-  test('help, and the list of faults', async () => {
+  test('prints its help, and the list of faults', async () => {
     expect(await run(['--help'])).toMatchObject({
       code: 0,
       out: expect.stringMatching(/--port[^]*--script[^]*--pace[^]*--faults/),
@@ -98,33 +98,41 @@ describe('millrace-claude', () => {
   })
 
   test.each<[string, () => Promise<string[]>, RegExp]>([
-    ['a port that is no number', async () => ['--port', 'x'], /--port: "x" is no number/],
-    ['a port out of range', async () => ['--port', '70000'], /port: expected 0 to 65535/],
-    ['a pace of 0', async () => ['--pace', '0'], /--pace: expected "fast"/],
+    ['a port that is no number', async () => ['--port', 'x'], /--port must be a number, not "x"/],
+    ['a port out of range', async () => ['--port', '70000'], /port must be 0 to 65535/],
+    ['a pace of 0', async () => ['--pace', '0'], /--pace must be "fast" or/],
     ['an unknown option', async () => ['--what'], /: Unknown option '--what'\. Try/],
     ['an option without its value', async () => ['--pace'], /: Option '--pace <value>' argument missing\. Try/],
-    ['an unknown command', async () => ['serve'], /"serve" is no command/],
-    ['faults without --list', async () => ['faults'], /belong together/],
-    ['a script that is not there', async () => ['--script', join(folder, 'none.json')], /--script: cannot read/],
-    ['a script that is no JSON', async () => ['--script', await file('a.json', '{\n]\n')], /--script: .* is no JSON/],
+    ['an unknown command', async () => ['serve'], /unknown command "serve"; expected one of faults --list/],
+    ['faults without --list', async () => ['faults'], /"faults" needs "--list"/],
+    [
+      'a script that is not there',
+      async () => ['--script', join(folder, 'none.json')],
+      /--script "\S+" cannot be read/,
+    ],
+    [
+      'a script that is no JSON',
+      async () => ['--script', await file('a.json', '{\n]\n')],
+      /--script "\S+" must hold JSON/,
+    ],
     [
       'a script of another shape',
       async () => ['--script', await file('b.json', '[{}]')],
-      /b.json\[0\].content: expected a list/,
+      /b.json\[0\].content must be a list/,
     ],
     [
       'a plan of another shape',
       async () => ['--faults', await file('c.json', '[{"kind":"x"}]')],
-      /c.json\[0\].kind: expected one of/,
+      /c.json\[0\].kind must be one of/,
     ],
-  ])('%s: exit code 2 and what to do', async (_name, args, message) => {
+  ])('ends with code 2 and says what to do about %s', async (_name, args, message) => {
     const { code, out, err } = await run(await args())
     expect([code, out]).toEqual([2, ''])
     expect(err).toMatch(message)
     expect(err).toMatch(/^millrace-claude: .*[^.]\. Try "millrace-claude --help"\.$/)
   })
 
-  test('a port in use: exit code 1, and one line that says what to do', async () => {
+  test('ends with code 1 and one line that says what to do if the port is in use', async () => {
     await run([], async (url) => {
       const { host, port } = new URL(url)
       const advice = 'give another one with --port, or leave it out for any free one'
@@ -136,7 +144,7 @@ describe('millrace-claude', () => {
     })
   })
 
-  test('the process ends at once with the code, one line and no stack', async () => {
+  test('ends at once with the code, one line and no stack', async () => {
     const child = spawn(process.execPath, [join(import.meta.dirname, '../src/bin.ts'), '--bogus'])
     const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)))
     let err = ''
@@ -145,7 +153,7 @@ describe('millrace-claude', () => {
     expect(err).toBe(`millrace-claude: Unknown option '--bogus'. Try "millrace-claude --help".\n`)
   })
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('the process ends on %s with code 0', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('ends on %s with code 0', async (signal) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, '../src/bin.ts')])
     const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)))
     let out = ''

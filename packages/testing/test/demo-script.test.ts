@@ -32,17 +32,17 @@ test.each([
   ['Find the file (README.md)!', 'README.md'],
   ['Find the order "the red one", not order 9', 'the red one'],
   ["What's the status of Bob's order?", "What's the status of Bob's order"],
-])('asked %j, the demo gives a text of %j', async (said, value) => {
+])('asked %j, gives a tool the text %j', async (said, value) => {
   expect(await inputFor(said, { value: { type: 'string' } })).toEqual({ value })
 })
 
-test('numbers and choices come from what was said', async () => {
+test('takes numbers and choices from what was said', async () => {
   const properties = { count: { type: 'integer' }, status: { enum: ['open', 'sent'] } }
   expect(await inputFor('Find 12 orders that are sent', properties)).toEqual({ count: 12, status: 'sent' })
   expect(await inputFor('Find the order', properties)).toEqual({ count: 3, status: 'open' })
 })
 
-test('a field that need not be given is given where something is named', async () => {
+test('fills in an optional field only if something is named', async () => {
   const properties = { deep: { type: 'boolean' }, path: { type: 'string' } }
   expect(await inputFor('Which file is in ./src?', properties, [])).toEqual({ path: './src' })
   expect(await inputFor('Find a file.', properties, [])).toEqual({})

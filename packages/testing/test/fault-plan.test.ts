@@ -17,34 +17,38 @@ describe('fault plans', () => {
   test.each<[unknown, string, RegExp]>([
     ['destroy', 'faults', /list of rules/],
     [[7], 'faults[0]', /object/],
-    [[{ kind: 'explode' }], 'faults[0].kind', /expected one of: destroy, /],
+    [[{ kind: 'explode' }], 'faults[0].kind', /must be one of destroy, /],
     [[{ kind: 'gzip' }, { kind: 'destroy', at: 7 }], 'faults[1].at', /event: <index>/],
     [[{ kind: 'destroy', at: { event: -1 } }], 'faults[0].at', /event: <index>/],
     [[{ kind: 'destroy', at: { event: 1, byte: 1 } }], 'faults[0].at', /event: <index>/],
-    [[{ kind: 'destroy', errorType: 'x' }], 'faults[0].errorType', /unknown here; expected one of: at, turn/],
-    [[{ kind: 'destroy', toString: 1 }], 'faults[0].toString', /unknown here/],
+    [
+      [{ kind: 'destroy', errorType: 'x' }],
+      'faults[0].errorType',
+      /unknown option "faults\[0\]\.errorType"; expected one of at, turn/,
+    ],
+    [[{ kind: 'destroy', toString: 1 }], 'faults[0].toString', /unknown option/],
     [[{ kind: 'error-event' }], 'faults[0].errorType', /required for kind "error-event"/],
-    [[{ kind: 'error-event', errorType: '' }], 'faults[0].errorType', /non-empty/],
+    [[{ kind: 'error-event', errorType: '' }], 'faults[0].errorType', /not empty/],
     [[{ kind: 'status', status: 200 }], 'faults[0].status', /400 to 599/],
     [[{ kind: 'slow-headers', ms: 0 }], 'faults[0].ms', /milliseconds/],
     [[{ kind: 'stall', pingEvery: '1s' }], 'faults[0].pingEvery', /milliseconds/],
-    [[{ kind: 'garbage-line', mode: 'both' }], 'faults[0].mode', /add, instead/],
+    [[{ kind: 'garbage-line', mode: 'both' }], 'faults[0].mode', /one of add, instead/],
     [[{ kind: 'gzip', turn: 0 }], 'faults[0].turn', /positive/],
-    [[{ kind: 'gzip', attempt: [] }], 'faults[0].attempt', /'all'/],
-    [[{ kind: 'gzip', attempt: [0] }], 'faults[0].attempt', /'all'/],
-    [[{ kind: 'gzip', times: 0 }], 'faults[0].times', /'forever'/],
+    [[{ kind: 'gzip', attempt: [] }], 'faults[0].attempt', /"all"/],
+    [[{ kind: 'gzip', attempt: [0] }], 'faults[0].attempt', /"all"/],
+    [[{ kind: 'gzip', times: 0 }], 'faults[0].times', /"forever"/],
     [[{ kind: 'gzip', stream: 'yes' }], 'faults[0].stream', /true or false/],
-  ])('%j is refused at its place', (plan, path, message) => {
+  ])('refuses %j at its place', (plan, path, message) => {
     expect(() => parseFaultPlan(plan)).toThrow(expect.objectContaining({ code: 'invalid_option', path }))
     expect(() => parseFaultPlan(plan)).toThrow(message)
   })
 
-  test('every rule of the matrix survives JSON, and is accepted', () => {
+  test('accepts every rule of the matrix after a trip through JSON', () => {
     const rules = faultMatrix({ seed: 1, sample: 3000 }).map(({ rule }) => rule)
     expect(parseFaultPlan(JSON.parse(JSON.stringify(rules)))).toEqual(rules)
   })
 
-  test('whatever JSON it is given, it answers with that list or a TestingError', () => {
+  test('returns the list or throws a TestingError, whatever JSON it is given', () => {
     const kind = fc.constantFrom(...faultKinds.map((it) => it.kind))
     const verdict = (plan: unknown): unknown => {
       try {
@@ -60,7 +64,7 @@ describe('fault plans', () => {
     )
   })
 
-  test('the server checks its plan', async () => {
+  test('are checked by the server', async () => {
     const plan = JSON.parse('[{"kind":"explode"}]')
     await expect(startClaude({ script: [], faults: plan })).rejects.toMatchObject({ path: 'faults[0].kind' })
   })
@@ -113,7 +117,7 @@ describe('which requests are hit', () => {
     expect(got).toEqual(hit)
   })
 
-  test('a function decides by the conversation', async () => {
+  test('decides by the conversation if the plan is a function', async () => {
     await using claude = await startClaude({
       script: () => ({ content: [{ type: 'text', text: 'x' }] }),
       faults: ({ turn, attempt }) => (turn === 1 && attempt === 2 ? { kind: 'status', status: 529 } : undefined),
@@ -133,7 +137,7 @@ describe('which requests are hit', () => {
 })
 
 describe('the matrix', () => {
-  test('is the same for the same options, and no id comes twice', () => {
+  test('is the same for the same options, without an id that repeats', () => {
     const options = { seed: 3, sample: 2500 }
     const cases = faultMatrix(options)
     expect(faultMatrix(options)).toEqual(cases)
@@ -162,7 +166,7 @@ describe('the matrix', () => {
     expect(all.size).toBe(count)
   })
 
-  test('a sample has every layout and every kind that strikes by itself', () => {
+  test('has every layout and every kind that strikes by itself in a sample', () => {
     const cases = faultMatrix({ seed: 9, sample: 400 })
     expect(new Set(cases.map(({ layout }) => layout)).size).toBe(layouts.length)
     // An answer is begun anew only where another fault broke it: that is a layout.
@@ -170,21 +174,25 @@ describe('the matrix', () => {
     expect([...new Set(cases.map(({ kind }) => kind))].toSorted()).toEqual(kinds.toSorted())
   })
 
-  test('a case keeps its seed in any selection', () => {
+  test('keeps the seed of a case in any selection', () => {
     const narrow = faultMatrix({ seed: 1, layouts: ['different-words'], kinds: ['gzip'] })
     const wide = new Map(faultMatrix({ seed: 1, kinds: ['gzip', 'html'] }).map((one) => [one.id, one]))
     for (const one of narrow) expect(wide.get(one.id)).toEqual(one)
     expect(narrow[0]?.rule).toMatchObject({ kind: 'gzip', turn: 1, times: 1 })
   })
 
-  test('refuses what it does not know', () => {
+  test('refuses unknown options, layouts and kinds', () => {
+    const misspelt: unknown = { seed: 1, samples: 3 }
+    expect(() => Reflect.apply(faultMatrix, undefined, [misspelt])).toThrow(
+      'unknown option "samples"; expected one of seed, layouts, kinds',
+    )
     expect(() => faultMatrix({ seed: 1, layouts: ['x'] })).toThrow(expect.objectContaining({ path: 'layouts' }))
     expect(() => faultMatrix({ seed: 1, kinds: JSON.parse('["x"]') })).toThrow(
       expect.objectContaining({ path: 'kinds' }),
     )
   })
 
-  test('a fault has a word for each of its details', () => {
+  test('describes each detail of a fault in its id', () => {
     expect(describeFault({ kind: 'destroy', at: { byte: 12 } })).toBe('destroy@byte:12')
     expect(describeFault({ kind: 'status', status: 429, retryAfter: 'Thu, 01/02' })).toBe(
       'status,status=429,retryAfter=Thu,_01_02',
@@ -193,7 +201,7 @@ describe('the matrix', () => {
 })
 
 describe('expected outcomes', () => {
-  test('the first line that matches counts', () => {
+  test('are those of the first line that matches', () => {
     const expected = expectedFrom(
       parseExpectedTable([
         { match: '*/turn:1/*/once', outcome: 'completed', reason: 'recovered' },
@@ -215,7 +223,7 @@ describe('expected outcomes', () => {
     [[{ match: '', outcome: 'failed', reason: 'x' }], 'expected[0].match'],
     [[{ match: '*', outcome: 'dead', reason: 'x' }], 'expected[0].outcome'],
     [[{ match: '*', outcome: 'failed' }], 'expected[0].reason'],
-  ])('%j is refused at its place', (table, path) => {
+  ])('refuses %j at its place', (table, path) => {
     expect(() => parseExpectedTable(table)).toThrow(expect.objectContaining({ path }))
   })
 })

@@ -73,7 +73,7 @@ describe('cuts', () => {
     { kind: 'break-chunk', ending: 'fin', isTerminated: false, missing: true },
   ] as const
 
-  test.each(endings)('$kind at every event', async ({ kind, ending, isTerminated, missing }) => {
+  test.each(endings)('$kind strikes at every event', async ({ kind, ending, isTerminated, missing }) => {
     for (const event of events.keys()) {
       const answer = await ask({ kind, at: { event } })
       expect(answer.status).toBe(200)
@@ -83,7 +83,7 @@ describe('cuts', () => {
     }
   })
 
-  test.each(endings)('$kind at bytes, inside characters and lines', async ({ kind, ending, isTerminated }) => {
+  test.each(endings)('$kind strikes at bytes inside characters and lines', async ({ kind, ending, isTerminated }) => {
     for (let byte = 0; byte < whole.length; byte += 7) {
       const answer = await ask({ kind, at: { byte } })
       expect(sameIds(answer.body.subarray(0, byte))).toBe(sameIds(whole.subarray(0, byte)))
@@ -92,7 +92,7 @@ describe('cuts', () => {
     }
   })
 
-  test('destroy at every single byte of the body', async () => {
+  test('destroy strikes at every single byte of the body', async () => {
     for (let byte = 0; byte <= whole.length; byte++) {
       const answer = await ask({ kind: 'destroy', at: { byte } })
       expect(answer.body.length).toBe(byte)
@@ -100,7 +100,7 @@ describe('cuts', () => {
     }
   })
 
-  test('a position without events is the middle of the body', async () => {
+  test('an event of a body without events is its middle', async () => {
     const { length } = (await ask(undefined, false)).body
     for (const { kind, ending } of endings) {
       const answer = await ask({ kind, at: { event: 3 } }, false)
@@ -109,7 +109,7 @@ describe('cuts', () => {
     }
   })
 
-  test('gzip, whole and cut at every event', async () => {
+  test('gzip compresses the body, whole or cut at every event', async () => {
     const compressed = await ask({ kind: 'gzip' })
     expect(compressed.headers['content-encoding']).toBe('gzip')
     expect(sameIds(gunzipSync(compressed.body))).toBe(sameIds(whole))
@@ -124,7 +124,7 @@ describe('cuts', () => {
 })
 
 describe('silence', () => {
-  test('a stall sends what came before and then nothing', async () => {
+  test('stall sends what comes before it, and then nothing', async () => {
     const before = offsets[4] ?? 0
     const answer = await ask({ kind: 'stall', at: { event: 4 } }, true, (raw) => raw.length >= before)
     expect(sameIds(answer.body)).toBe(sameIds(whole.subarray(0, before)))
@@ -133,7 +133,7 @@ describe('silence', () => {
     expect(record.closedBy).toBe('client')
   })
 
-  test('a stall with pings sends only pings, at their interval', async () => {
+  test('stall with pings sends only pings, at their interval', async () => {
     let pings = 0
     const answer = ask({ kind: 'stall', at: { event: 2 }, pingEvery: 15_000 }, true, (raw) => {
       pings = raw.toString().split('event: ping').length - 2
@@ -152,7 +152,7 @@ describe('silence', () => {
     ])
   })
 
-  test('slow headers come when their time is over', async () => {
+  test('slow-headers sends the headers when their time is over', async () => {
     const answer = ask({ kind: 'slow-headers', ms: 5000 })
     await clock.timer()
     const record = claude.requests.at(-1)
@@ -161,7 +161,7 @@ describe('silence', () => {
     expect(sameIds((await answer).body)).toBe(sameIds(whole))
   })
 
-  test('no headers, ever', async () => {
+  test('no-headers never sends any', async () => {
     claude.setFaults([{ kind: 'no-headers' }])
     seen.add('no-headers')
     const leave = new AbortController()
@@ -178,7 +178,7 @@ describe('silence', () => {
     await expect(response).rejects.toThrow(/abort/)
   })
 
-  test('refused: a reset before any byte; and a port that is closed for a while', async () => {
+  test('refused resets before any byte, and a closed port refuses connections', async () => {
     const answer = await ask({ kind: 'refused' })
     expect([answer.raw.length, answer.ending]).toEqual([0, 'rst'])
     await claude.refuseConnections()
@@ -191,7 +191,7 @@ describe('silence', () => {
 
 describe('other answers', () => {
   test.each([400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 503, 529])(
-    'status %i, streaming and not',
+    'status %i is answered, streaming and not',
     async (status) => {
       for (const stream of [true, false]) {
         const answer = await ask(
@@ -220,7 +220,7 @@ describe('other answers', () => {
     ['timeout_error', 408],
     ['overloaded_error', 529],
     ['throttlingException', 500],
-  ])('error event %s, at every event; as a body %i', async (errorType, status) => {
+  ])('error-event %s strikes at every event, and is a %i as a body', async (errorType, status) => {
     for (const event of events.keys()) {
       const answer = await ask({ kind: 'error-event', errorType, at: { event } })
       const frames = parseFrames(answer.body.toString())
@@ -231,7 +231,7 @@ describe('other answers', () => {
     expect((await ask({ kind: 'error-event', errorType }, false)).status).toBe(status)
   })
 
-  test('HTML, and JSON instead of a stream', async () => {
+  test('html and json take the place of a stream', async () => {
     for (const stream of [true, false]) {
       const html = await ask({ kind: 'html' }, stream)
       expect([html.status, html.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8'])
@@ -248,7 +248,7 @@ describe('odd streams', () => {
   const wholeTypes = (): unknown[] => events.map((event) => event.type)
   const inserted = (event: number, type: string): unknown[] => wholeTypes().toSpliced(event, 0, type)
 
-  test('inserted at every event', async () => {
+  test('add, repeat or replace an event at every place', async () => {
     for (const event of events.keys()) {
       const at = { event }
       expect(types((await ask({ kind: 'unknown-event', at })).body)).toEqual(inserted(event, 'aurora'))
@@ -264,7 +264,7 @@ describe('odd streams', () => {
     }
   })
 
-  test('a delta of tomorrow belongs to the block that is open', async () => {
+  test('unknown-delta belongs to the open block', async () => {
     const event = events.findIndex((it) => it.type === 'content_block_start' && it.index === 1) + 1
     const answer = parseFrames((await ask({ kind: 'unknown-delta', at: { event } })).body.toString())
     expect(answer[event]).toEqual({
@@ -274,11 +274,11 @@ describe('odd streams', () => {
     })
   })
 
-  test('every event twice', async () => {
+  test('duplicate-event without a position sends every event twice', async () => {
     expect(types((await ask({ kind: 'duplicate-event' })).body)).toEqual(wholeTypes().flatMap((type) => [type, type]))
   })
 
-  test('a second message_start, with the same id and with another', async () => {
+  test('second-message-start has the same id or another', async () => {
     for (const event of events.keys()) {
       if (event === 0) continue
       const same = parseFrames((await ask({ kind: 'second-message-start', id: 'same', at: { event } })).body.toString())
@@ -291,7 +291,7 @@ describe('odd streams', () => {
     }
   })
 
-  test('ends that lack something', async () => {
+  test('leave out an event or the last blank line', async () => {
     expect(types((await ask({ kind: 'no-message-stop' })).body)).toEqual(wholeTypes().slice(0, -1))
     const lineless = (await ask({ kind: 'no-final-blank-line' })).body
     expect(sameIds(lineless)).toBe(sameIds(whole.subarray(0, -1)))
@@ -299,7 +299,7 @@ describe('odd streams', () => {
     expect(unstopped.filter((event) => event.type === 'content_block_stop').map((event) => event.index)).toEqual([0, 2])
   })
 
-  test('a replay sends all events before a position again, with the same ids', async () => {
+  test('replay sends all events before a position again, with the same ids', async () => {
     for (const event of events.keys()) {
       const replayed = parseFrames((await ask({ kind: 'replay', at: { event } })).body.toString())
       expect(replayed).toHaveLength(events.length + event)
@@ -307,7 +307,7 @@ describe('odd streams', () => {
     }
   })
 
-  test('a prefilled message_start holds the whole message, and message_stop follows', async () => {
+  test('prefilled-start holds the whole message, and message_stop follows', async () => {
     const [start, stop, ...more] = parseFrames((await ask({ kind: 'prefilled-start' })).body.toString())
     expect([stop, ...more]).toEqual([{ type: 'message_stop' }])
     const message = isObject(start?.message) ? start.message : {}
@@ -316,7 +316,7 @@ describe('odd streams', () => {
     expect(message.stop_reason).toBe('tool_use')
   })
 
-  test('an unknown field in each event, and a byte order mark', async () => {
+  test('unknown-field and byte-order-mark change nothing else', async () => {
     const fields = (await ask({ kind: 'unknown-field' })).body.toString()
     expect(fields.split('\nx-trace: 1\n')).toHaveLength(events.length + 1)
     expect(sameIds(Buffer.from(fields.replaceAll('x-trace: 1\n', '')))).toBe(sameIds(whole))
@@ -325,13 +325,13 @@ describe('odd streams', () => {
     expect(sameIds(marked.subarray(3))).toBe(sameIds(whole))
   })
 
-  test('no signature_delta', async () => {
+  test('no-signature leaves out the signature_delta', async () => {
     const { body } = await ask({ kind: 'no-signature' })
     expect(accumulate(parseFrames(body.toString()))).toMatchObject({ content: [{ signature: '' }, {}, {}] })
     expect(parseFrames(body.toString())).toHaveLength(events.length - 1)
   })
 
-  test('tool JSON cut before each of its pieces', async () => {
+  test('tool-json-cut strikes before each piece', async () => {
     const fragments = (body: Buffer): string[] =>
       parseFrames(body.toString()).flatMap((event) => {
         const piece = isObject(event.delta) ? event.delta.partial_json : undefined
@@ -346,7 +346,7 @@ describe('odd streams', () => {
     }
   })
 
-  test.each([true, false])('odd answers (streaming: %s)', async (stream) => {
+  test.each([true, false])('change the answer itself (streaming: %s)', async (stream) => {
     const read = async (fault: Fault): Promise<Record<string, unknown>> => {
       const { body } = await ask(fault, stream)
       return stream ? accumulate(parseFrames(body.toString())) : JSON.parse(body.toString())
@@ -376,14 +376,14 @@ describe('odd streams', () => {
   })
 })
 
-describe('answers of which a client made something', () => {
+describe('answers to what a client has kept', () => {
   const post = async (messages: readonly unknown[], stream: boolean): Promise<Record<string, unknown>> => {
     const body = JSON.stringify({ ...question, stream, messages })
     const answer = (await rawPost(claude.port, body)).body.toString()
     return stream ? accumulate(parseFrames(answer)) : JSON.parse(answer)
   }
 
-  test.each([true, false])('all calls of an answer have one id (streaming: %s)', async (stream) => {
+  test.each([true, false])('repeated-tool-id gives all calls of an answer one id (streaming: %s)', async (stream) => {
     seen.add('repeated-tool-id')
     const calls = ['a', 'b'].map((name) => toolUse(name, { name }))
     claude.setScript(() => ({ content: [text('Both.'), ...calls] }))
@@ -397,7 +397,7 @@ describe('answers of which a client made something', () => {
   test.each([
     ['as a fault', [{ kind: 'start-over', times: 'forever' }], []],
     ['as a quirk', [], [{ kind: 'start-over' }]],
-  ] as const)('a model that starts over when it is asked to go on, %s', async (_name, faults, quirks) => {
+  ] as const)('start-over begins the answer anew when it is asked to go on, %s', async (_name, faults, quirks) => {
     seen.add('start-over')
     const goOn = [
       ...question.messages,
@@ -422,7 +422,7 @@ describe('quirks of an answer', () => {
     return await rawPost(claude.port, JSON.stringify({ ...question, stream }))
   }
 
-  test('are there whenever the answer is given, in their order, with the faults of the server on top', async () => {
+  test('are there each time the answer is given, in order, with the faults of the server on top', async () => {
     for (let attempt = 0; attempt < 2; attempt++) {
       const { body } = await askFor([
         { kind: 'prefilled-start' },
@@ -436,7 +436,7 @@ describe('quirks of an answer', () => {
     expect([parseFrames(cut.body.toString()).length, cut.ending]).toEqual([1, 'fin'])
   })
 
-  test('of a stream leave a body alone', async () => {
+  test('leave a body alone if they are about a stream', async () => {
     const { body } = await askFor([{ kind: 'prefilled-start' }, { kind: 'byte-order-mark' }], false)
     expect(JSON.parse(body.toString())).toMatchObject({ type: 'message', content: [{}, {}, {}] })
   })
@@ -444,11 +444,11 @@ describe('quirks of an answer', () => {
   test.each([
     ['prefilled-start', 'script[0].quirks', /list of quirks/],
     [[1], 'script[0].quirks[0]', /object/],
-    [[{ kind: 'destroy' }], 'script[0].quirks[0].kind', /expected one of: error-event, /],
+    [[{ kind: 'destroy' }], 'script[0].quirks[0].kind', /must be one of error-event, /],
     [[{ kind: 'unstopped-block', block: -1 }], 'script[0].quirks[0].block', /0 or a positive integer/],
-    [[{ kind: 'unknown-field', times: 2 }], 'script[0].quirks[0].times', /unknown here/],
+    [[{ kind: 'unknown-field', times: 2 }], 'script[0].quirks[0].times', /unknown option/],
     [[{ kind: 'stop-reason' }], 'script[0].quirks[0].stopReason', /required/],
-  ])('%j is refused at its place', (quirks, path, message) => {
+  ])('refuses %j at its place', (quirks, path, message) => {
     const script = JSON.parse(JSON.stringify([{ content: [], quirks }]))
     expect(() => claude.setScript(script)).toThrow(expect.objectContaining({ code: 'invalid_option', path }))
     expect(() => claude.setScript(script)).toThrow(message)
@@ -456,6 +456,6 @@ describe('quirks of an answer', () => {
 })
 
 // Last, because it looks back on the others: a kind without a test on the wire is no fault that anybody can rely on.
-test('every kind was tried', () => {
+test('this file tries every kind', () => {
   expect([...seen].toSorted()).toEqual(faultKinds.map(({ kind }) => kind).toSorted())
 })

@@ -33,8 +33,8 @@ function changed(change: (report: LoopReport, job: Job) => Partial<LoopReport>):
 
 const error = { code: 'x', message: 'It failed.', retryable: true }
 
-describe('one violation, one column', () => {
-  test('none', async () => {
+describe('the grader finds a violation in its column alone', () => {
+  test('nothing is found without a violation', async () => {
     expect(await findings(bufferedLoop)).toEqual({})
   })
 
@@ -93,7 +93,7 @@ describe('one violation, one column', () => {
     expect(Object.keys(await findings(loop))).toEqual([column])
   })
 
-  test('text of a turn that the history lost', async () => {
+  test('exactText: text of a turn that the history has lost', async () => {
     // Shown and history agree, and both lack the beginning: it is what the model said that tells.
     const lossy = changed((report) => {
       const messages = report.messages.filter((_message, index) => index === 0 || index === report.messages.length - 1)
@@ -103,7 +103,7 @@ describe('one violation, one column', () => {
     expect(await findings(lossy)).toHaveProperty('exactText')
   })
 
-  test('a request left open', async () => {
+  test('noResidue: a request left open', async () => {
     const [stalled] = faultMatrix({
       seed: 1,
       layouts: ['text-after-tool'],
@@ -126,7 +126,7 @@ describe('one violation, one column', () => {
     left.abort()
   })
 
-  test('failed, and how it says so', async () => {
+  test('typedError: a failed run without a typed error', async () => {
     const failed: Partial<LoopReport> = { outcome: 'failed', shown: '', text: '' }
     const fail =
       (more: object): LoopUnderTest =>
@@ -154,7 +154,7 @@ describe('one violation, one column', () => {
   })
 })
 
-test('a run can be stopped, and tells how far it is', async () => {
+test('gradeLoop stops on its signal, and reports its progress', async () => {
   const cases = faultMatrix({ seed: 2, kinds: ['destroy'], sample: 50 })
   const stop = new AbortController()
   const seen: string[] = []
@@ -173,7 +173,7 @@ test('a run can be stopped, and tells how far it is', async () => {
   expect(grades.results).toHaveLength(3)
 })
 
-test('a case of an unknown layout is refused', async () => {
+test('gradeLoop refuses a case of an unknown layout', async () => {
   const grading = gradeLoop({ name: 'x', loop: bufferedLoop, cases: [{ ...(calm ?? raise()), layout: 'nowhere' }] })
   await expect(grading).rejects.toMatchObject({ code: 'invalid_option', path: 'cases' })
 })

@@ -5,7 +5,7 @@ import { accumulate, parseFrames } from './reference-accumulator.ts'
 
 /** Which byte a fault strikes at is read off these turns, long before the server sends them. */
 describe('the turns of a layout, played without a server', () => {
-  test.for(layouts)('$id: to the byte what the server sends', async (layout) => {
+  test.for(layouts)('$id: are to the byte what the server sends', async (layout) => {
     const turns = layoutTurns(layout)
     await using claude = await startClaude({ script: playLayout(layout).script, seed: 1 })
     const messages: unknown[] = [{ role: 'user', content: layout.question }]

@@ -62,12 +62,12 @@ describe('each mutant fails in the columns it should, and in no other', () => {
 })
 
 describe('the loop that never streams', () => {
-  test('completes every job whose stream breaks: nothing that the grader finds is there', async () => {
+  test('completes every job whose stream breaks, without a finding', async () => {
     const grades = await gradeLoop({ name: 'buffered', loop: bufferedLoop, cases: broken })
     expect(summarize(grades).failing).toEqual([])
   })
 
-  test('with a table of what cannot complete, all of the matrix is as it should be', async () => {
+  test('ends every case of the matrix as a table of expected outcomes says', async () => {
     const refused = 'the API says that asking again is no use'
     const table = parseExpectedTable([
       { match: '*/every-stream', outcome: 'completed', reason: 'this loop never streams' },
@@ -128,7 +128,7 @@ describe('the loop that never streams', () => {
   })
 })
 
-test('the report names loops, faults, layouts and what failed', async () => {
+test('formatReport names loops, faults, layouts and what failed', async () => {
   const cases = broken.slice(0, 24)
   const grades = [
     await gradeLoop({ name: 'buffered', loop: bufferedLoop, cases }),

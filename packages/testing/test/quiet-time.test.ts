@@ -5,7 +5,7 @@ import { createQuietTime, type QuietTime } from '../src/grade/quiet-time.ts'
 let time: QuietTime | undefined
 afterEach(() => time?.stop())
 
-test('minutes pass when nothing moves, in the order of the timers', async () => {
+test('goes on to the next timer when nothing moves, in order', async () => {
   time = createQuietTime(() => 0, 1000)
   const clock = time.clock()
   const fired: string[] = []
@@ -21,7 +21,7 @@ test('minutes pass when nothing moves, in the order of the timers', async () => 
   expect(clock.pending).toBe(0)
 })
 
-test('time stands still while something moves', async () => {
+test('stands still while something moves', async () => {
   const traffic = { bytes: 0, isBusy: true }
   time = createQuietTime(() => (traffic.isBusy ? ++traffic.bytes : traffic.bytes))
   const clock = time.clock()
@@ -39,7 +39,7 @@ test('time stands still while something moves', async () => {
   await over
 })
 
-test('clocks share their time and count their own timers; a stopped one fires no more', async () => {
+test('shares its time among clocks that count their own timers, and fires none after it is stopped', async () => {
   time = createQuietTime(() => 0, 0)
   const [one, other] = [time.clock(), time.clock()]
   await new Promise<void>((resolve) => one.setTimer(resolve, 50))

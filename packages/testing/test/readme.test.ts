@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..')
 const readme = await readFile(join(root, 'README.md'), 'utf8')
 const examples = await readdir(join(root, 'examples'))
 
-test('the code in the README is the code of the examples, which are compiled', async () => {
+test('the README shows the code of the examples', async () => {
   const shown = [...readme.matchAll(/<!-- examples\/(\S+) -->\n```ts\n([^]*?)```/g)]
   expect(new Set(shown.map((match) => match[1]))).toEqual(new Set(examples))
   expect(shown).toHaveLength(examples.length)
@@ -16,7 +16,7 @@ test('the code in the README is the code of the examples, which are compiled', a
   expect(readme.match(/```ts\n/g)).toHaveLength(examples.length)
 })
 
-test('the README has a line on every kind of fault', () => {
+test('the README describes every kind of fault', () => {
   for (const { kind, description } of faultKinds) expect(readme).toContain(`| \`${kind}\` | ${description} |`)
 })
 

@@ -73,7 +73,7 @@ const cases = faultMatrix({
 test.each([
   ['goes on from the text that was shown', continuing],
   ['keeps complete tool calls', salvaging],
-])('a loop that %s can finish every job, and is graded so', async (name, loop) => {
+])('a loop that %s finishes every job, and is graded so', async (name, loop) => {
   const grades = await gradeLoop({ name, loop, cases })
   expect(summarize(grades).failing).toEqual([])
   expect(new Set(grades.results.map((result) => result.layout)).size).toBe(layouts.length)

@@ -6,7 +6,7 @@ import { type ScriptedClaude, startClaude, type Turn } from '../src/index.ts'
 import { anyTurn } from './arbitrary-turns.ts'
 import { accumulate, parseFrames } from './reference-accumulator.ts'
 
-describe('one answer, both ways', () => {
+describe('an answer is the same as a stream and as a body', () => {
   test('the events of any turn accumulate to the message of the non-streaming body', () => {
     fc.assert(
       fc.property(anyTurn, (turn) => {
@@ -42,7 +42,7 @@ describe('over HTTP', () => {
 
   const ask = { model: 'claude-opus-5-5', max_tokens: 1000, messages: [{ role: 'user' as const, content: 'go' }] }
 
-  test('raw body, SDK stream and SDK message agree, for any turn', async () => {
+  test('raw body, SDK stream and SDK message agree on any turn', async () => {
     await fc.assert(
       fc.asyncProperty(anyTurn, async (anyOne) => {
         turn = anyOne

@@ -40,7 +40,7 @@ async function answerText(url: string, messages: unknown[], more: object = {}): 
 describe('scripts', () => {
   const script = [{ content: [toolUse('look_up', { q: 1 })] }, { content: [text('It is blue.')] }]
 
-  test('the conversation picks the turn of a list, again and again the same', async () => {
+  test('answer a conversation with its turn of a list, however often it is asked', async () => {
     const { url, requests } = await start({ script })
     const first = await (await ask(url, [user('go')])).json()
     expect(first.stop_reason).toBe('tool_use')
@@ -58,15 +58,17 @@ describe('scripts', () => {
     ])
   })
 
-  test('a conversation beyond the list is refused with a reason, and not to be retried', async () => {
+  test('refuse a conversation beyond the list, with a reason and without a retry', async () => {
     const { url } = await start({ script: [{ content: [text('one')] }] })
     const response = await ask(url, [user('a'), assistant('one'), user('b')])
     expect(response.status).toBe(400)
     expect(response.headers.get('x-should-retry')).toBe('false')
-    expect((await response.json()).error.message).toMatch(/the script has 1 turns, this conversation asks for turn 2/)
+    expect((await response.json()).error.message).toMatch(
+      /this conversation asks for turn 2, and the script has only 1/,
+    )
   })
 
-  test('the rest of a turn, wherever its text was cut and however often', async () => {
+  test('answer with the rest of a turn, wherever and however often its text was cut', async () => {
     const whole = 'The sky is blue because of scattering.'
     const { url } = await start({ script: [{ content: [text(whole)] }, { content: [text('Next.')] }] })
     for (let cut = 1; cut < whole.length; cut++) {
@@ -81,7 +83,7 @@ describe('scripts', () => {
     expect(await answerText(url, [user('go'), assistant('The sky'), user('Something else!')])).toBe('Next.')
   })
 
-  test('a function sees the conversation', async () => {
+  test('may be a function of the conversation', async () => {
     const { url } = await start({
       script: (conversation) => ({
         content: [
@@ -115,7 +117,7 @@ describe('scripts', () => {
     })
   })
 
-  test('a script that throws, or returns no turn, is a 400 that names it', async () => {
+  test('answer with a 400 that names the problem if a function throws or returns no turn', async () => {
     const server = await start({
       script: () => {
         throw new Error('my bug')
@@ -136,7 +138,7 @@ describe('scripts', () => {
     ).not.toThrow()
   })
 
-  test('options of the wrong shape are refused with their path', async () => {
+  test('startClaude refuses wrong options with their path', async () => {
     const broken: unknown = JSON.parse('[{"content":[{"type":"text"}]}]')
     const isScript = (value: unknown): value is [] => Array.isArray(value)
     if (!isScript(broken)) throw new Error('unreachable')
@@ -144,14 +146,16 @@ describe('scripts', () => {
       code: 'invalid_option',
       path: 'script[0].content[0].text',
     })
+    const misspelt: unknown = Reflect.apply(startClaude, undefined, [{ script: [], fault: [] }])
+    await expect(misspelt).rejects.toThrow('unknown option "fault"; expected one of script, faults, pace')
     await expect(startClaude({ script: [], port: -1 })).rejects.toMatchObject({ code: 'invalid_option', path: 'port' })
     const { port } = await start({ script: [] })
     await expect(startClaude({ script: [], port })).rejects.toMatchObject({ code: 'listen_failed' })
   })
 })
 
-describe('as the API', () => {
-  test('errors: no key, not found, no JSON, invalid, too large', async () => {
+describe('the server, as the API', () => {
+  test('refuses a request without a key, of another path, without JSON, that is invalid or too large', async () => {
     const { url, requests } = await start({ script: [] })
     const post = async (path: string, body: string, headers: Record<string, string>) => {
       const response = await fetch(url + path, { method: 'POST', body, headers })
@@ -170,7 +174,7 @@ describe('as the API', () => {
     expect(requests[1]?.headers['x-api-key']).toBe('[redacted]')
   })
 
-  test('thinking: signed by the server, accepted back, refused when altered', async () => {
+  test('signs thinking, takes it back, and refuses it if it was altered', async () => {
     const { url } = await start({
       script: [
         {
@@ -190,7 +194,7 @@ describe('as the API', () => {
     expect((await ask(url, [user('go'), assistant(altered), user('and?')])).status).toBe(400)
   })
 
-  test('a paused turn may be last, another may not', async () => {
+  test('accepts a paused turn as the last message, and no other', async () => {
     const search = { type: 'server_tool_use', name: 'web_search', input: { q: 'x' } }
     const { url } = await start({
       script: [{ content: [search], stopReason: 'pause_turn' }, { content: [text('done')] }],
@@ -202,14 +206,14 @@ describe('as the API', () => {
     expect((await other.json()).error.message).toMatch(/prefill/)
   })
 
-  test('validation can be turned off', async () => {
+  test('accepts anything without validation', async () => {
     const { url } = await start({ script: () => ({ content: [text('fine')] }), validate: false })
     expect((await ask(url, [assistant('x')])).status).toBe(200)
   })
 })
 
 describe('time and load', () => {
-  test('the pace is kept by the clock that was given, and a body waits as long as its stream', async () => {
+  test('keeps the pace by the given clock, for a body as for its stream', async () => {
     for (const stream of [true, false]) {
       const clock = manualClock()
       const { url } = await start({ script: [{ content: [text('one two three')] }], pace: { eventDelay: 100 }, clock })
@@ -229,7 +233,7 @@ describe('time and load', () => {
     }
   })
 
-  test('tokens per second', async () => {
+  test('counts a token for four characters', async () => {
     const clock = manualClock()
     const { url } = await start({
       script: [{ content: [text('x'.repeat(400))], chunking: 'whole' }],
@@ -244,7 +248,7 @@ describe('time and load', () => {
     expect(accumulate(parseFrames(await response))).toMatchObject({ content: [{ text: 'x'.repeat(400) }] })
   })
 
-  test('a client that does not read blocks its response, and 100 MB are never held', async () => {
+  test('waits for a client that does not read, and never holds 100 MB', async () => {
     const bytes = 100 * 1024 * 1024
     const server = await start({ script: [{ content: [text(largeText({ bytes }))], chunking: 'whole' }] })
     const body = JSON.stringify({ model: 'm', max_tokens: 1, stream: true, messages: [user('go')] })
@@ -270,7 +274,7 @@ describe('time and load', () => {
     socket.destroy()
   })
 
-  test('a large answer as one body is the same text', async () => {
+  test('sends a large answer as one body', async () => {
     const { url } = await start({ script: [{ content: [text(largeText({ bytes: 200_001 }))] }] })
     const whole = await answerText(url, [user('go')])
     const streamed = await (await ask(url, [user('go')], { stream: true })).text()
@@ -280,7 +284,7 @@ describe('time and load', () => {
 })
 
 describe('counting', () => {
-  test('a client that leaves is seen, and the server closes with no socket left', async () => {
+  test('sees a client leave, and closes without a socket left', async () => {
     const server = await start({ script: [{ content: [text(largeText({ bytes: 50_000_000 }))] }] })
     const leave = new AbortController()
     const arrived = server.nextRequest()
@@ -296,7 +300,7 @@ describe('counting', () => {
     expect([server.openSockets, server.stats.openRequests]).toEqual([0, 0])
   })
 
-  test('a wait can be given up, and ends when the server closes', async () => {
+  test('ends a wait on its signal, and when the server closes', async () => {
     const server = await start({ script: [] })
     const giveUp = new AbortController()
     const first = server.waitFor(() => false, giveUp.signal)
@@ -309,7 +313,7 @@ describe('counting', () => {
     await server.close()
   })
 
-  test('a stream is cut at exactly the event, on the turn and attempt that were asked for', async () => {
+  test('cutAt cuts at exactly the event, on the given turn and attempt', async () => {
     const server = await start({ script: [{ content: [text('one two three')], chunking: 'words' }] })
     const read = async (messages: unknown[]): Promise<{ text: string; whole: boolean }> => {
       const chunks: Buffer[] = []

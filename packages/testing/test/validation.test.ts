@@ -208,7 +208,7 @@ describe('requests', () => {
     ['a whole character of two halves', { system: 'a 🙂' }],
     ['the words for half a character', { system: String.raw`a \ud83d` }],
     ['thinking', { max_tokens: 2000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
-  ])('accepted: %s', (_name, more) => {
+  ])('accepts %s', (_name, more) => {
     expect(validateRequest({ ...valid, ...more })).toBeUndefined()
   })
 
@@ -234,11 +234,11 @@ describe('requests', () => {
     ['half a character', { system: 'a 🙂'.slice(0, 3) }, 'body'],
     ['half a character behind a backslash', { system: `\\${'a 🙂'.slice(2, 3)}` }, 'body'],
     ['a thread', { thread: { type: 'create' } }, 'thread'],
-  ])('refused: %s', (_name, more, path) => {
+  ])('refuses %s', (_name, more, path) => {
     expect(validateRequest({ ...valid, ...more })?.path).toBe(path)
   })
 
-  test('nothing makes validation throw', () => {
+  test('never throws', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(validateRequest(value)).toBeDefined()

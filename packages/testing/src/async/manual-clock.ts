@@ -3,8 +3,9 @@ import type { Clock } from '../kit/clock.ts'
 /** A clock that stands still until a test moves it. It fits everything in Millrace that takes a `clock`. */
 export interface ManualClock extends Clock {
   /**
-   * Moves the time on by `ms` milliseconds and fires the timers that fall due, in order, including timers that they set.
-   * Returns before promises settle that wait for those timers. A negative `ms` sets the clock back and fires nothing.
+   * Moves the time on by `ms` milliseconds and fires the timers that fall due, in order, including timers that they
+   * set. Returns before promises settle that wait for those timers. A negative `ms` sets the clock back and fires
+   * nothing.
    */
   advance(ms: number): void
   /**

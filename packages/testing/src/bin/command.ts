@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { parseFaultPlan } from '../faults/check-fault-plan.ts'
 import { demoScript } from '../script/demo-script.ts'
-import { invalidOption, isTestingError } from '../kit/errors.ts'
+import { invalidOption, isTestingError, unknownName } from '../kit/errors.ts'
 import type { FaultRule } from '../faults/fault.ts'
 import { faultKinds } from '../faults/fault-kinds.ts'
 import { checkScript, type Script } from '../script/script.ts'
@@ -35,7 +35,7 @@ Usage: millrace-claude [options]
 Point a client at it:
   ANTHROPIC_BASE_URL=<url> ANTHROPIC_API_KEY=any <your program>`
 
-/** Runs `millrace-claude`; resolves with the exit code: 0, 1 for a failure, 2 for wrong arguments. */
+/** Runs `millrace-claude`. Resolves with its exit code: 0, 1 for a failure, 2 for wrong arguments. */
 export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
   try {
     const options = readArguments(args)
@@ -58,10 +58,14 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   }
 }
 
-/** What is wrong, in one line. */
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Returns what is wrong, in one line. */
 function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  // What follows the first sentence of a parser's message is advice about another case.
+  const message = textOf(error)
+  // The parser of arguments appends advice on other cases to its first sentence.
   const first = isTestingError(error) ? message : message.split('. ', 1).join('')
   return first.replaceAll(/\s+/g, ' ').replace(/\.$/, '')
 }
@@ -90,10 +94,10 @@ function readArguments(args: readonly string[]): Arguments {
   })
   const [command, ...more] = positionals
   if (command !== undefined && (command !== 'faults' || more.length > 0)) {
-    throw invalidOption('arguments', `"${positionals.join(' ')}" is no command; expected "faults --list" or none`)
+    throw unknownName('command', positionals.join(' '), ['faults --list'], 'arguments')
   }
   if ((command === 'faults') !== (values.list === true)) {
-    throw invalidOption('arguments', '"faults" and "--list" belong together')
+    throw invalidOption('"faults"', 'needs "--list", and "--list" needs "faults"')
   }
   return values
 }
@@ -118,14 +122,14 @@ async function serve(options: Arguments, host: CommandHost): Promise<number> {
 function readNumber(name: string, value: string): number {
   const number = Number(value)
   if (value.trim() === '' || !Number.isFinite(number) || number < 0)
-    throw invalidOption(name, `"${value}" is no number`)
+    throw invalidOption(name, `must be a number, not "${value}"`)
   return number
 }
 
 function readPace(value: string): Pace {
   if (value === 'fast') return 'fast'
   const tokensPerSecond = readNumber('--pace', value)
-  if (tokensPerSecond === 0) throw invalidOption('--pace', 'expected "fast" or more than 0 tokens per second')
+  if (tokensPerSecond === 0) throw invalidOption('--pace', 'must be "fast" or a number of tokens per second above 0')
   return { tokensPerSecond }
 }
 
@@ -140,20 +144,20 @@ async function readScript(name: string): Promise<Script> {
   return isTurnList(turns) ? turns : []
 }
 
-/** True after `checkScript`, which throws with the place otherwise. */
+/** Whether `value` is a list of turns, once `checkScript` has let it pass. */
 function isTurnList(value: unknown): value is readonly Turn[] {
   return Array.isArray(value)
 }
 
-/** The JSON of a file named by an option; throws `invalid_option` where there is none. */
+/** Reads the JSON file that an option names. Throws `invalid_option` if it cannot be read, or holds no JSON. */
 async function readJsonFile(option: string, path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw invalidOption(option, `cannot read "${path}" (${cause instanceof Error ? cause.message : String(cause)})`)
+    throw invalidOption(option, `"${path}" cannot be read (${textOf(cause)})`)
   })
   try {
     const value: unknown = JSON.parse(text)
     return value
   } catch (cause) {
-    throw invalidOption(option, `"${path}" is no JSON (${cause instanceof Error ? cause.message : String(cause)})`)
+    throw invalidOption(option, `"${path}" must hold JSON (${textOf(cause)})`)
   }
 }

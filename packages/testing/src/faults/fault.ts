@@ -4,7 +4,7 @@
  */
 export type FaultPosition = { readonly event: number } | { readonly byte: number }
 
-/** Faults of the transport: they need not know what the bytes mean. */
+/** Faults of the transport, whatever its bytes mean. */
 export type TransportFault =
   | { readonly kind: 'destroy' | 'reset' | 'end' | 'break-chunk' | 'gzip-cut'; readonly at?: FaultPosition }
   | { readonly kind: 'gzip' | 'no-headers' | 'refused' | 'html' | 'json' }
@@ -14,7 +14,10 @@ export type TransportFault =
   /** `retryAfter` and `retryAfterMs` are sent as the headers `retry-after` and `retry-after-ms`, as they are. */
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string; readonly retryAfterMs?: string }
 
-/** Faults among the events of a stream; a byte position means the first event. A non-streaming answer has none of them. */
+/**
+ * Faults among the events of a stream, for which a byte position means the first event. They leave a non-streaming
+ * answer alone.
+ */
 export type StreamFault =
   /** `errorType` is any of the API's, or one of Bedrock's such as `throttlingException`. */
   | { readonly kind: 'error-event'; readonly at?: FaultPosition; readonly errorType: string }
@@ -39,7 +42,7 @@ export type AnswerFault =
   | { readonly kind: 'unknown-block' | 'tool-use-without-tool' | 'empty-answer' | 'repeated-tool-id' | 'start-over' }
   | { readonly kind: 'stop-reason'; readonly stopReason: string }
 
-/** An oddity that an answer of a script always has: see `quirks` of `Turn`. */
+/** A fault that an answer of a script can have each time: see `quirks` of `Turn`. */
 export type Quirk = StreamFault | AnswerFault
 
 /** What goes wrong. `faultKinds` describes each kind in a line. */
@@ -49,24 +52,24 @@ export type FaultKind = Fault['kind']
 
 /** Which requests a fault hits. Every condition that is given must hold. */
 export interface FaultMatch {
-  /** 1-based: one more than the assistant messages in the request. Default: every turn. */
+  /** One more than the assistant messages in the request. Default: every turn. */
   readonly turn?: number
-  /** 1-based: how often the same messages were asked. Default: `all`. */
+  /** How often the same messages were asked, this time included. Default: `all`. */
   readonly attempt?: number | readonly number[] | 'all'
   /** Only streaming (true) or only non-streaming (false) requests. Default: both. */
   readonly stream?: boolean
-  /** How many requests are hit. Default: 1, or `forever` where `attempt` is given. */
+  /** How many requests are hit. Default: 1, or `forever` with `attempt`. */
   readonly times?: number | 'forever'
 }
 
 export type FaultRule = Fault & FaultMatch
 
-/** Stands in everything that a faulty upstream says, so that a leak of it can be found. */
+/** Is in everything that a faulty upstream says, so that a test can look for it where it must not be. */
 export const leakCanary = 'upstream-detail-not-for-clients'
 
 const matchFields: readonly string[] = ['kind', 'at', 'turn', 'attempt', 'stream', 'times']
 
-/** A fault as one short word, such as `destroy@event:7`: used in records and case ids. */
+/** Returns a fault as one word for records and case ids, such as `destroy@event:7`. */
 export function describeFault(fault: Fault): string {
   const details = Object.entries(fault)
     .filter(([field]) => !matchFields.includes(field))

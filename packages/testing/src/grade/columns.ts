@@ -8,11 +8,11 @@ import { validateMessages } from '../validation/validate-messages.ts'
 /**
  * What a run is graded by:
  * - `completed`: it ended as expected, which is completed unless the table says otherwise
- * - `exactlyOnce`: each tool with side effects ran once; where the run did not complete, at most once
- * - `exactText`: what is shown is the text of the history, and what the model said: nothing doubled, nothing short
- * - `silence`: a run that says it completed has the model's final answer in its history, and all its side effects
- * - `history`: the messages, with another user message behind them, are accepted by the API
- * - `typedError`: a run that failed has an error with a code, a message and `retryable`; a completed one has none
+ * - `exactlyOnce`: each tool with side effects ran once, or at most once if the run did not complete
+ * - `exactText`: what is shown is the text of the history and what the model said, neither doubled nor short
+ * - `silence`: a completed run has the model's final answer in its history, and all its side effects
+ * - `history`: the API accepts the messages with another user message behind them
+ * - `typedError`: a failed run has an error with a code, a message and `retryable`, and a completed one has none
  * - `noHang`: it ended before the timeout
  * - `noLeak`: no key, upstream body, stack or path reached a client
  * - `noResidue`: no request open, no timer on the job's clock, no unhandled rejection
@@ -31,7 +31,7 @@ export const columns = [
 
 export type Column = (typeof columns)[number]
 
-/** What was wrong, by column. A column that is missing was in order. */
+/** What was wrong, by column. A column without a finding was in order. */
 export type Findings = { [Name in Column]?: string }
 
 /** All that is known of a run that ended by itself. */
@@ -42,13 +42,13 @@ export interface RunEvidence {
   readonly productions: readonly Production[]
   readonly runs: ReadonlyMap<string, number>
   /**
-   * Whether the model itself ended a turn in an odd way. A run that takes it at its word may then be done without the
-   * final answer: only what it did and showed is graded, not what it left undone.
+   * Whether the model itself ended a turn in an odd way. A run that believes it may be done without the final answer,
+   * so only what it did and showed is graded.
    */
   readonly isOddAnswer: boolean
 }
 
-/** The findings that can be read off the report. */
+/** Returns the findings that can be read off the report. */
 export function gradeReport(evidence: RunEvidence): Findings {
   const { report, job } = evidence
   const shapeProblem = reportProblem(report)

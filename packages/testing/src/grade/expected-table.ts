@@ -3,12 +3,12 @@ import type { FaultCase } from './fault-matrix.ts'
 import type { LoopOutcome } from './job.ts'
 import { isObject, isString } from '../kit/guards.ts'
 
-/** How a case should end, and why where that is not `completed`. */
+/** How a case should end, and the reason unless it should complete. */
 export type Expected = 'completed' | { readonly outcome: LoopOutcome; readonly reason: string }
 
 /**
- * One line of a table of expected outcomes: the cases whose id matches `match` (`*` stands for anything) end so. The
- * first line that matches counts; what no line matches is expected to complete.
+ * One line of a table of expected outcomes, for the cases whose id matches `match`, in which `*` stands for anything.
+ * The first line that matches counts. A case that no line matches should complete.
  */
 export interface ExpectedRule {
   readonly match: string
@@ -22,21 +22,21 @@ function isOutcome(value: unknown): value is LoopOutcome {
   return outcomes.some((outcome) => outcome === value)
 }
 
-/** Reads a table that came from outside, such as a JSON file. Throws `invalid_option` with the place of a mistake. */
+/** Returns a table that came from outside, such as a JSON file. Throws `invalid_option` with the place of a mistake. */
 export function parseExpectedTable(table: unknown, path = 'expected'): readonly ExpectedRule[] {
-  if (!Array.isArray(table)) throw invalidOption(path, 'expected a list of { match, outcome, reason }')
+  if (!Array.isArray(table)) throw invalidOption(path, 'must be a list of { match, outcome, reason }')
   return table.map((rule: unknown, index) => {
     const rulePath = `${path}[${index}]`
-    if (!isObject(rule)) throw invalidOption(rulePath, 'expected { match, outcome, reason }')
+    if (!isObject(rule)) throw invalidOption(rulePath, 'must be { match, outcome, reason }')
     const { match, outcome, reason } = rule
-    if (!isString(match) || match === '') throw invalidOption(`${rulePath}.match`, 'expected a pattern for case ids')
-    if (!isOutcome(outcome)) throw invalidOption(`${rulePath}.outcome`, `expected one of: ${outcomes.join(', ')}`)
-    if (!isString(reason) || reason === '') throw invalidOption(`${rulePath}.reason`, 'expected the reason, in words')
+    if (!isString(match) || match === '') throw invalidOption(`${rulePath}.match`, 'must be a pattern for case ids')
+    if (!isOutcome(outcome)) throw invalidOption(`${rulePath}.outcome`, `must be one of ${outcomes.join(', ')}`)
+    if (!isString(reason) || reason === '') throw invalidOption(`${rulePath}.reason`, 'must be the reason, in words')
     return { match, outcome, reason }
   })
 }
 
-/** The lookup of a table. */
+/** Returns a function that looks up how a case should end. */
 export function expectedFrom(table: readonly ExpectedRule[]): (faultCase: FaultCase) => Expected {
   const rules = table.map((rule) => ({ rule, pattern: toPattern(rule.match) }))
   return ({ id }) => {

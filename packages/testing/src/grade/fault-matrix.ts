@@ -1,6 +1,6 @@
-import { invalidOption } from '../kit/errors.ts'
+import { checkNames, unknownName } from '../kit/errors.ts'
 import { describeFault, type Fault, type FaultKind, type FaultMatch, type FaultRule } from '../faults/fault.ts'
-import { isFaultKind } from '../faults/fault-kinds.ts'
+import { faultKinds, isFaultKind } from '../faults/fault-kinds.ts'
 import { isObject } from '../kit/guards.ts'
 import type { Layout } from '../layouts/layout.ts'
 import { layoutTurns, type LayoutTurn } from '../layouts/layout-turns.ts'
@@ -70,13 +70,24 @@ const stopReasons: readonly string[] = [
 ]
 
 /**
- * Every event index and every byte of the turns of each layout, with each fault, once, twice and for ever. The same
- * options give the same cases in the same order. Throws `invalid_option` for an unknown layout or kind.
+ * Returns the cases of every event index and every byte of the turns of each layout, with each fault, once, twice and
+ * for ever. The same options give the same cases in the same order.
+ *
+ * @throws TestingError `invalid_option` for an unknown option, layout or kind
  */
 export function faultMatrix(options: FaultMatrixOptions): readonly FaultCase[] {
+  checkNames(options, ['seed', 'layouts', 'kinds', 'frequencies', 'sample', 'from'])
   const { seed, sample, from = allLayouts, kinds } = options
   const chosen = chooseLayouts(from, options.layouts)
-  for (const kind of kinds ?? []) if (!isFaultKind(kind)) throw invalidOption('kinds', `unknown kind "${String(kind)}"`)
+  for (const kind of kinds ?? []) {
+    if (!isFaultKind(kind))
+      throw unknownName(
+        'kind',
+        String(kind),
+        faultKinds.map((known) => known.kind),
+        'kinds',
+      )
+  }
   const wanted = options.frequencies ?? Object.keys(frequencies).filter(isFrequency)
   const plans: CasePlan[] = []
   for (const layout of chosen) {
@@ -84,7 +95,7 @@ export function faultMatrix(options: FaultMatrixOptions): readonly FaultCase[] {
       for (const { fault, isByte } of turnFaults(turn)) {
         if (kinds !== undefined && !kinds.includes(fault.kind)) continue
         for (const frequency of wanted) {
-          // A byte more or less makes no difference to what happens the next time: once is enough.
+          // One byte more or less does not change what happens the next time, so once is enough.
           if (!isByte || frequency === 'once') plans.push({ layout: layout.id, turn: turn.turn, fault, frequency })
         }
       }
@@ -94,7 +105,7 @@ export function faultMatrix(options: FaultMatrixOptions): readonly FaultCase[] {
   return picked.map((plan) => faultCase(plan, seed))
 }
 
-/** A case before it has an id: most are never picked. */
+/** A case before it has an id and a seed, which most never get: a sample leaves them out. */
 interface CasePlan {
   readonly layout: string
   readonly turn: number
@@ -110,7 +121,12 @@ function chooseLayouts(from: readonly Layout[], ids: readonly string[] | undefin
   return (ids ?? from.map(({ id }) => id)).map((id) => {
     const layout = from.find((candidate) => candidate.id === id)
     if (layout !== undefined) return layout
-    throw invalidOption('layouts', `unknown layout "${id}"; expected one of: ${from.map((it) => it.id).join(', ')}`)
+    throw unknownName(
+      'layout',
+      id,
+      from.map((known) => known.id),
+      'layouts',
+    )
   })
 }
 
@@ -120,7 +136,7 @@ function faultCase({ layout, turn, fault, frequency }: CasePlan, seed: number): 
   return { id, layout, kind: fault.kind, frequency, rule, seed: caseSeed(seed, id) }
 }
 
-/** A case keeps its seed whatever other cases there are. */
+/** Returns the seed of a case. It depends on the id alone, so that a case keeps it in every selection. */
 function caseSeed(seed: number, id: string): number {
   let hash = seed >>> 0
   for (const character of id) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0
@@ -200,11 +216,11 @@ function* eventFaults(turn: LayoutTurn, event: number): Generator<Fault> {
     yield { kind: 'unknown-delta', at }
     yield { kind: 'replay', at }
   }
-  // A piece of text sent twice cannot be told from a text that says it twice: only events that bring no piece are here.
+  // No client can tell a piece of text that was sent twice from a text that repeats itself, so deltas are left out.
   if (type !== 'content_block_delta') yield { kind: 'duplicate-event', at }
 }
 
-/** `count` of the cases: from every layout and kind in turn, in a seeded order. */
+/** Returns `count` of the cases, taken from every layout and kind in turn, in a seeded order. */
 function spread(cases: readonly CasePlan[], count: number, seed: number): readonly CasePlan[] {
   const random = seededRandom(seed)
   const groups = new Map<string, CasePlan[]>()

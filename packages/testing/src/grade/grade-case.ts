@@ -15,9 +15,9 @@ export interface CaseResult {
   readonly kind: string
   readonly frequency: string
   readonly expected: Expected
-  /** Undefined where the loop hung or threw. */
+  /** Undefined if the loop hung or threw. */
   readonly outcome: LoopOutcome | undefined
-  /** What was wrong, by column; empty for a case that ended as it should. */
+  /** What was wrong, by column. Empty for a case that ended as it should. */
   readonly findings: Findings
   readonly requests: number
 }
@@ -78,7 +78,7 @@ export async function gradeCase(options: GradeCaseOptions): Promise<CaseResult> 
   }
 }
 
-/** Differs whenever bytes, requests or connections have moved. */
+/** Returns a number that changes whenever bytes, requests or connections have moved. */
 function activity(claude: ScriptedClaude | undefined): number {
   if (claude === undefined) return 0
   const { bytesSent, requests, openRequests } = claude.stats
@@ -108,7 +108,7 @@ async function runToEnd(loop: LoopUnderTest, job: Job, timeout: number): Promise
   }
 }
 
-/** How long a loop that has ended may take to let go of its connections, in real milliseconds. */
+/** Real milliseconds that a loop may take to release its connections after it has ended. */
 const settleTime = 500
 
 async function findResidue(

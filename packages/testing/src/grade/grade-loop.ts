@@ -1,4 +1,4 @@
-import { invalidOption } from '../kit/errors.ts'
+import { checkNames, unknownName } from '../kit/errors.ts'
 import type { Expected } from './expected-table.ts'
 import type { FaultCase } from './fault-matrix.ts'
 import { type CaseResult, gradeCase } from './grade-case.ts'
@@ -33,12 +33,30 @@ export interface LoopGrades {
   readonly name: string
   /** In the order of the cases; fewer where it was stopped. */
   readonly results: readonly CaseResult[]
-  /** What was left of the process's resources when all cases had ended, such as `Timeout`; empty for a clean loop. */
+  /** Resources of the process that were left when all cases had ended, such as `1 Timeout`. Empty for a clean loop. */
   readonly residue: readonly string[]
 }
 
-/** Runs a loop through every case and grades each. Throws `invalid_option` for a case of an unknown layout. */
+const optionNames: readonly (keyof GradeOptions)[] = [
+  'name',
+  'loop',
+  'cases',
+  'expected',
+  'concurrency',
+  'caseTimeout',
+  'useLegacy',
+  'onProgress',
+  'signal',
+  'layouts',
+]
+
+/**
+ * Runs a loop through every case and grades each.
+ *
+ * Rejects with a `TestingError` (`invalid_option`) for an unknown option, or a case of an unknown layout.
+ */
 export async function gradeLoop(options: GradeOptions): Promise<LoopGrades> {
+  checkNames(options, optionNames)
   const { cases, concurrency = 8, caseTimeout = 10_000, expected = () => 'completed', layouts = allLayouts } = options
   const never = new AbortController()
   const { signal = never.signal } = options
@@ -65,7 +83,7 @@ export async function gradeLoop(options: GradeOptions): Promise<LoopGrades> {
         useLegacy: options.useLegacy ?? false,
         signal,
       })
-      // A rejection says nothing of where it comes from: every case that ran at the time is suspected.
+      // A rejection does not say where it comes from, so every case that ran at the time gets the finding.
       if (rejections.count() > seen) graded.findings.noResidue ??= `unhandled rejection: ${rejections.last()}`
       results[index] = graded
       options.onProgress?.(++done, jobs.length, graded)
@@ -87,7 +105,12 @@ export async function gradeLoop(options: GradeOptions): Promise<LoopGrades> {
 function layoutOf(faultCase: FaultCase, layouts: readonly Layout[]): Layout {
   const layout = layouts.find(({ id }) => id === faultCase.layout)
   if (layout === undefined)
-    throw invalidOption('cases', `unknown layout "${faultCase.layout}" in case "${faultCase.id}"`)
+    throw unknownName(
+      'layout',
+      faultCase.layout,
+      layouts.map(({ id }) => id),
+      'cases',
+    )
   return layout
 }
 
@@ -107,7 +130,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Sockets are graded by case; connections that a client keeps for its next request are no residue. */
+/** The resources that count. Sockets are graded by case, and a client may keep connections for its next request. */
 const graded = new Set(['Timeout', 'Immediate', 'FSReqCallback', 'ChildProcess', 'Worker'])
 
 function countResources(): ReadonlyMap<string, number> {

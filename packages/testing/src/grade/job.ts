@@ -1,7 +1,7 @@
 import type { Clock } from '../kit/clock.ts'
 import type { Layout } from '../layouts/layout.ts'
 
-/** A client tool of a job. Running it has real effects: the grader counts them. */
+/** A client tool of a job. The grader counts how often it runs. */
 export interface JobTool {
   readonly name: string
   readonly description: string
@@ -19,11 +19,13 @@ export interface Job {
   readonly model: string
   readonly messages: readonly { readonly role: 'user'; readonly content: string }[]
   readonly tools: readonly JobTool[]
-  /** Time for timeouts and backoffs: minutes pass in milliseconds on it. A loop on real time will be found hanging. */
+  /**
+   * The clock for timeouts and backoffs. Minutes pass in milliseconds on it. A loop that waits on real time will hang.
+   */
   readonly clock: Clock
   /** Aborted when the case takes too long. */
   readonly signal: AbortSignal
-  /** Whether the loop should hand over to a non-streaming one as its last resort: what the caller of the grader asked for. */
+  /** Whether the loop should hand over to a non-streaming one as its last resort: `useLegacy` of `gradeLoop`. */
   readonly useLegacy: boolean
   readonly seed: number
 }
@@ -33,7 +35,7 @@ export type LoopOutcome = 'completed' | 'interrupted' | 'limit' | 'refused' | 'f
 /** What a loop under test says at the end. */
 export interface LoopReport {
   readonly outcome: LoopOutcome
-  /** All text of the assistant that a client shows when the run is over, of all turns in order, joined. */
+  /** All text of the assistant that a client shows when the run is over, of all turns, in order and joined. */
   readonly shown: string
   /** The text that the loop returns: of the whole run, or of its final message alone. */
   readonly text: string
@@ -47,7 +49,7 @@ export interface LoopReport {
 /** A loop under test: does the job, and always resolves with a report. */
 export type LoopUnderTest = (job: Job) => Promise<LoopReport>
 
-/** The tools of a layout, and how often each has run. */
+/** Returns the tools of a layout, and how often each has run. */
 export function createJobTools(layout: Layout): { tools: readonly JobTool[]; runs: ReadonlyMap<string, number> } {
   const runs = new Map<string, number>()
   const tools = layout.tools.map(({ name, description, inputSchema, readOnly, result }): JobTool => ({

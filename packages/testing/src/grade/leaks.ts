@@ -6,14 +6,14 @@ const patterns: readonly { readonly name: string; readonly pattern: RegExp }[] =
   { name: 'a file path', pattern: /file:\/\/|(?:^|[\s"'(])\/(?:[\w.@-]+\/){2,}[\w.@-]+|[A-Z]:\\\\?\w/ },
 ]
 
-/** What of the things that must stay on the server is in these values; empty where nothing is. */
+/** Returns the names of what must stay on the server and is in these values. */
 export function findLeaks(values: readonly unknown[], apiKey: string): readonly string[] {
   const text = values.map((value) => spell(value)).join('\n')
   const found = patterns.filter(({ pattern }) => pattern.test(text)).map(({ name }) => name)
   return text.includes(apiKey) ? ['the API key', ...found] : found
 }
 
-/** A value as text, with the line breaks of its strings, and all of an error that somebody could print. */
+/** Returns a value as text, with the line breaks of its strings and everything of an error that could be printed. */
 function spell(value: unknown, depth = 0): string {
   if (typeof value === 'string') return value
   if (typeof value !== 'object' || value === null || depth > 8) return String(value)

@@ -1,13 +1,13 @@
 import type { Clock } from '../kit/clock.ts'
 
 /**
- * Time that jumps: while anything moves it stands still, and when nothing has moved for a few real milliseconds it goes
- * on to the next timer at once. A wait of minutes takes as long as a look around, however busy the machine is.
+ * Time that jumps. It stands still while anything moves, and goes on to the next timer once nothing has moved for a few
+ * real milliseconds. A wait of minutes takes milliseconds, on a busy machine as well.
  */
 export interface QuietTime {
-  /** A clock on this time that counts its own timers. */
+  /** Returns a clock on this time that counts its own timers. */
   clock(): Clock & { readonly pending: number }
-  /** Stops time for good; no timer fires after that. */
+  /** Stops time for good. No timer fires after that. */
   stop(): void
 }
 
@@ -16,7 +16,7 @@ interface Timer {
   readonly fire: () => void
 }
 
-/** How many looks, one each `lookEvery` ms, must find nothing moved. */
+/** How many looks in a row must find that nothing moved. There is one every `lookEvery` ms. */
 const quietLooks = 3
 const lookEvery = 4
 

@@ -8,7 +8,7 @@ export interface ReportOptions {
   readonly failingCases?: number
 }
 
-/** The numbers of a report, for a machine. */
+/** The numbers of a report, for programs. */
 export interface ReportSummary {
   readonly name: string
   readonly cases: number
@@ -27,7 +27,7 @@ export function isAsItShould(result: CaseResult): boolean {
   return Object.keys(result.findings).length === 0
 }
 
-/** Sums up the grades of a loop; the result can be written as JSON. */
+/** Sums up the grades of a loop. The result can be written as JSON. */
 export function summarize(grades: LoopGrades): ReportSummary {
   const { results } = grades
   return {
@@ -57,7 +57,7 @@ function tally(
   return table
 }
 
-/** A report that a person reads: a line for each loop and column, each fault kind and layout, and what failed. */
+/** Returns a report for people: a line for each loop, fault kind and layout, and the cases that failed. */
 export function formatReport(grades: readonly LoopGrades[], options: ReportOptions = {}): string {
   const { failingCases = 20 } = options
   const summaries = grades.map((one) => summarize(one))
@@ -100,7 +100,7 @@ function breakdown(
   return table([title, ...summaries.map(({ name }) => name)], rows)
 }
 
-/** Rounded down: 100 is said only where nothing is missing. */
+/** Returns the share rounded down, so that 100 means that nothing is missing. */
 function percent(part: number, whole: number): string {
   return whole === 0 ? '-' : String(Math.floor((part / whole) * 1000) / 10)
 }
@@ -114,7 +114,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
 }
 
-/** One line that says how far a grading run is, for a terminal to overwrite. */
+/** Returns one line that says how far a grading run has come, for a terminal to overwrite. */
 export function formatProgress(done: number, total: number, failing: number): string {
   return `${done}/${total} cases, ${failing === 0 ? 'all as they should' : `${failing} not as they should`}`
 }

@@ -2,7 +2,7 @@ import { contentBlocks, joinText } from '../script/continuation.ts'
 import { isObject } from '../kit/guards.ts'
 import type { Production } from '../layouts/layout.ts'
 
-/** The text of all assistant messages from `start` on. */
+/** Returns the text of all assistant messages from index `start` on. */
 export function assistantText(messages: readonly unknown[], start: number): string {
   return messages
     .slice(start)
@@ -11,7 +11,7 @@ export function assistantText(messages: readonly unknown[], start: number): stri
     .join('')
 }
 
-/** The text of the final message, and that of the whole answer: an answer that was continued has several messages. */
+/** Returns the text of the final message, and that of the whole answer: one that was continued has several messages. */
 export function finalTexts(messages: readonly unknown[]): readonly string[] {
   const lastUser = messages.findLastIndex((message) => isObject(message) && message.role === 'user')
   const lastResult = messages.findLastIndex(
@@ -22,16 +22,16 @@ export function finalTexts(messages: readonly unknown[]): readonly string[] {
 
 /** What a text must be made of. */
 export interface TextRule {
-  /** Whether the final step must end it; otherwise it may break off anywhere. */
+  /** Whether it must end with the final step. Otherwise it may break off anywhere. */
   readonly isComplete: boolean
-  /** Whether a step may be said again: a model that is asked to go on after an odd stop does so. Default: false. */
+  /** Whether a step may repeat, as it does if a model is asked to go on after an odd stop. Default: false. */
   readonly mayRepeat?: boolean
 }
 
 /**
- * Whether `shown` is what the model said: of each step of the job at most one wording, in order, from its beginning;
- * never a step twice, and nothing in between. What follows a tool call of a turn may be missing, since a turn that broke
- * there is kept up to the call.
+ * Whether `shown` is what the model said: at most one wording of each step of the job, in order and from its beginning,
+ * with nothing in between. Text behind a tool call may be missing, since a turn that broke there is kept up to the
+ * call.
  */
 export function isSaid(shown: string, productions: readonly Production[], rule: TextRule): boolean {
   const steps = [...new Set(productions.map(({ step }) => step))]
@@ -52,15 +52,15 @@ export function isSaid(shown: string, productions: readonly Production[], rule: 
         else if (brokenOff(production, rest).some((length) => goesOn(from + length, index))) return true
       }
     }
-    // The step was asked for and left nothing behind.
+    // A step may leave no text behind.
     return said(from, index + 1)
   }
   return said(0, 0)
 }
 
 /**
- * The lengths at which `rest` may leave the text behind a production's calls: who cannot withdraw text keeps it as far
- * as it came.
+ * Returns the lengths at which `rest` may leave the text behind a production's calls. A consumer that cannot retract
+ * text keeps it as far as it came.
  */
 function brokenOff(production: Production, rest: string): readonly number[] {
   if (production.isFinal || production.leading === production.texts.length) return []

@@ -1,11 +1,12 @@
-/** Time, as the scripted server sees it: delays between events, stalls and slow headers go through it. */
+/** The time of the scripted server: delays between events, stalls and slow headers go by it. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Calls `fire` once, after `ms` milliseconds; the returned function cancels that. */
+  /** Calls `fire` once, after `ms` milliseconds. The returned function cancels that. */
   setTimer(fire: () => void, ms: number): () => void
 }
 
+/** The clock of the platform. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(fire, ms) {
@@ -14,7 +15,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** Waits `ms` milliseconds or until `signal` aborts, whichever is first. Resolves in both cases, and leaves no timer. */
+/** Waits `ms` milliseconds, or until `signal` aborts. Resolves in both cases, and leaves no timer behind. */
 export function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted || ms <= 0) return Promise.resolve()
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
-/** Numbers in [0, 1), the same ones for the same seed. */
+/** Returns numbers in [0, 1), the same ones for the same seed. */
 export type Random = () => number
 
-/** A small seeded generator (mulberry32): reproducible, not for secrets. */
+/** Returns a reproducible generator (mulberry32). Its numbers are not for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0
   return () => {

@@ -16,10 +16,10 @@ export interface LayoutTurn {
   readonly bytes: number
 }
 
-/** More turns than any layout has: a layout that never ends is a mistake in it. */
+/** More turns than any layout has. A layout that never ends has a mistake, and must not run forever. */
 const turnLimit = 10
 
-/** Plays a layout without a server and without faults. */
+/** Returns the turns of a layout, played without a server and without faults. */
 export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
   const { script, productions } = playLayout(layout)
   const model = jobModel
@@ -27,7 +27,7 @@ export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
   const turns: LayoutTurn[] = []
   while (productions.at(-1)?.isFinal !== true && turns.length < turnLimit) {
     const turn = script(readConversation({ model, messages }, 1))
-    // As long as the server's own, of which redacted data is made.
+    // Redacted data is made of it: it must be as long as the server's, or every offset would be wrong.
     const nonce = `1.${turns.length}`
     const completed = completeTurn(turn, { model, inputTokens: 100, nonce, chunking: 'words' })
     const { quirks = [] } = turn
@@ -40,7 +40,7 @@ export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
   return turns
 }
 
-/** The stream of an answer with its quirks. */
+/** Returns the stream of an answer with its quirks. */
 function streamOf(answer: Answer, quirks: readonly Quirk[]): Omit<LayoutTurn, 'turn'> {
   const events: StreamEvent[] = []
   const offsets: number[] = []

@@ -5,33 +5,33 @@ import type { ContentBlock, Turn } from '../script/turn.ts'
 /** The model that each job asks for. A name of another length would move every byte of the answers. */
 export const jobModel = 'claude-opus-5-5'
 
-/** A client tool of a layout; what it does is counted by the grader. */
+/** A client tool of a layout. The grader counts how often it runs. */
 export interface LayoutTool {
   readonly name: string
   readonly description: string
   readonly inputSchema: { readonly [field: string]: unknown }
   readonly readOnly: boolean
-  /** What a run of it answers. */
+  /** What it returns. */
   readonly result: string
 }
 
 /** One step of a job: what the model says in it, in one wording or several. */
 export interface LayoutStep {
-  /** Two steps of one name are the same step of the job. */
+  /** Two steps with one name are the same step of the job. */
   readonly step: string
-  /** Different wordings; a repeated request gets the next. */
+  /** Different wordings. A repeated request gets the next one. */
   readonly turns: readonly Turn[]
-  /** Whether the job is done when this was said. */
+  /** Whether this step ends the job. */
   readonly isFinal: boolean
 }
 
-/** A job with a shape of answers that is worth breaking at every place. */
+/** A job whose answers have a shape that is worth breaking at every place. */
 export interface Layout {
   readonly id: string
   readonly description: string
   readonly question: string
   readonly tools: readonly LayoutTool[]
-  /** The turns of a run without faults, by what is asked in turn. */
+  /** Returns the next step of the job, from the conversation so far. */
   next(conversation: Conversation): LayoutStep
 }
 
@@ -39,13 +39,13 @@ export interface Layout {
 export interface Production {
   readonly step: string
   readonly isFinal: boolean
-  /** The texts of its text blocks, of the whole turn even where only the rest of it was asked for. */
+  /** The texts of its text blocks: of the whole turn, even if only the rest of it was asked for. */
   readonly texts: readonly string[]
   /** How many of them came before the first tool call. */
   readonly leading: number
 }
 
-/** The script of a layout for one run, which writes down what it says. */
+/** Returns the script of a layout for one run, and a list that the script adds what it says to. */
 export function playLayout(layout: Layout): {
   script: (conversation: Conversation) => Turn
   productions: readonly Production[]

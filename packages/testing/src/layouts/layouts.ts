@@ -32,7 +32,7 @@ const lookUp: LayoutTool = {
 const charge = toolUse('charge_card', { cents: 4900 })
 const mail = toolUse('send_mail', { to: 'ada@example.com', body: 'Your lamps are on their way.' })
 
-/** The calls whose tools have no result in this conversation yet. */
+/** Returns the calls whose tools have no result in this conversation yet. */
 function missing(conversation: Conversation, calls: readonly ContentBlock[]): readonly ContentBlock[] {
   return calls.filter((call) => conversation.resultsOf(String(call.name)).length === 0)
 }

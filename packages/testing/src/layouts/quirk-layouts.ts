@@ -11,7 +11,7 @@ const chargeCard: LayoutTool = {
 
 const charge = toolUse('charge_card', { cents: 4900 })
 
-/** A job that charges a card, in one turn before the answer. */
+/** Returns a job that charges a card in one turn, and answers in the next. */
 function chargeLayout(id: string, description: string, turns: { readonly ask: Turn; readonly final: Turn }): Layout {
   return {
     id,

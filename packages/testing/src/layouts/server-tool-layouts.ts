@@ -36,7 +36,9 @@ function hasResult(conversation: Conversation): boolean {
   return conversation.resultsOf('save_note').length > 0
 }
 
-/** The id of the second search, with which the first turn pauses; also where its answer has been broken off since. */
+/**
+ * Returns the id of the second search, with which the first turn pauses, even if the answer to it was cut off later.
+ */
 function secondSearch(conversation: Conversation): string | undefined {
   const searches = conversation.messages
     .flatMap((message) => (message.role === 'assistant' ? contentBlocks(message) : []))

@@ -25,11 +25,14 @@ export function isAskError(value: unknown): value is AskError {
   return value instanceof AskError
 }
 
-/** How long the next bytes of an answer may take, and all of it: pings alone are no answer. On the job's clock. */
+/**
+ * Milliseconds of the job's clock that the next bytes of an answer may take, and the whole answer: pings alone must not
+ * keep it alive.
+ */
 const patience = 120_000
 const patienceInAll = 600_000
 
-/** Sends a request and reads its body with `read`; both under a watchdog that `read` keeps awake with `alive`. */
+/** Sends a request and reads its body with `read`. A watchdog guards both, and `read` calls `alive` to reset it. */
 export async function ask<Answer>(
   job: Job,
   messages: readonly unknown[],
@@ -67,7 +70,7 @@ export async function ask<Answer>(
   } finally {
     cancel()
     cancelAll()
-    // A body that is not read to its end would keep its connection.
+    // Aborted in any case: a body that is not read to its end would keep its connection.
     watchdog.abort()
   }
 }
@@ -98,8 +101,8 @@ export async function askWholePatiently(job: Job, messages: readonly unknown[]):
 }
 
 /**
- * Returns an answer that a conversation can go on with: its calls have ids of their own. Throws an `AskError` for one that
- * says it calls a tool and does not.
+ * Returns an answer that a conversation can go on with: its calls have ids of their own. Throws an `AskError` for one
+ * that says it calls a tool and does not.
  */
 export function checkAnswer(answer: TurnAnswer): TurnAnswer {
   const { content, stopReason } = answer
@@ -108,7 +111,7 @@ export function checkAnswer(answer: TurnAnswer): TurnAnswer {
   return { content: content.map(withOwnId), stopReason }
 }
 
-/** Gateways exist that give all calls of an answer one id; the API refuses a history with them. */
+/** Some gateways give all calls of an answer one id. The API refuses a history in which an id repeats. */
 function withOwnId(block: ContentBlock, index: number, content: readonly ContentBlock[]): ContentBlock {
   const isTaken = block.type === 'tool_use' && content.slice(0, index).some(({ id }) => id === block.id)
   return isTaken ? { ...block, id: `${String(block.id)}_${index}` } : block

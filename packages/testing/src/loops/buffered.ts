@@ -2,7 +2,10 @@ import type { LoopUnderTest } from '../grade/job.ts'
 import { askWholePatiently } from './ask.ts'
 import { converse, reportTalk, runJobTool, startTalk } from './converse.ts'
 
-/** The reference: never streams, asks each turn up to three times, and so has nothing to double or to take back. */
+/**
+ * The reference loop. It never streams and asks each turn up to three times, so it cannot double text or have to
+ * retract it.
+ */
 export const bufferedLoop: LoopUnderTest = async (job) => {
   const talk = startTalk(job)
   try {

@@ -4,7 +4,7 @@ import { isString } from '../kit/guards.ts'
 import type { ContentBlock } from '../script/turn.ts'
 import { isAskError, type TurnAnswer } from './ask.ts'
 
-/** A conversation on its way. */
+/** A conversation that a loop is holding. */
 export interface Talk {
   readonly messages: { role: 'user' | 'assistant'; content: unknown }[]
   readonly clientFacing: unknown[]
@@ -14,12 +14,12 @@ export function startTalk(job: Job): Talk {
   return { messages: [...job.messages], clientFacing: [] }
 }
 
-/** Turns that any job here needs, with room. */
+/** More turns than any job here needs. */
 const turnLimit = 20
 
 /**
- * The loop itself: asks, runs tools, asks again, until the model is done. `askTurn` decides how a turn is asked, and
- * `runTool` how a call is run. Rejects with what `askTurn` rejects with; the talk then ends in a valid place.
+ * Asks and runs tools until the model is done. `askTurn` decides how a turn is asked, and `runTool` how a call is run.
+ * Rejects with what `askTurn` rejects with. The talk then ends where the API accepts it.
  */
 export async function converse(
   talk: Talk,
@@ -29,7 +29,7 @@ export async function converse(
   const { messages } = talk
   for (let turn = 0; turn < turnLimit; turn++) {
     const { content, stopReason } = await askTurn(messages).catch((error: unknown) => {
-      // A paused turn cannot be followed by a user message: nobody could go on from here.
+      // The API does not accept a user message behind a paused turn, so the conversation could not go on.
       while (messages.at(-1)?.role === 'assistant') messages.pop()
       throw error
     })
@@ -62,7 +62,7 @@ export async function converse(
   return 'limit'
 }
 
-/** A server tool that will never answer now cannot stay in the history. */
+/** Returns the content without server tools that will never get a result. The API refuses a history with one. */
 function withoutPending(content: readonly ContentBlock[]): readonly ContentBlock[] {
   const answered = new Set(content.map((block) => block.tool_use_id))
   return content.filter((block) => block.type !== 'server_tool_use' || answered.has(block.id))
@@ -75,7 +75,7 @@ export async function runJobTool(job: Job, call: ContentBlock): Promise<string> 
   return await tool.run(call.input, { signal: job.signal, toolUseId: isString(call.id) ? call.id : '' })
 }
 
-/** The report of a talk; `shown` is what the client saw, by default the text of the history. */
+/** Returns the report of a talk. `shown` is what the client saw, by default the text of the history. */
 export function reportTalk(
   job: Job,
   talk: Talk,

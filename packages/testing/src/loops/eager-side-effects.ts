@@ -2,7 +2,7 @@ import type { LoopUnderTest } from '../grade/job.ts'
 import { runJobTool } from './converse.ts'
 import { streamingLoop } from './streaming.ts'
 
-/** A mutant: a tool starts as soon as its block is complete, side effects or not, and again when its turn is repeated. */
+/** A mutant that starts every tool as soon as its block is complete, and again when the turn is repeated. */
 export const eagerSideEffectsLoop: LoopUnderTest = (job) => {
   const started = new Map<unknown, Promise<string>>()
   return streamingLoop(job, {

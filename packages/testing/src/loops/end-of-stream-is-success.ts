@@ -1,5 +1,5 @@
 import type { LoopUnderTest } from '../grade/job.ts'
 import { streamingLoop } from './streaming.ts'
 
-/** A mutant: when the stream ends, whatever has arrived is the answer. */
+/** A mutant that takes whatever has arrived for the answer once the stream ends. */
 export const endOfStreamIsSuccessLoop: LoopUnderTest = (job) => streamingLoop(job, { incomplete: 'success' })

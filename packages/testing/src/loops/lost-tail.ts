@@ -2,13 +2,13 @@ import type { LoopUnderTest } from '../grade/job.ts'
 import { streamingLoop } from './streaming.ts'
 
 /**
- * A mutant: after a broken turn it shows the new text without as many characters as were shown already, and miscounts
- * them by a word: the end is lost.
+ * A mutant that loses text. After a broken turn it leaves out as many characters as were shown already, and miscounts
+ * them by a word.
  */
 export const lostTailLoop: LoopUnderTest = (job) => {
   const state = { isAgain: false }
   return streamingLoop(job, {
-    takeBack(screen, before) {
+    retract(screen, before) {
       screen.text = before
       state.isAgain = true
     },

@@ -4,14 +4,14 @@ import { converse, reportTalk, runJobTool, startTalk } from './converse.ts'
 import { type Screen, streamTalk } from './streaming.ts'
 
 /**
- * The baseline, as it is often written: try to stream, and on any error run everything again without streaming. What was
+ * The baseline, as many teams write it: stream, and on any error run everything again without streaming. Text that was
  * shown stays, and tools that ran run again.
  */
 export const naiveLoop: LoopUnderTest = async (job) => {
   const screen: Screen = { text: '' }
   const askAgain = (): Promise<never> => Promise.reject(new Error('the stream broke'))
   try {
-    return await streamTalk(job, startTalk(job), screen, { askAgain, takeBack: () => undefined })
+    return await streamTalk(job, startTalk(job), screen, { askAgain, retract: () => undefined })
   } catch {
     const talk = startTalk(job)
     try {

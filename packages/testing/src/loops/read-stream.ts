@@ -2,7 +2,7 @@ import { isObject, isString, type JsonObject } from '../kit/guards.ts'
 import type { ContentBlock } from '../script/turn.ts'
 import { AskError, checkAnswer, type TurnAnswer } from './ask.ts'
 
-/** What happens to a stream while it is read. */
+/** Is told what arrives while a stream is read. */
 export interface StreamObserver {
   /** Text arrived. */
   onText(text: string): void
@@ -18,10 +18,10 @@ interface OpenMessage {
   stopReason: string | undefined
 }
 
-/** How a stream that is not whole counts: as an error, or as an answer. The latter is what a mutant does. */
+/** What an incomplete stream counts as. Only a mutant takes it for an answer. */
 export type IncompleteStream = 'error' | 'success'
 
-/** Reads an event stream to its end. Throws an `AskError` for anything but a whole answer. */
+/** Reads an event stream to its end. Rejects with an `AskError` unless it brings a whole answer. */
 export async function readStream(
   response: Response,
   alive: () => void,
@@ -85,7 +85,7 @@ function takeFrame(frame: string, message: OpenMessage, observer: StreamObserver
 function startMessage(start: JsonObject, message: OpenMessage, observer: StreamObserver): void {
   if (message.id !== undefined && message.id !== start.id) throw new AskError('two_messages', true)
   message.id = start.id
-  // An answer to code that calls tools may be all there from the start.
+  // An answer to code that calls tools may stand in message_start as a whole.
   if (!isString(start.stop_reason) || !Array.isArray(start.content)) return
   message.stopReason = start.stop_reason
   for (const block of start.content.filter(isObject)) {
@@ -121,7 +121,7 @@ function parseObject(json: string): JsonObject {
     const value: unknown = JSON.parse(json)
     if (isObject(value)) return value
   } catch {
-    // Said below: a line that is no JSON and JSON that is no object are the same to the caller.
+    // Thrown below, as for JSON that is not an object.
   }
   throw new AskError('garbage', true)
 }

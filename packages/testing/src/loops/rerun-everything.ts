@@ -2,7 +2,7 @@ import type { LoopUnderTest } from '../grade/job.ts'
 import { reportTalk, startTalk } from './converse.ts'
 import { type Screen, streamTalk } from './streaming.ts'
 
-/** A mutant: after a broken stream it clears the screen and starts over from the question, tools and all. */
+/** A mutant that clears the screen after a broken stream and starts over from the question, tools included. */
 export const rerunEverythingLoop: LoopUnderTest = async (job) => {
   const askAgain = (): Promise<never> => Promise.reject(new Error('the stream broke'))
   for (let attempt = 1; ; attempt++) {

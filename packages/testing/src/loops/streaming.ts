@@ -4,19 +4,21 @@ import { converse, reportTalk, runJobTool, startTalk, type Talk } from './conver
 import { type IncompleteStream, readStream } from './read-stream.ts'
 import type { ContentBlock } from '../script/turn.ts'
 
-/** What a client shows; text can be taken back. */
+/** What a client shows. Text can be retracted. */
 export interface Screen {
   text: string
 }
 
-/** A streaming loop, and the places where its mutants differ. The defaults are right as far as this small loop goes. */
+/**
+ * The places in which the mutants of a streaming loop differ. The defaults are right as far as this small loop goes.
+ */
 export interface StreamingHabits {
   /** What an incomplete stream is. Default: an error. */
   readonly incomplete?: IncompleteStream
   /** Called for each piece of text; puts it on the screen. */
   readonly show?: (screen: Screen, text: string) => void
-  /** Called after a turn whose stream broke; `before` is what was shown when it began. Default: takes the text back. */
-  readonly takeBack?: (screen: Screen, before: string) => void
+  /** Called after a turn whose stream broke; `before` is what was shown when it began. Default: retracts the text. */
+  readonly retract?: (screen: Screen, before: string) => void
   /** Called when a block is complete, before its turn is. */
   readonly onBlock?: (block: ContentBlock) => void
   readonly runTool?: (call: ContentBlock) => Promise<string>
@@ -24,9 +26,9 @@ export interface StreamingHabits {
   readonly askAgain?: (messages: readonly unknown[]) => Promise<TurnAnswer>
 }
 
-/** Runs the whole job by streaming, each turn again where its stream broke. Rejects where that fails as well. */
+/** Streams the whole job, and asks a turn again if its stream broke. Rejects if that fails as well. */
 export async function streamTalk(job: Job, talk: Talk, screen: Screen, habits: StreamingHabits): Promise<LoopReport> {
-  const { incomplete = 'error', show = append, takeBack = restore, onBlock = ignore } = habits
+  const { incomplete = 'error', show = append, retract = restore, onBlock = ignore } = habits
   const { askAgain = (messages) => askWholePatiently(job, messages) } = habits
   const onText = (text: string): void => {
     show(screen, text)
@@ -39,7 +41,7 @@ export async function streamTalk(job: Job, talk: Talk, screen: Screen, habits: S
         readStream(response, alive, { onText, onBlock }, incomplete),
       )
     } catch {
-      takeBack(screen, before)
+      retract(screen, before)
       const answer = await askAgain(messages)
       for (const block of answer.content) if (block.type === 'text') onText(String(block.text))
       return answer
@@ -49,7 +51,7 @@ export async function streamTalk(job: Job, talk: Talk, screen: Screen, habits: S
   return reportTalk(job, talk, { outcome }, screen.text)
 }
 
-/** The same as a loop: a failure becomes a report. */
+/** Does the same as a loop under test: a failure becomes a report. */
 export async function streamingLoop(job: Job, habits: StreamingHabits): Promise<LoopReport> {
   const talk = startTalk(job)
   const screen: Screen = { text: '' }
@@ -69,5 +71,5 @@ function restore(screen: Screen, before: string): void {
 }
 
 function ignore(): void {
-  // A complete block means nothing to a loop that waits for its turn.
+  // A loop that waits for the whole turn does nothing about a single block.
 }

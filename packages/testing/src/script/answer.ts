@@ -25,7 +25,7 @@ const idPrefixes: ReadonlyMap<string, string> = new Map([
   ['mcp_tool_use', 'mcptoolu'],
 ])
 
-/** Completes a scripted turn. `nonce` makes the ids fresh: a different one for each request. */
+/** Completes a scripted turn. A different `nonce` for each request makes the ids fresh. */
 export function completeTurn(
   turn: Turn,
   request: { model: string; inputTokens: number; nonce: string; chunking: Chunking },
@@ -82,7 +82,7 @@ function freshId(prefix: string, nonce: string): string {
   return `${prefix}_01${digest.slice(0, 22)}`
 }
 
-/** The estimate that the whole package uses: four characters are a token. */
+/** Estimates the tokens of a block: four characters are one. */
 export function countTokens(block: ContentBlock): number {
   let length = 0
   if (block.type === 'text') for (const piece of textPieces(block)) length += piece.length

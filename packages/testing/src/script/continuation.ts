@@ -5,7 +5,7 @@ import { textPieces } from '../stream/message-events.ts'
 /** Phrases by which a user message asks the model to go on with an answer that was cut off. */
 const asksToGoOn = /continue|go on|carry on|left off|cut off|where you (?:were|stopped)|interrupted/i
 
-/** The blocks of a message's content; a string is one text block. */
+/** Returns the blocks of a message's content. A string is one text block. */
 export function contentBlocks(message: JsonObject): readonly ContentBlock[] {
   const { content } = message
   if (isString(content)) return [{ type: 'text', text: content }]
@@ -13,12 +13,12 @@ export function contentBlocks(message: JsonObject): readonly ContentBlock[] {
   return content.flatMap((block) => (isObject(block) && isString(block.type) ? [{ ...block, type: block.type }] : []))
 }
 
-/** All text of some blocks, joined. */
+/** Returns all text of the blocks, joined. */
 export function joinText(blocks: readonly ContentBlock[]): string {
   return blocks.map((block) => (block.type === 'text' ? [...textPieces(block)].join('') : '')).join('')
 }
 
-/** Whether this is a user message that asks to go on with a broken answer, and brings no tool result. */
+/** Whether this is a user message that asks to go on with a broken answer and has no tool result. */
 export function isGoOn(message: JsonObject | undefined): boolean {
   if (message?.role !== 'user') return false
   const blocks = contentBlocks(message)
@@ -26,8 +26,8 @@ export function isGoOn(message: JsonObject | undefined): boolean {
 }
 
 /**
- * The partial texts that the end of the conversation may be continuing, the longest first: an answer may have been cut
- * off more than once. Empty where the last message does not ask to go on.
+ * Returns the partial texts that the end of the conversation may be continuing, the longest first, since an answer may
+ * have been cut off more than once. Returns none unless the last message asks to go on.
  */
 export function partialTexts(messages: readonly JsonObject[]): readonly string[] {
   const partials: string[] = []
@@ -37,7 +37,7 @@ export function partialTexts(messages: readonly JsonObject[]): readonly string[]
     while (first >= 0 && messages[first]?.role === 'assistant') first--
     const said = messages.slice(first + 1, last).map(contentBlocks)
     if (said.length === 0 || said.flat().some((block) => block.type === 'tool_use')) break
-    // Of several messages in a row, the first ones may be an earlier answer, which a pause ended.
+    // Of several messages in a row, the first ones may be an earlier answer that ended with a pause.
     for (let from = said.length - 1; from >= 0; from--) {
       const partial = joinText(said.slice(from).flat()) + text
       if (partial !== '') partials.unshift(partial)
@@ -49,8 +49,9 @@ export function partialTexts(messages: readonly JsonObject[]): readonly string[]
 }
 
 /**
- * What is left of `turn` after `partial` of its text was said, or undefined if `partial` is not how its text begins. A
- * tool call that lay before the cut is made again: the client kept text alone, and the call still has to be made.
+ * Returns what is left of `turn` after `partial` of its text was said, or undefined if its text does not begin with
+ * `partial`. A tool call before the cut is made again: the client has kept text alone, so the call still has to be
+ * made.
  */
 export function remainderOf(turn: Turn, partial: string): Turn | undefined {
   if (!joinText(turn.content).startsWith(partial)) return undefined

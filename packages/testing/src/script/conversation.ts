@@ -20,28 +20,29 @@ export interface OfferedTool {
   readonly inputSchema: unknown
 }
 
-/** What a script looks at to decide its answer: the request, and what can be read off it. */
+/** The request that a script answers, and what can be read off it. */
 export interface Conversation {
   /** The request's body. */
   readonly request: JsonObject
   readonly messages: readonly JsonObject[]
-  /** The system prompt's text; empty without one. */
+  /** The text of the system prompt. Empty without one. */
   readonly system: string
   readonly tools: readonly OfferedTool[]
   readonly stream: boolean
-  /** 1-based: one more than the assistant messages so far. */
+  /** One more than the assistant messages so far. */
   readonly turn: number
-  /** 1-based: how often exactly these messages were asked, this time included. */
+  /** How often exactly these messages were asked, this time included. */
   readonly attempt: number
   /** All results of client tools so far, in order. */
   readonly toolResults: readonly ToolResult[]
-  /** The results of one tool, in order. */
+  /** Returns the results of one tool, in order. */
   resultsOf(name: string): readonly ToolResult[]
   /** The text of the last user message that has any. */
   readonly lastUserText: string
   /**
-   * The rest of `turn`, where the client kept the beginning of its text as an assistant message and asks in a user
-   * message to go on from there (any wording with "continue", "go on", "left off", "cut off", …); otherwise `turn`.
+   * Returns the rest of `turn` if the client kept the beginning of its text as an assistant message and asks to go on
+   * from there, in a user message with words such as "continue", "go on", "left off" or "cut off". Otherwise returns
+   * `turn`.
    */
   continued(turn: Turn): Turn
 }

@@ -59,7 +59,7 @@ function matchingTool(conversation: Conversation): OfferedTool | undefined {
   return best?.tool
 }
 
-/** Words of four letters or more: shorter ones match everything. */
+/** Returns the words of four letters or more, since shorter ones match everything. */
 function words(value: string): ReadonlySet<string> {
   return new Set(value.toLowerCase().match(/\p{L}{4,}/gu) ?? [])
 }
@@ -68,14 +68,14 @@ function count(said: ReadonlySet<string>, known: ReadonlySet<string>): number {
   return [...said].filter((word) => known.has(word)).length
 }
 
-/** An input that fits the schema's required properties, as far as a few words can fill it. */
+/** Returns an input that fits the schema's required properties, as far as a few words can fill them. */
 function inventInput(schema: unknown, said: string): { [field: string]: unknown } {
   const input: { [field: string]: unknown } = {}
   if (!isObject(schema) || !isObject(schema.properties)) return input
   const required = Array.isArray(schema.required) ? schema.required.filter(isString) : []
   for (const name of required) input[name] = inventValue(schema.properties[name], said)
   if (required.length > 0) return input
-  // What need not be said is said where the user has named something.
+  // An optional property is filled in only if the user has named something.
   const [first] = Object.entries(schema.properties).filter(([, value]) => isObject(value) && value.type === 'string')
   const named = namedIn(said)
   if (first !== undefined && named !== undefined) input[first[0]] = named
@@ -103,7 +103,9 @@ function inventValue(schema: unknown, said: string): unknown {
   }
 }
 
-/** What is quoted, else what looks like a path, else what looks like an id, without the sentence's end. */
+/**
+ * Returns what is quoted, else what looks like a path, else what looks like an id, without the punctuation behind it.
+ */
 function namedIn(said: string): string | undefined {
   const quoted = /["`](.+?)["`]|(?<!\p{L})'(.+?)'(?!\p{L})/u.exec(said)?.slice(1).find(isString)
   if (quoted !== undefined) return quoted

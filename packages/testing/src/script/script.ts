@@ -2,7 +2,7 @@ import { checkQuirks } from '../faults/check-fault-plan.ts'
 import { contentBlocks, isGoOn, joinText } from './continuation.ts'
 import type { Conversation } from './conversation.ts'
 import { invalidOption } from '../kit/errors.ts'
-import { isObject, isString } from '../kit/guards.ts'
+import { isIterable, isObject, isString } from '../kit/guards.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -15,18 +15,20 @@ import type { Turn } from './turn.ts'
  */
 export type Script = readonly Turn[] | ((conversation: Conversation) => Turn | Promise<Turn>)
 
-/** Thrown where a list has no turn for this conversation; its message is meant for the author of the script. */
+/** A list has no turn for this conversation. The message is for the author of the script. */
 class ScriptEndError extends Error {
   override readonly name = 'ScriptEndError'
 }
 
-/** The turn of a script for this conversation. Rejects with what a function script throws. */
+/** Returns the turn of a script for this conversation. Rejects with what a function script throws. */
 export async function pickTurn(script: Script, conversation: Conversation): Promise<Turn> {
   if (typeof script === 'function') return await script(conversation)
   const position = listPosition(script, conversation)
   const turn = script[position]
   if (turn === undefined) {
-    throw new ScriptEndError(`the script has ${script.length} turns, this conversation asks for turn ${position + 1}`)
+    throw new ScriptEndError(
+      `this conversation asks for turn ${position + 1}, and the script has only ${script.length}`,
+    )
   }
   return conversation.continued(turn)
 }
@@ -51,30 +53,25 @@ function isBeginning(said: string, whole: string): boolean {
   return said !== '' && whole.startsWith(said)
 }
 
-/** Throws `invalid_option` with the place where a script, or what a script returned, is no list of turns. */
+/** Throws `invalid_option`, with the place, unless `script` is a function or a list of turns. */
 export function checkScript(script: unknown, path: string): void {
   if (typeof script === 'function') return
-  if (!Array.isArray(script)) throw invalidOption(path, 'expected a list of turns or a function')
+  if (!Array.isArray(script)) throw invalidOption(path, 'must be a list of turns or a function')
   for (const [index, turn] of script.entries()) checkTurn(turn, `${path}[${index}]`)
 }
 
-/** Throws `invalid_option` with the place where `turn` has the wrong shape. */
+/** Throws `invalid_option`, with the place, unless `turn` is a turn. */
 export function checkTurn(turn: unknown, path: string): void {
-  if (!isObject(turn)) throw invalidOption(path, 'expected a turn: { content: [...] }')
+  if (!isObject(turn)) throw invalidOption(path, 'must be a turn: { content: [...] }')
   const { content, quirks } = turn
   if (quirks !== undefined) checkQuirks(quirks, `${path}.quirks`)
-  if (!Array.isArray(content)) throw invalidOption(`${path}.content`, 'expected a list of content blocks')
+  if (!Array.isArray(content)) throw invalidOption(`${path}.content`, 'must be a list of content blocks')
   for (const [index, block] of content.entries()) {
     const blockPath = `${path}.content[${index}]`
-    if (!isObject(block) || !isString(block.type)) throw invalidOption(blockPath, 'expected a block with a type')
+    if (!isObject(block) || !isString(block.type)) throw invalidOption(blockPath, 'must be a content block with a type')
     if (block.type === 'text' && !isString(block.text) && !isIterable(block.text)) {
-      throw invalidOption(`${blockPath}.text`, 'expected a string or an iterable of strings')
+      throw invalidOption(`${blockPath}.text`, 'must be a string or an iterable of strings')
     }
-    if (block.type === 'tool_use' && !isString(block.name))
-      throw invalidOption(`${blockPath}.name`, 'expected a string')
+    if (block.type === 'tool_use' && !isString(block.name)) throw invalidOption(`${blockPath}.name`, 'must be a string')
   }
-}
-
-function isIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value
 }

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * Not a secret: it lets every scripted server accept what any of them signed, as instances of the API do. What it proves
- * is that a client sent the block back unchanged.
+ * Shared by all scripted servers, so that each accepts what another one signed, as instances of the API do. It is not a
+ * secret: a signature only proves that a client sent the block back unchanged.
  */
 const key = 'millrace scripted claude'
 const redactedPrefix = 'millrace-redacted.'
@@ -17,7 +17,7 @@ function equal(left: string, right: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** The signature of a thinking text: equal text, equal signature. */
+/** Returns the signature of a thinking text. Equal texts have equal signatures. */
 export function sign(thinkingText: string): string {
   return mac(`thinking:${thinkingText}`)
 }
@@ -27,7 +27,7 @@ export function isSigned(thinkingText: string, signature: string): boolean {
   return equal(sign(thinkingText), signature)
 }
 
-/** The opaque `data` of a redacted thinking block, recognised again by `isRedactedData`. */
+/** Returns the opaque `data` of a redacted thinking block, which `isRedactedData` recognises. */
 export function redactedData(seed: string): string {
   const payload = Buffer.from(seed).toString('base64url')
   return `${redactedPrefix}${payload}.${mac(`redacted:${payload}`)}`

@@ -3,10 +3,10 @@ import type { Quirk } from '../faults/fault.ts'
 import { sign } from './signature.ts'
 
 /**
- * One content block as a non-streaming answer holds it. `type` is any of the API's, or one that it does not have.
- * Left out, the server fills in: `id` of a `tool_use`, `server_tool_use` or `mcp_tool_use` (fresh in each request),
- * `signature` of a `thinking`, `data` of a `redacted_thinking`, `citations: null` of a `text`.
- * The `text` of a text block may be an iterable of strings, for answers too large to hold: see `largeText`.
+ * One content block as a non-streaming answer holds it. `type` may be one that the API does not have. The server fills
+ * in what is left out: the `id` of a call (fresh in each request), the `signature` of a `thinking` block, the `data` of
+ * a `redacted_thinking` block, and `citations: null` of a `text` block. The `text` of a text block may be an iterable
+ * of strings, for answers too large to hold: see `largeText`.
  */
 export interface ContentBlock {
   readonly type: string
@@ -14,8 +14,8 @@ export interface ContentBlock {
 }
 
 /**
- * How fast an answer is sent: `fast` (default), so many tokens (4 characters each) a second, or a fixed delay before
- * each event. A non-streaming answer waits as long as its stream would have taken.
+ * How fast an answer is sent: `fast` (default), tokens of 4 characters a second, or a delay in milliseconds before each
+ * event. A non-streaming answer waits as long as its stream would have taken.
  */
 export type Pace = 'fast' | { readonly tokensPerSecond: number } | { readonly eventDelay: number }
 
@@ -23,11 +23,11 @@ export type Pace = 'fast' | { readonly tokensPerSecond: number } | { readonly ev
 export interface Turn {
   /** The blocks of the answer, in order. */
   readonly content: readonly ContentBlock[]
-  /** Default: `tool_use` where the content has a `tool_use` block, else `end_turn`. */
+  /** Default: `tool_use` if the content has a `tool_use` block, else `end_turn`. */
   readonly stopReason?: string
   readonly stopSequence?: string
   readonly stopDetails?: { readonly [field: string]: unknown }
-  /** Overwrites single fields of the usage that is otherwise estimated from the content. */
+  /** Fields of the usage. The server estimates the others from the content. */
   readonly usage?: { readonly [field: string]: unknown }
   readonly container?: { readonly [field: string]: unknown }
   /** Default: the server's `pace`. */
@@ -35,23 +35,23 @@ export interface Turn {
   /** Default: the server's `chunking`. */
   readonly chunking?: Chunking
   /**
-   * What is odd about this answer whenever it is given, such as `{ kind: 'prefilled-start' }`: the ways of a gateway or
-   * of a feature, rather than something that goes wrong now and then. Applied in this order, before the server's faults.
+   * What is odd about this answer each time it is given, such as `{ kind: 'prefilled-start' }`. Applied in this order,
+   * before the server's faults.
    */
   readonly quirks?: readonly Quirk[]
 }
 
-/** A text block. */
+/** Returns a text block. */
 export function text(value: string | Iterable<string>, citations?: readonly unknown[]): ContentBlock {
   return { type: 'text', text: value, citations: citations ?? null }
 }
 
-/** A thinking block; the server signs it. */
+/** Returns a signed thinking block. */
 export function thinking(value: string): ContentBlock {
   return { type: 'thinking', thinking: value, signature: sign(value) }
 }
 
-/** A call of a client tool; the server gives it an id, unless `fields` has one. */
+/** Returns a call of a client tool. The server gives it an id unless `fields` has one. */
 export function toolUse(
   name: string,
   input: { readonly [field: string]: unknown } = {},
@@ -61,9 +61,9 @@ export function toolUse(
 }
 
 /**
- * A text of `bytes` ASCII characters that is generated piece by piece and never held, for answers of any size.
+ * Returns a text of `bytes` ASCII characters that is generated piece by piece and never held, for answers of any size.
  *
- * @param options `bytes`: its length; `pieceBytes`: the length of one piece, default 16384
+ * @param options `bytes`: its length; `pieceBytes`: the length of one piece (default: 16384)
  */
 export function largeText(options: { bytes: number; pieceBytes?: number }): Iterable<string> {
   const { bytes, pieceBytes = 16_384 } = options

@@ -15,7 +15,7 @@ import {
 } from './response-plan.ts'
 import type { Pace } from '../script/turn.ts'
 
-/** The answer itself, with those of the faults that are the model's and not of its transport. */
+/** Returns the answer with the faults of the model in it. Those of the transport do not change it. */
 export function faultedAnswer(answer: Answer, faults: readonly Fault[]): Answer {
   return faults.reduce(applyToAnswer, answer)
 }
@@ -40,7 +40,7 @@ function applyToAnswer(answer: Answer, fault: Fault): Answer {
   }
 }
 
-/** The response to a request, with the faults in it, the first one innermost. */
+/** Returns the response to a request with the faults in it. The first one is applied first. */
 export function faultedPlan(
   answer: Answer,
   faults: readonly Fault[],

@@ -25,8 +25,8 @@ interface Exchange {
 const ping = new TextEncoder().encode(formatEvent({ type: 'ping' }))
 
 /**
- * Carries out a plan on a response. Resolves when the body has ended, the plan has closed the socket, or `signal`
- * aborts, which is when the connection is gone. Never holds more than one step.
+ * Carries out a plan on a response, one step at a time. Resolves when the body has ended, the plan has closed the
+ * socket, or `signal` aborts, which it does when the connection is gone.
  */
 export async function sendPlan(plan: ResponsePlan, exchange: Exchange): Promise<void> {
   const { response, signal } = exchange
@@ -43,7 +43,7 @@ export async function sendPlan(plan: ResponsePlan, exchange: Exchange): Promise<
   if (!signal.aborted) response.end()
 }
 
-/** Whether there may be another step. */
+/** Takes a step. Resolves with whether another one may follow. */
 async function takeStep(step: Step, exchange: Exchange): Promise<boolean> {
   const { response, clock, signal } = exchange
   if (signal.aborted) return false
@@ -101,7 +101,7 @@ function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Waits until all that was written has left the process, so that closing the socket cuts exactly after it. */
+/** Waits until everything that was written has left the process, so that closing the socket cuts exactly behind it. */
 function flushed({ response, signal }: Exchange): Promise<void> {
   const { socket } = response
   if (socket === null || signal.aborted) return Promise.resolve()
@@ -111,7 +111,8 @@ function flushed({ response, signal }: Exchange): Promise<void> {
       resolve()
     }
     signal.addEventListener('abort', done, { once: true })
-    // A response corks its socket until the next tick; what is queued behind that is on its way when this is called.
+    // A response corks its socket until the next tick. A write that is queued behind that tick follows everything
+    // before it.
     setImmediate(() => {
       if (socket.writable) socket.write('', done)
       else done()

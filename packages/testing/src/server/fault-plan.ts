@@ -1,10 +1,10 @@
 import type { Conversation } from '../script/conversation.ts'
 import type { Fault, FaultMatch, FaultRule } from '../faults/fault.ts'
 
-/** What goes wrong when: rules, of which the first that matches applies, or a function of the request. */
+/** What goes wrong, and when: rules, of which the first that matches applies, or a function of the request. */
 export type FaultPlan = readonly FaultRule[] | ((request: Conversation) => Fault | undefined)
 
-/** A plan in use: it remembers how often each rule was applied. */
+/** A plan in use, which remembers how often each rule was applied. */
 export interface ActiveFaultPlan {
   take(request: Conversation): Fault | undefined
   /** Adds a rule behind the others. */

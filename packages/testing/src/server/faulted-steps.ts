@@ -8,13 +8,13 @@ type EventStep = Step & { readonly type: 'bytes'; readonly event: StreamEvent }
 
 const garbage = 'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"del\n\n'
 
-/** What a fault may need to know of the response that it is in. */
+/** What a fault may need to know about its response. */
 interface Faulted {
   readonly answer: Answer
   readonly requestId: string
 }
 
-/** The steps of a stream with a fault among its events. */
+/** Yields the steps of a stream with a fault among its events. */
 export function* faultedSteps(steps: Iterable<Step>, fault: StreamFault, response: Faulted): Generator<Step> {
   const track = createTracker(fault)
   let index = 0
@@ -35,7 +35,7 @@ function isEventStep(step: Step): step is EventStep {
   return step.type === 'bytes' && step.event !== undefined
 }
 
-/** These faults lie between events: a byte position means the first event. */
+/** Returns the index of the event at a position. These faults lie between events, so a byte means the first one. */
 function eventIndex(at: FaultPosition | undefined): number {
   return at !== undefined && 'event' in at ? at.event : 0
 }
@@ -111,9 +111,9 @@ function* faultedEvent(step: EventStep, fault: StreamFault, context: Context): G
   }
 }
 
-/** The same event in other bytes. */
+/** Returns the event in other bytes. */
 function changed(step: EventStep, change: (text: string) => string): Step {
-  // A byte order mark of another quirk stays.
+  // A decoder drops a byte order mark by default: one that another quirk has added must stay.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   return bytesStep(change(decoder.decode(step.bytes)), step.event)
 }
@@ -133,10 +133,13 @@ function secondStart(first: StreamEvent, id: 'same' | 'other'): Step {
 interface Tracker {
   readonly messageStart: StreamEvent | undefined
   readonly openBlock: number | undefined
-  /** The events so far, where the fault replays them: of a large answer that would be much to keep. */
+  /** The events so far, if the fault replays them. They are not kept otherwise, since an answer may be large. */
   readonly replayed: readonly Step[]
   see(step: EventStep): void
-  /** Whether this is a fragment of the first tool call's JSON from this piece on. The empty first one is no piece. */
+  /**
+   * Whether this event is the given piece of the first tool call's JSON, or a later one. The empty first fragment
+   * counts as none.
+   */
   isToolJsonBeyond(event: StreamEvent, piece: number): boolean
 }
 

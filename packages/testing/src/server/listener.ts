@@ -6,14 +6,16 @@ import { TestingError } from '../kit/errors.ts'
 export interface Listener {
   readonly port: number
   readonly openSockets: number
-  /** Stops listening and destroys all connections: from now on the system refuses them. */
+  /** Stops listening and destroys all connections. The system refuses new ones from then on. */
   refuse(): Promise<void>
   /** Listens again, on the same port. */
   accept(): Promise<void>
   close(): Promise<void>
 }
 
-/** Rejects with `listen_failed` for a port in use. `changed` is called when a socket comes or goes. */
+/**
+ * Starts to listen. `changed` is called when a socket comes or goes. Rejects with `listen_failed` for a port in use.
+ */
 export async function openListener(options: {
   port: number
   handle: (request: IncomingMessage, response: ServerResponse) => void
@@ -25,7 +27,7 @@ export async function openListener(options: {
 
   async function listen(port: number): Promise<Server> {
     const created = createServer(options.handle)
-    // Timeouts of the server itself would look like faults that nobody asked for.
+    // Timeouts of Node's server would look like faults that no plan has.
     created.requestTimeout = 0
     created.headersTimeout = 0
     created.keepAliveTimeout = 60_000

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** The body of a request as text, or `too_large`; the rest of a body that is too large is read and thrown away. */
+/** Returns the body of a request as text, or `too_large`. The rest of a body that is too large is read and dropped. */
 export async function readBody(request: IncomingMessage, limit: number): Promise<string | 'too_large'> {
   const chunks: Buffer[] = []
   let length = 0
@@ -13,7 +13,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   return length > limit ? 'too_large' : Buffer.concat(chunks).toString('utf8')
 }
 
-/** Request headers as one text each, without the value of a key. */
+/** Returns the headers of a request as one text each, without the value of a key. */
 export function redactedHeaders(request: IncomingMessage): { readonly [name: string]: string } {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(request.headers)) {

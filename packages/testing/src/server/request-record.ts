@@ -2,7 +2,7 @@ import type { Clock } from '../kit/clock.ts'
 import { TestingError } from '../kit/errors.ts'
 import type { JsonObject } from '../kit/guards.ts'
 
-/** One request that the server saw. Fields fill in while it is answered. */
+/** One request that the server received. Its fields are filled in while it is answered. */
 export interface RequestRecord {
   /** 0-based, in order of arrival. */
   readonly index: number
@@ -10,33 +10,33 @@ export interface RequestRecord {
   readonly path: string
   /** Request headers; the values of `authorization` and `x-api-key` read `[redacted]`. */
   readonly headers: { readonly [name: string]: string }
-  /** Undefined until it was read, and where it was no JSON object. */
+  /** Undefined until it was read, and for a body that is not a JSON object. */
   readonly body: JsonObject | undefined
-  /** 1-based turn and attempt; 0 where the request was not valid. */
+  /** Turn and attempt, counted from 1. Both are 0 for a request that was refused. */
   readonly turn: number
   readonly attempt: number
   readonly stream: boolean
-  /** The status that was answered; undefined where no headers were sent (yet). */
+  /** The status of the answer. Undefined until headers are sent. */
   readonly status: number | undefined
   /** The faults that hit this request, such as `destroy@event:3`. */
   readonly faults: readonly string[]
   readonly bytesSent: number
   readonly startedAt: number
   readonly endedAt: number | undefined
-  /** Who ended the exchange; undefined while it lasts. */
+  /** Who ended the exchange. Undefined while it lasts. */
   readonly closedBy: 'server' | 'client' | undefined
   /** What was wrong with the request, or what the script threw. */
   readonly error: string | undefined
 }
 
-/** A record while the server still writes to it. */
+/** A record that the server still writes to. */
 export type OpenRecord = { -readonly [Field in keyof RequestRecord]: RequestRecord[Field] }
 
 /** All requests so far, and promises for those to come. */
 export interface RequestLog {
   readonly records: readonly RequestRecord[]
   open(request: { method: string; path: string; headers: RequestRecord['headers'] }): OpenRecord
-  /** Says that a record was changed. */
+  /** Must be called after a record was changed. */
   changed(): void
   waitFor(predicate: (record: RequestRecord) => boolean, signal?: AbortSignal): Promise<RequestRecord>
   next(signal?: AbortSignal): Promise<RequestRecord>

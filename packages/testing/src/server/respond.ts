@@ -17,7 +17,7 @@ import { validateRequest } from '../validation/validate-request.ts'
 /** The API's own limit for the body of a request. */
 const bodyLimit = 32 * 1024 * 1024
 
-/** What answers depend on; `script` and `faults` are read anew for each request. */
+/** What answers depend on. `script` and `faults` are read anew for each request. */
 export interface Responder {
   readonly script: Script
   readonly faults: ActiveFaultPlan
@@ -28,7 +28,7 @@ export interface Responder {
   readonly seed: number
 }
 
-/** Reads a request and decides the whole response; fills in the record on the way. */
+/** Reads a request, fills in its record, and returns the plan of the whole response. */
 export async function respond(
   responder: Responder,
   request: IncomingMessage,
@@ -84,7 +84,7 @@ async function answerConversation(
   return faultedPlan(answer, faults, { stream: conversation.stream, pace: turn.pace ?? responder.pace, requestId })
 }
 
-/** A mistake in the script must not look like a fault of the API: it is not to be retried. */
+/** Answers for a script that failed. Clients must not retry that, as they would a fault of the API. */
 function scriptError(message: string, request: { record: OpenRecord; requestId: string }): ResponsePlan {
   request.record.error = message
   return errorPlan(400, `The script failed: ${message}`, request.requestId, { 'x-should-retry': 'false' })

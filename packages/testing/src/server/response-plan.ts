@@ -5,24 +5,24 @@ import { isObject, isString } from '../kit/guards.ts'
 import { formatEvent, type StreamEvent } from '../stream/sse.ts'
 import type { Pace } from '../script/turn.ts'
 
-/** One thing the server does while it answers. The end of the steps is the regular end of the body. */
+/** One thing that the server does while it answers. The body ends regularly after the last step. */
 export type Step =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array; readonly event?: StreamEvent }
   | { readonly type: 'wait'; readonly ms: number }
-  /** Nothing more comes, or only a ping in each interval; it ends when the client leaves. */
+  /** Sends nothing more, or only a ping in each interval of `pingEvery` ms, until the client leaves. */
   | { readonly type: 'hang'; readonly pingEvery?: number | undefined }
-  /** The socket is closed at once: FIN. */
+  /** Closes the socket at once (FIN). */
   | { readonly type: 'destroy' }
-  /** The connection is reset: RST. */
+  /** Resets the connection (RST). */
   | { readonly type: 'reset' }
-  /** A chunk is announced that is longer than what follows, and the socket is closed. */
+  /** Announces a chunk that is longer than what follows, and closes the socket. */
   | { readonly type: 'break-chunk'; readonly bytes: Uint8Array }
 
-/** A response, as data: what is sent and how it ends. */
+/** What is sent as a response, and how it ends. */
 export interface ResponsePlan {
   readonly status: number
   readonly headers: { readonly [name: string]: string }
-  /** Done before the headers are sent. */
+  /** Taken before the headers are sent. */
   readonly beforeHeaders: readonly Step[]
   readonly steps: Iterable<Step>
 }
@@ -34,7 +34,7 @@ export function bytesStep(text: string, event?: StreamEvent): Step {
   return event === undefined ? { type: 'bytes', bytes } : { type: 'bytes', bytes, event }
 }
 
-/** The response that streams an answer. */
+/** Returns the response that streams an answer. */
 export function streamPlan(events: Iterable<StreamEvent>, pace: Pace, requestId: string): ResponsePlan {
   return {
     status: 200,
@@ -65,7 +65,7 @@ function eventDelay(event: StreamEvent, pace: Pace): number {
   return isString(text) ? (text.length / 4 / pace.tokensPerSecond) * 1000 : 0
 }
 
-/** The response that holds an answer as one JSON body. */
+/** Returns the response that holds an answer as one JSON body. */
 export function jsonPlan(answer: Answer, pace: Pace, requestId: string): ResponsePlan {
   const ms = answerDelay(answer, pace)
   return {
@@ -93,7 +93,7 @@ function answerDelay(answer: Answer, pace: Pace): number {
   return count * pace.eventDelay
 }
 
-/** The API's name for the error of a status. */
+/** Returns the API's name for the error of a status. */
 function errorType(status: number): string {
   switch (status) {
     case 401:
@@ -120,7 +120,7 @@ function errorType(status: number): string {
   }
 }
 
-/** An error in the API's shape. */
+/** Returns an error in the API's shape. */
 export function errorPlan(
   status: number,
   message: string,
@@ -136,12 +136,12 @@ export function errorPlan(
   }
 }
 
-/** The HTTP status by which the API says an error of this type; 500 for one it does not know. */
+/** Returns the HTTP status of an error of this type. An unknown type is a 500. */
 export function statusOfError(type: string): number {
   return [401, 402, 403, 404, 408, 409, 413, 429, 529, 400].find((status) => errorType(status) === type) ?? 500
 }
 
-/** The steps up to a position, then `instead`. */
+/** Yields the steps up to a position, then `instead`. */
 export function* cutSteps(
   steps: Iterable<Step>,
   at: FaultPosition | undefined,
@@ -152,7 +152,7 @@ export function* cutSteps(
   yield* instead
 }
 
-/** A body without events is cut in its middle. */
+/** Returns where to cut. A body without events is cut in its middle. */
 function resolvePosition(steps: Iterable<Step>, at: FaultPosition | undefined): FaultPosition {
   if (at !== undefined && 'byte' in at) return at
   let length = 0
@@ -182,12 +182,12 @@ function* stepsUpTo(steps: Iterable<Step>, at: FaultPosition): Generator<Step> {
   }
 }
 
-/** The bytes up to a position. */
+/** Returns the bytes up to a position. */
 export function cutBytes(steps: Iterable<Step>, at: FaultPosition | undefined): Uint8Array {
   return Buffer.concat([...cutSteps(steps, at, [])].flatMap((step) => (step.type === 'bytes' ? [step.bytes] : [])))
 }
 
-/** A response whose body is these bytes, compressed; not `whole`, it has no trailer. */
+/** Returns the response with these bytes as its body, compressed. Unless `whole`, the trailer is missing. */
 export function gzipBody(plan: ResponsePlan, bytes: Uint8Array, whole: boolean): ResponsePlan {
   const compressed = gzipSync(bytes, { finishFlush: whole ? constants.Z_FINISH : constants.Z_SYNC_FLUSH })
   return {

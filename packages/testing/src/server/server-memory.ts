@@ -6,14 +6,14 @@ import { isRedactedData, isSigned } from '../script/signature.ts'
 import type { ContentBlock } from '../script/turn.ts'
 import type { ValidateMessagesOptions } from '../validation/validate-messages.ts'
 
-/** What a server must remember of its own answers to judge the requests that follow. */
+/** What a server remembers of its own answers to judge later requests. */
 export interface ServerMemory extends Required<ValidateMessagesOptions> {
-  /** How often these messages were asked, this time included. */
+  /** Returns how often these messages were asked, this time included. */
   countAttempt(messages: unknown): number
   remember(answer: Answer): void
 }
 
-/** @param limit how many answers and conversations are remembered, each; the oldest are forgotten first */
+/** @param limit how many answers, and how many conversations, are remembered; the oldest are forgotten first */
 export function createServerMemory(limit: number): ServerMemory {
   const attempts = new Map<string, number>()
   const signed = new Map<string, true>()

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseFaultPlan } from '../faults/check-fault-plan.ts'
 import type { Chunking } from '../stream/chunking.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
-import { invalidOption } from '../kit/errors.ts'
+import { checkNames, invalidOption } from '../kit/errors.ts'
 import { type Meter, sendPlan } from './exchange.ts'
 import { activateFaultPlan, type FaultPlan } from './fault-plan.ts'
 import type { FaultRule } from '../faults/fault.ts'
@@ -36,6 +36,18 @@ export interface ClaudeOptions {
   readonly recordLimit?: number
 }
 
+const optionNames: readonly (keyof ClaudeOptions)[] = [
+  'script',
+  'faults',
+  'pace',
+  'chunking',
+  'validate',
+  'port',
+  'clock',
+  'seed',
+  'recordLimit',
+]
+
 /** Totals since the server was started. */
 export interface ClaudeStats {
   /** Requests that arrived. */
@@ -55,7 +67,7 @@ export interface ScriptedClaude {
   /** The base URL to give to a client, such as `http://127.0.0.1:40123`. */
   readonly url: string
   readonly port: number
-  /** What was asked so far, oldest first. */
+  /** The requests so far, oldest first. */
   readonly requests: readonly RequestRecord[]
   readonly openSockets: number
   readonly stats: ClaudeStats
@@ -65,9 +77,12 @@ export interface ScriptedClaude {
   setScript(script: Script): void
   /** Adds a rule: the socket is destroyed before the event of this index is sent. */
   cutAt(position: { readonly event: number } & Omit<FaultRule, 'kind' | 'at'>): void
-  /** The first record, past or future, for which the predicate holds. Rejects when the server is closed or on abort. */
+  /**
+   * Resolves with the first record, past or future, for which the predicate holds. Rejects when the server is closed or
+   * on abort.
+   */
   waitFor(predicate: (record: RequestRecord) => boolean, signal?: AbortSignal): Promise<RequestRecord>
-  /** The record of the next request to arrive; its body and turn may not be known yet. */
+  /** Resolves with the record of the next request to arrive. Its body and turn may not be known yet. */
   nextRequest(signal?: AbortSignal): Promise<RequestRecord>
   /** Destroys all connections and stops listening, so that the system refuses connections. */
   refuseConnections(): Promise<void>
@@ -81,13 +96,13 @@ export interface ScriptedClaude {
 /**
  * Starts a server on 127.0.0.1 that speaks the Messages API and answers from a script, streaming and not.
  *
- * Rejects with a `TestingError`: `invalid_option` for a script or fault plan of the wrong shape, `listen_failed` for a
- * port in use.
+ * Rejects with a `TestingError`: `invalid_option` for a wrong or unknown option, `listen_failed` for a port in use.
  */
 export async function startClaude(options: ClaudeOptions): Promise<ScriptedClaude> {
   const { clock = systemClock, recordLimit = 10_000, port = 0 } = options
+  checkNames(options, optionNames)
   checkScript(options.script, 'script')
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalidOption('port', 'expected 0 to 65535')
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalidOption('port', 'must be 0 to 65535')
   let { script } = options
   let faults = activateFaultPlan(checkedPlan(options.faults ?? []))
   const log = createRequestLog(clock, recordLimit)

@@ -3,8 +3,8 @@ import { type Chunking, chunkText } from './chunking.ts'
 import type { StreamEvent } from './sse.ts'
 
 /**
- * A whole message as a non-streaming answer of the API holds it. Here the `text` of a text block may also be an iterable
- * of strings, for answers too large to hold.
+ * A whole message as a non-streaming answer of the API holds it. Here the `text` of a text block may also be an
+ * iterable of strings, for answers too large to hold.
  */
 export interface WholeMessage {
   readonly content: readonly JsonObject[]

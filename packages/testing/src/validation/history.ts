@@ -8,7 +8,7 @@ export interface PlacedBlock {
   readonly fields: JsonObject
 }
 
-/** Consecutive messages of one role, as the API sees them: one message. */
+/** Consecutive messages of one role. The API takes them for one message. */
 export interface Group {
   readonly role: string
   /** The index of its first message. */
@@ -18,7 +18,7 @@ export interface Group {
 
 const roles: readonly string[] = ['user', 'assistant', 'system']
 
-/** Reads a `messages` array into groups, or says what is wrong with its shape. */
+/** Returns a `messages` array in groups, or what is wrong with its shape. */
 export function readHistory(messages: unknown): { groups: readonly Group[] } | { problem: MessageProblem } {
   if (!Array.isArray(messages)) return { problem: problem('messages', 'Input should be a valid list') }
   if (messages.length === 0) return { problem: problem('messages', 'at least one message is required') }
@@ -67,7 +67,7 @@ function readContent(path: string, content: unknown): { blocks: PlacedBlock[] } 
   return { blocks }
 }
 
-/** The API takes no text that is empty or only white space. */
+/** Returns what is wrong with a text. The API refuses one that is empty or blank. */
 export function textProblem(path: string, text: unknown): MessageProblem | undefined {
   if (!isString(text)) return problem(path, 'text: Input should be a valid string')
   if (text === '') return problem(path, 'text content blocks must be non-empty')

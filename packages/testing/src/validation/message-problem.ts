@@ -1,4 +1,7 @@
-/** Why the API would refuse a request: `message` is what it would say, `path` the place, such as `messages.2.content.0`. */
+/**
+ * Why the API would refuse a request. `message` is what it would say, and `path` the place, such as
+ * `messages.2.content.0`.
+ */
 export interface MessageProblem {
   readonly path: string
   readonly message: string

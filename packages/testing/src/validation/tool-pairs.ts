@@ -3,7 +3,7 @@ import { textProblem } from './history.ts'
 import { isObject, isString, type JsonObject } from '../kit/guards.ts'
 import { type MessageProblem, problem } from './message-problem.ts'
 
-/** Checks that every client tool call is answered first thing in the next user message, and nothing else is. */
+/** Checks that the next user message begins with one result for every client tool call, and has no other results. */
 export function toolPairProblem(groups: readonly Group[]): MessageProblem | undefined {
   const seen = new Set<string>()
   for (const [position, group] of groups.entries()) {
@@ -106,7 +106,7 @@ function resultProblem(block: PlacedBlock, call: PlacedBlock): MessageProblem | 
   return undefined
 }
 
-/** What a block in a result needs beside its type, and what types it may have. */
+/** Checks the type of a block in a result, and the fields that it needs. */
 function partProblem(path: string, part: JsonObject): MessageProblem | undefined {
   switch (part.type) {
     case 'text':
@@ -126,7 +126,7 @@ function partProblem(path: string, part: JsonObject): MessageProblem | undefined
   }
 }
 
-/** The id of the server tool whose code made this call, if not the model itself made it. */
+/** Returns the id of the server tool whose code made this call, or undefined if the model itself made it. */
 export function callerId(call: PlacedBlock): string | undefined {
   const { caller } = call.fields
   return isObject(caller) && isString(caller.tool_id) ? caller.tool_id : undefined

@@ -29,11 +29,12 @@ const assistantOnly: readonly string[] = [
 ]
 
 /**
- * Whether the Messages API would accept these messages as the start of a request: the first problem, or undefined.
+ * Returns the first reason for which the Messages API would refuse these messages at the start of a request, or
+ * undefined.
  *
- * Roles, non-empty content, every `tool_use` answered first thing in the next user message, no unknown or repeated
- * results, thinking intact and never last, server tools with their results, no prefill. Consecutive messages of one
- * role count as one. Never throws, whatever it is given.
+ * Checks roles, content that is not empty, a result for every `tool_use` first in the next user message, no unknown or
+ * repeated results, thinking that is intact and never last, server tools with their results, and that there is no
+ * prefill. Consecutive messages of one role count as one. Never throws, whatever it is given.
  */
 export function validateMessages(messages: unknown, options: ValidateMessagesOptions = {}): MessageProblem | undefined {
   const history = readHistory(messages)
@@ -93,7 +94,10 @@ function isServerCall(block: PlacedBlock): boolean {
   return block.type === 'server_tool_use' || block.type === 'mcp_tool_use'
 }
 
-/** Every server and MCP tool use has its result, unless its code waits for the client or the turn is the paused last. */
+/**
+ * Checks that every server and MCP tool use has its result, unless its code waits for the client or the last turn is
+ * paused.
+ */
 function serverToolProblem(groups: readonly Group[]): MessageProblem | undefined {
   const everCalled = new Set<unknown>()
   for (const [position, group] of groups.entries()) {

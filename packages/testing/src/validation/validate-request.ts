@@ -2,10 +2,10 @@ import { isInteger, isObject, isString, type JsonObject } from '../kit/guards.ts
 import { type MessageProblem, problem } from './message-problem.ts'
 import { validateMessages, type ValidateMessagesOptions } from './validate-messages.ts'
 
-/** Half of a surrogate pair, which JSON escapes where it stands alone. */
+/** Half of a surrogate pair. JSON escapes it only if it stands alone. */
 const loneSurrogate = /(?<!\\)(?:\\\\)*\\ud[89a-f]/
 
-/** Whether the Messages API would accept this request body: the first problem, or undefined. Never throws. */
+/** Returns the first reason for which the Messages API would refuse this request body, or undefined. Never throws. */
 export function validateRequest(body: unknown, options: ValidateMessagesOptions = {}): MessageProblem | undefined {
   if (!isObject(body)) return problem('body', 'Input should be a valid dictionary')
   const { model, max_tokens: maxTokens, messages, stream } = body
@@ -76,7 +76,7 @@ function toolsProblem(body: JsonObject): MessageProblem | undefined {
 function toolProblem(path: string, tool: unknown, names: Set<string>): MessageProblem | undefined {
   if (!isObject(tool)) return problem(path, 'Input should be an object')
   const isClientTool = tool.type === undefined || tool.type === null || tool.type === 'custom'
-  // An MCP toolset is named by its server; its tools have names of their own.
+  // An MCP toolset has the name of its server, and tools with names of their own.
   const name = isClientTool ? tool.name : (tool.name ?? tool.mcp_server_name ?? tool.type)
   if (!isString(name) || !/^[a-zA-Z0-9_-]{1,128}$/.test(name)) {
     return problem(`${path}.name`, "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'")
