@@ -5,7 +5,7 @@ import { runCommand } from './bin/command.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-// Who pipes into `head` has seen enough: that is no reason to crash.
+// A pipe into `head` closes early. Without a listener, that would crash the process.
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 

@@ -86,11 +86,11 @@ describe('the baseline', () => {
     expect(figures.tokens.cacheRead.total).toBe(0)
   })
 
-  it('counts what tools gave', () => {
+  it('counts tool calls and their errors', () => {
     expect(figures.tools).toEqual({ charge: { calls: 2, errors: 1, rate: 0.5 } })
   })
 
-  it('gives each gate its start', () => {
+  it('has the figures that each gate starts from', () => {
     expect(figures.gates).toEqual({
       runError: { bad: 1, n: 3, rate: 1 / 3 },
       toolFailure: { bad: 1, n: 3, rate: 1 / 3 },
@@ -98,7 +98,7 @@ describe('the baseline', () => {
     })
   })
 
-  it('is a table', () => {
+  it('formats as a table', () => {
     const lines = formatBaseline(figures)
     expect(lines[0]).toBe('runs      4: 2 succeeded, 1 failed, 1 unfinished; success 66.7%')
     expect(lines[1]).toBe('requests  9: 5 failed (client_left 1, overloaded_error 3, status_503 1)')
@@ -109,7 +109,7 @@ describe('the baseline', () => {
     expect(JSON.parse(JSON.stringify(figures))).toEqual(figures)
   })
 
-  it('of runs that never ended has no figures: null, since a latency of 0 ms would be one', () => {
+  it('has null instead of figures if no run has ended', () => {
     const empty = baseline([left])
     expect(empty.runs).toEqual({ total: 1, succeeded: 0, failed: 0, unfinished: 1, rate: null })
     expect(empty.gates).toEqual({
@@ -138,7 +138,7 @@ describe('a distribution', () => {
     ],
     [Array.from({ length: 100 }, (_, index) => 100 - index), [50, 95, 99, 100]],
     [Array.from({ length: 1_000 }, (_, index) => index + 1), [500, 950, 990, 1_000]],
-  ])('has quantiles that occurred: %#', (values, expected) => {
+  ])('has only quantiles that occurred: %#', (values, expected) => {
     const { n, p50, p95, p99, max } = distribution(values)
     expect([p50, p95, p99, max]).toEqual(expected)
     expect(n).toBe(values.length)

@@ -60,7 +60,7 @@ const kindsOf = (cassettes: readonly Cassette[]): string[][] =>
   )
 
 describe('while recording', () => {
-  it('an upstream that is down is told, and the loop sees what it would have seen', async () => {
+  it('reports an unreachable upstream, and closes the connection to the loop', async () => {
     const folder = await makeFolder()
     const env = { ANTHROPIC_BASE_URL: 'http://127.0.0.1:1' }
     const command = [process.execPath, program, 'options-object', 'Hello']
@@ -83,7 +83,7 @@ describe('while recording', () => {
     expect(figures.out).toContain('latency p95 -, of 1 run')
   })
 
-  it('the exit code of the loop is passed on, and what it had asked is kept', async () => {
+  it('passes on the exit code of the loop, and keeps what was recorded', async () => {
     const { code, err, cassettes } = await record(['Hello', 'What the model has no answer to'])
     expect(code).toBe(1)
     expect(err).toContain('the command ended with exit code 1')
@@ -92,22 +92,22 @@ describe('while recording', () => {
     expect(cassettes[1]?.exchanges[0]?.answer).toEqual({ kind: 'error', status: 400, type: 'invalid_request_error' })
   })
 
-  it('a loop that goes elsewhere is noticed', async () => {
+  it('says so if no request was recorded', async () => {
     const folder = await makeFolder()
     const { code, err } = await runBin(['record', '--out', folder, '--', process.execPath, '-e', '0'])
     expect(code).toBe(1)
-    expect(err).toContain('no request came by: does the loop take its base URL from ANTHROPIC_BASE_URL?')
+    expect(err).toContain('no request was recorded; the loop must take its base URL from ANTHROPIC_BASE_URL')
   })
 
-  it('a command that does not exist is told', async () => {
+  it('reports a command that does not exist', async () => {
     const { code, err } = await runBin(['record', '--out', await makeFolder(), '--', 'no-such-command-here'])
     expect(code).toBe(127)
-    expect(err).toContain('no-such-command-here could not be started: there is no such program')
+    expect(err).toContain('no-such-command-here could not be started: the program was not found')
     // It asked nothing because it did not run.
     expect(err).not.toContain('ANTHROPIC_BASE_URL?')
   })
 
-  it('a command that is no program is told', async () => {
+  it('reports a command that cannot be executed', async () => {
     const folder = await makeFolder()
     await writeFile(join(folder, 'loop.txt'), '', { mode: 0o600 })
     const { code, err } = await runBin(['record', '--out', folder, '--', join(folder, 'loop.txt')])
@@ -116,9 +116,9 @@ describe('while recording', () => {
   })
 
   it.each([
-    ['is a file', '', 'is a file, and no folder'],
-    ['is in a file', '/cassettes', 'is below a file, which is no folder'],
-  ])('a folder that %s is told before the loop runs', async (_, below, reason) => {
+    ['is a file', '', 'is a file instead of a folder'],
+    ['is in a file', '/cassettes', 'is below a file'],
+  ])('reports a folder that %s before the loop runs', async (_, below, reason) => {
     const file = join(await makeFolder(), 'file')
     await writeFile(file, '')
     const { code, out, err } = await runBin(['record', '--out', `${file}${below}`, '--', 'echo', 'the loop runs'])
@@ -127,7 +127,7 @@ describe('while recording', () => {
     expect(out).toBe('')
   })
 
-  it('a disk that takes no more costs the recording, not the loop', async () => {
+  it('loses the recording, not the loop, if the disk is full', async () => {
     const claude = await claudeFor(shopScript)
     const folder = await makeFolder()
     const args = [builtBin, 'record', '--out', folder, '--', process.execPath, program, 'options-object', 'Hello']
@@ -152,7 +152,7 @@ describe('while recording', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('%s ends loop and recorder, and what was recorded is kept', async (signal, expected) => {
+  ] as const)('ends loop and recorder on %s, and keeps what was recorded', async (signal, expected) => {
     const isSecond: FaultPlan = ({ lastUserText }) =>
       lastUserText === 'Where is order 17?' ? { kind: 'stall', at: { byte: 40 } } : undefined
     const claude = await claudeFor(shopScript, { faults: isSecond })
@@ -173,7 +173,7 @@ describe('while recording', () => {
     expect(compared.out).toContain('compared up to turn 0')
   })
 
-  it('a run that is over is on disk, whatever happens to the recorder', async () => {
+  it('has written a finished run before the recorder dies', async () => {
     const isSecond: FaultPlan = ({ lastUserText }) => (lastUserText === 'Hello' ? undefined : { kind: 'no-headers' })
     const claude = await claudeFor(shopScript, { faults: isSecond })
     const folder = await makeFolder()
@@ -185,11 +185,11 @@ describe('while recording', () => {
     expect(kindsOf(await readFolder(folder))).toEqual([['message']])
   })
 
-  it('a request that is too large passes, and is told', async () => {
+  it('passes a request that is too large, and reports it', async () => {
     const options = ['--max-body', '700']
     const { code, out, err, cassettes } = await record(['Charge 500 for order 17'], [], { options })
     expect(out).toBe(`${finalText('Charge 500 for order 17')}\n`)
-    expect(err).toContain('a request is larger than maxBodyBytes or maxHeldBytes allow: it is in no cassette')
+    expect(err).toContain('a request is larger than maxBodyBytes or maxHeldBytes, so it is in no cassette')
     expect(code).toBe(1)
     expect(kindsOf(cassettes)).toEqual([['message']])
   })
@@ -199,7 +199,7 @@ describe('while recording', () => {
     ['positional', []],
     // Small on the wire, and large when it is read.
     ['options-object', [{ kind: 'gzip', times: 'forever' }]],
-  ] as const)('an answer that is too large passes, and is told: %s, %j', async (loop, faults) => {
+  ] as const)('passes an answer that is too large, and reports it: %s, %j', async (loop, faults) => {
     const long = 'so long '.repeat(1_000)
     const script: Script = ({ turn }) => ({ content: [text(`${turn} ${long}`)] })
     const { code, out, err, cassettes } = await record(['Hello'], faults, {
@@ -209,7 +209,7 @@ describe('while recording', () => {
     })
     expect(out).toBe(`1 ${long}\n`)
     expect(kindsOf(cassettes)).toEqual([['too_large']])
-    expect(err).toContain('an answer is larger than maxBodyBytes or maxHeldBytes allow: it is not in its cassette')
+    expect(err).toContain('an answer is larger than maxBodyBytes or maxHeldBytes, so it is not in its cassette')
     expect(code).toBe(1)
   })
 
@@ -224,7 +224,7 @@ describe('while recording', () => {
     },
   )
 
-  it.each([429, 500, 503, 529])('a %s and its retries are recorded as one run', async (status) => {
+  it.each([429, 500, 503, 529])('records a %s and its retries as one run', async (status) => {
     const faults: FaultPlan = [{ kind: 'status', status, retryAfterMs: '1', retryAfter: '0', times: 2 }]
     const { code, cassettes, folder } = await record(['Charge 500 for order 17'], faults, {
       env: { LOOP_RETRIES: '3' },
@@ -245,7 +245,7 @@ describe('while recording', () => {
     [{ kind: 'reset', at: { byte: 300 } }],
     [{ kind: 'end', at: { event: 3 } }],
     [{ kind: 'gzip-cut', at: { byte: 60 } }],
-  ] as const)('a stream that is cut is recorded as cut: %j', async (fault) => {
+  ] as const)('records a broken stream as cut: %j', async (fault) => {
     const { code, cassettes } = await record(['Hello'], [fault], { loop: 'positional' })
     expect(code).toBe(1)
     // A reset may take what had arrived before it.
@@ -253,7 +253,7 @@ describe('while recording', () => {
     expect(possible).toContain(kindsOf(cassettes)[0]?.[0])
   })
 
-  it('an error event in a stream is recorded as that error', async () => {
+  it('records an error event of a stream as that error', async () => {
     const { cassettes } = await record(
       ['Hello'],
       [{ kind: 'error-event', errorType: 'overloaded_error', at: { event: 3 } }],
@@ -262,25 +262,25 @@ describe('while recording', () => {
     expect(cassettes[0]?.exchanges[0]?.answer).toEqual({ kind: 'error', status: 200, type: 'overloaded_error' })
   })
 
-  it('a page in place of an answer is told', async () => {
+  it('reports a page in place of an answer', async () => {
     const { err, cassettes } = await record(['Hello'], [{ kind: 'html' }])
     expect(kindsOf(cassettes)).toEqual([['unreadable']])
-    expect(err).toContain('an answer is no answer of the Messages API: it is not in its cassette')
+    expect(err).toContain('an answer is not one of the Messages API, so it is not in its cassette')
   })
 })
 
-describe('a cassette that is not right', () => {
+describe('compare', () => {
   it.each([
     [
       'cut short',
       (text: string) => text.slice(0, text.length / 2),
-      'the cassette is no JSON: it may have been cut short',
+      'the cassette must be JSON; it may have been cut short',
     ],
     ['empty', () => '', 'the cassette is empty'],
     [
       'of another version',
       (text: string) => text.replace('"version": 1', '"version": 2'),
-      'version is 2; this package reads 1',
+      'version is 2, and this package reads version 1',
     ],
     [
       'of another format',
@@ -290,14 +290,14 @@ describe('a cassette that is not right', () => {
     [
       'with an unknown field',
       (text: string) => text.replace('"durationMs"', '"costs":1,"durationMs"'),
-      'exchanges[0].costs is no field here; known are startedAt, firstByteMs, durationMs, request, answer',
+      'exchanges[0].costs is unknown; expected one of startedAt, firstByteMs, durationMs, request, answer',
     ],
     [
       'corrupt',
       (text: string) => text.replace('"kind":"message"', '"kind":"massage"'),
       'exchanges[0].answer.kind must be one of message, stream, error, broken',
     ],
-  ])('%s: is refused with the place, and the others are compared', async (_, spoil, message) => {
+  ])('refuses a cassette at its place and compares the others: %s', async (_, spoil, message) => {
     const { folder } = await record(['Hello', 'Hello'])
     const [name = ''] = (await readdir(folder)).sort()
     const file = join(folder, name)
@@ -311,7 +311,7 @@ describe('a cassette that is not right', () => {
     expect(figures.code).toBe(2)
   })
 
-  it('a stream that holds no whole answer is refused', async () => {
+  it('refuses a recorded stream without a whole answer', async () => {
     const cassette = await recordLoop([{ content: [{ type: 'text', text: 'Hello' }] }], { stream: true })
     const folder = await makeFolder()
     await writeFile(
@@ -324,23 +324,29 @@ describe('a cassette that is not right', () => {
   })
 })
 
-describe('arguments that are not right', () => {
+describe('arguments', () => {
   it.each([
-    [['replay'], 'there is no command "replay": it is record, compare or baseline'],
+    [['replay'], 'unknown command "replay"; expected record, compare, request or baseline'],
     [['record', '--', 'x'], 'record needs --out FOLDER'],
     [['record', '--out', 'x'], 'record needs the command that runs your loop, behind --'],
-    [['record', '--out', 'x', 'node', 'loop.js'], 'node: the command that runs your loop stands behind --'],
+    [
+      ['record', '--out', 'x', 'node', 'loop.js'],
+      'unexpected argument "node"; put the command that runs your loop behind --',
+    ],
     [['record', '--out', 'x', '--max-body', '-3', '--', 'x'], "Option '--max-body' argument is ambiguous"],
     [['record', '--out', 'x', '--max-body', 'many', '--', 'x'], '--max-body must be a whole number'],
     [['record', '--out', 'x', '--max-body', '0', '--', 'x'], '--max-body must be a whole number of at least 1'],
-    [['record', '--out', 'x', '--redact-env', 'NO_SUCH', '--', 'x'], '--redact-env NO_SUCH: there is no such variable'],
+    [
+      ['record', '--out', 'x', '--redact-env', 'NO_SUCH', '--', 'x'],
+      '--redact-env names "NO_SUCH", a variable that is not set',
+    ],
     [['record', '--out', 'x', '--upstream', 'ftp://claude', '--', 'x'], '--upstream must be an http or https URL'],
     [['compare'], 'compare needs a cassette, or a folder of them'],
     [['compare', 'x', '--variant', 'slow'], '--variant must be one of buffered, whole'],
-    [['compare', 'x', '--verbose'], 'there is no option --verbose here; known are --json, --variant, --seed, --help'],
-    [['baseline', 'x', '-o'], 'there is no option -o here; known are --json, --out, --help'],
+    [['compare', 'x', '--verbose'], 'unknown option "--verbose"; expected one of --json, --variant, --seed, --help'],
+    [['baseline', 'x', '-o'], 'unknown option "-o"; expected one of --json, --out, --help'],
     [['baseline'], 'baseline needs a cassette, or a folder of them'],
-  ])('%j', async (args, message) => {
+  ])('are refused: %j', async (args, message) => {
     const { code, err } = await runBin(args)
     expect(err).toContain(message)
     // What was wrong, and where to look: no more than that.
@@ -349,20 +355,20 @@ describe('arguments that are not right', () => {
     expect(code).toBe(2)
   })
 
-  it('without any, the usage is shown', async () => {
+  it('are explained if there are none', async () => {
     const { code, out, err } = await runBin([])
     expect(err).toContain('a command is missing\n\nusage: millrace-parity')
     expect({ code, out }).toEqual({ code: 2, out: '' })
   })
 
-  it('a path of --redact', async () => {
+  it('are refused with a wrong path of --redact', async () => {
     const options = ['--redact', 'messages..text']
     const { code, err } = await runBin(['record', '--out', await makeFolder(), ...options, '--', 'echo', 'x'])
     expect(err).toContain('redact[0] cannot be read at ".')
     expect(code).toBe(2)
   })
 
-  it('a base URL of the environment that is none', async () => {
+  it('are refused with a wrong base URL in the environment', async () => {
     const command = ['record', '--out', await makeFolder(), '--', process.execPath, '-e', '0']
     const wrong = await runBin(command, { ANTHROPIC_BASE_URL: 'claude' })
     expect(wrong.err).toContain('ANTHROPIC_BASE_URL must be an http or https URL, such as https://api.anthropic.com')
@@ -371,7 +377,7 @@ describe('arguments that are not right', () => {
     expect((await runBin(command, { ANTHROPIC_BASE_URL: '' })).err).toContain('recorded 0 runs')
   })
 
-  it('a path that is not there, and a folder without cassettes', async () => {
+  it('are refused with a path that does not exist, or a folder without cassettes', async () => {
     const folder = await makeFolder()
     await mkdir(join(folder, 'empty'))
     const missing = await runBin(['compare', join(folder, 'missing')])
@@ -386,14 +392,14 @@ describe('arguments that are not right', () => {
     expect(unwritten.code).toBe(2)
   })
 
-  it('the version is that of the package', async () => {
+  it('print the version of the package', async () => {
     const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8'))
     for (const flag of ['--version', '-v']) {
       expect(await runBin([flag])).toMatchObject({ code: 0, out: `${version}\n`, err: '' })
     }
   })
 
-  it('help is printed where it is asked for', async () => {
+  it('print the help of each command', async () => {
     for (const args of [['--help'], ['help'], ['record', '--help'], ['compare', '--help'], ['baseline', '--help']]) {
       expect(await runBin(args)).toMatchObject({ code: 0, err: '', out: expect.stringContaining('usage:') })
     }

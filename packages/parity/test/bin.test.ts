@@ -77,7 +77,7 @@ describe('request', () => {
 /** What the loops are asked: `Charge nothing` fails in a tool that only one of them lets fail. */
 const askable = questions.filter((question) => question !== 'Charge nothing')
 
-describe.each(['options-object', 'positional', 'class-method'])('a loop of the kind %s', (loop) => {
+describe.each(['options-object', 'positional', 'class-method'])('a loop in the style %s', (loop) => {
   it('is recorded, and replayed through Millrace without a difference', async () => {
     const claude = await claudeFor(shopScript)
     const folder = join(await makeFolder(), 'cassettes')
@@ -109,7 +109,7 @@ describe.each(['options-object', 'positional', 'class-method'])('a loop of the k
   })
 })
 
-it('runs that go on at once are told apart', async () => {
+it('tells concurrent runs apart', async () => {
   const claude = await claudeFor(shopScript)
   const folder = await makeFolder()
   const asked = [...questions, ...questions, ...questions]
@@ -126,7 +126,7 @@ it('runs that go on at once are told apart', async () => {
   })
 })
 
-it('a difference is shown, and told by the exit code', async () => {
+it('shows a difference, and ends with code 1', async () => {
   const claude = await claudeFor(shopScript)
   const folder = await makeFolder()
   await recordProgram(claude, folder, ['options-object', 'Charge 500 for order 17', 'Hello'])
@@ -164,7 +164,7 @@ it('a difference is shown, and told by the exit code', async () => {
   ])
 })
 
-it('what was chosen to be redacted is in no cassette, and the replay still works', async () => {
+it('keeps redacted values out of cassettes, and can still replay them', async () => {
   const claude = await claudeFor(shopScript)
   const folder = await makeFolder()
   const options = ['--redact', 'messages.*.content', '--redact', 'system', '--redact-env', 'SHOP_SECRET']

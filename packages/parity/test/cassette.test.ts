@@ -100,7 +100,7 @@ function refusalOf(value: unknown): string | undefined {
 }
 
 describe('a cassette', () => {
-  it('is what it was when it has been written and read', () => {
+  it('is the same after it was written and read', () => {
     for (const cassette of [message, stream]) {
       expect(parseCassette(formatCassette(cassette))).toEqual(cassette)
       expect(bySchema(cassette), JSON.stringify(bySchema.errors)).toBe(true)
@@ -117,7 +117,7 @@ describe('a cassette', () => {
     expect(bySchema(wrong)).toBe(inSchema === false)
   })
 
-  it.each([2, 0, '1', undefined, null])('of the version %j is refused as that', (version) => {
+  it.each([2, 0, '1', undefined, null])('is refused with the version %j', (version) => {
     const error: unknown = ((): unknown => {
       try {
         return readCassette(changed(message, ['version'], version ?? undefined))
@@ -128,7 +128,7 @@ describe('a cassette', () => {
     expect(isParityError(error, 'unsupported_version')).toBe(true)
   })
 
-  it('is read or refused, whatever it is', () => {
+  it('is read or refused, whatever JSON it is', () => {
     fc.assert(
       fc.property(fc.anything(), (value) => {
         expect(() => readCassette(value)).toThrow(expect.objectContaining({ name: 'ParityError' }))
@@ -136,14 +136,16 @@ describe('a cassette', () => {
     )
   })
 
-  it('that is cut anywhere is refused', () => {
+  it('is refused if it was cut anywhere', () => {
     const text = formatCassette(message)
     for (let length = 1; length < text.trimEnd().length; length += 7) {
-      expect(() => parseCassette(text.slice(0, length))).toThrow('the cassette is no JSON: it may have been cut short')
+      expect(() => parseCassette(text.slice(0, length))).toThrow(
+        'the cassette must be JSON; it may have been cut short',
+      )
     }
   })
 
-  it('is refused without a word of what it holds', () => {
+  it('is refused with a message that quotes nothing of it', () => {
     const secret = 'order-of-a-customer'
     fc.assert(
       fc.property(fc.constantFrom(...refused.map(([path]) => path)), (path) => {

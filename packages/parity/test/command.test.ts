@@ -58,7 +58,7 @@ async function folderOf(count: number): Promise<string> {
 }
 
 describe('progress', () => {
-  it('is one line of a terminal, which is cleared', async () => {
+  it('is one line of a terminal that is cleared in the end', async () => {
     const host = hostWith({ isTerminal: { out: true, err: true } })
     expect(await runCommand(['compare', await folderOf(3), '--variant', 'events'], host)).toBe(0)
     expect(host.statuses.filter((line) => line !== '')).toEqual(['1 of 3 cassettes', '2 of 3 cassettes'])
@@ -66,7 +66,7 @@ describe('progress', () => {
     expect(host.lines[0]).toContain('\u001B[32mequal\u001B[39m')
   })
 
-  it('is a line every ten seconds elsewhere', async () => {
+  it('is a line every ten seconds without a terminal', async () => {
     const host = hostWith()
     expect(await runCommand(['baseline', await folderOf(9)], host)).toBe(0)
     expect(host.statuses).toEqual([])

@@ -71,7 +71,7 @@ describe('a loop that', () => {
     ['does not get through its turns', ({ turns }) => ({ turns: turns.slice(0, 1) }), 2, 'answer'],
   ]
 
-  it.each(cases)('%s differs there', async (_, change, turn, path) => {
+  it.each(cases)('%s differs at its path', async (_, change, turn, path) => {
     const { run, seen } = await replayed()
     expect(compareRun(run, seen).differences).toEqual([])
     const { differences } = compareRun(run, { ...seen, ...change(seen) })

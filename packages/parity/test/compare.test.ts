@@ -53,7 +53,7 @@ async function twoTurns(): Promise<Cassette> {
   return recordLoop(twoCalls)
 }
 
-describe('what is no difference is named', () => {
+describe('an ignored difference', () => {
   const cases: Readonly<Record<Normalisation, () => Promise<Cassette>>> = {
     stream: twoTurns,
     cache_control: async () =>
@@ -96,13 +96,13 @@ describe('what is no difference is named', () => {
     expect(formatReport('cassette', report).at(-1)).toMatch(new RegExp(`^ {2}normalised: .*\\b${name} \\d`))
   })
 
-  it('and nothing else is: a recording that needs it alone names it alone', async () => {
+  it('is named alone if it is the only one', async () => {
     const report = await compareCassette(await twoTurns(), { variants: ['buffered'] })
     expect(report.normalised).toEqual({})
   })
 })
 
-describe('what is a difference', () => {
+describe('a difference', () => {
   const cases: readonly (readonly [
     what: string,
     change: (cassette: Cassette) => Cassette,
@@ -148,7 +148,7 @@ describe('what is a difference', () => {
     expect(report.differences[0]).toMatchObject({ turn, path, variants: report.variants })
   })
 
-  it('a reminder that the loop adds is one difference, and not one more of the history', async () => {
+  it('is told once for a reminder that the loop adds, not again for the history', async () => {
     const reminder = { role: 'user', content: 'Be quick.' }
     const report = await compareCassette(withLastMessages(await twoTurns(), (messages) => [...messages, reminder]))
     expect(report.differences).toEqual([
@@ -161,7 +161,7 @@ describe('what is a difference', () => {
     ])
   })
 
-  it('a history that Millrace refuses', async () => {
+  it('is a history that Millrace refuses', async () => {
     const cassette = await twoTurns()
     const unanswered = readCassette({
       ...cassette,
@@ -181,7 +181,7 @@ describe('what is a difference', () => {
 })
 
 describe('notes', () => {
-  it('say what is taken from the recording', async () => {
+  it('say what comes from the recording', async () => {
     const parameters = (turn: number): JsonObject => (turn === 1 ? { tool_choice: { type: 'any' } } : { max_tokens: 7 })
     const report = await compareCassette(await recordLoop(twoCalls, { parameters }))
     expect(report.differences).toEqual([])
@@ -190,7 +190,7 @@ describe('notes', () => {
     ])
   })
 
-  it('say where a recording ends before its run does', async () => {
+  it('say that a recording ends before its run does', async () => {
     const whole = await twoTurns()
     const report = await compareCassette({ ...whole, exchanges: whole.exchanges.slice(0, 1) })
     expect(report.equal).toBe(true)
@@ -211,7 +211,7 @@ describe('notes', () => {
     expect(report.notes).toContain('an answer was too large to be recorded: compared up to turn 1')
   })
 
-  it.each([400, 401, 429, 500, 529])('a run that ended in a %s ends in one', async (status) => {
+  it.each([400, 401, 429, 500, 529])('say that a run ended with a %s, which is replayed', async (status) => {
     const failing = { faults: [{ kind: 'status' as const, status, times: 'forever' as const, turn: 2 }] }
     const cassette = await recordLoop(twoCalls, { options: failing })
     const report = await compareCassette(cassette)
@@ -236,7 +236,7 @@ describe('compareCassette', () => {
     await expect(result).rejects.toThrow(message)
   })
 
-  it('ends with the reason of its signal', async () => {
+  it('rejects with the reason of its signal', async () => {
     const stop = new AbortController()
     stop.abort('enough')
     await expect(compareCassette(await twoTurns(), { signal: stop.signal })).rejects.toBe('enough')
@@ -248,7 +248,7 @@ describe('compareCassette', () => {
     await expect(compareCassette(await twoTurns(), { signal: later.signal, through })).rejects.toBe('later')
   })
 
-  it('asks with what was recorded, whatever the environment of the team says', async () => {
+  it('ignores the keys and URLs in the environment', async () => {
     const asked: Headers[] = []
     await compareCassette(await twoTurns(), {
       variants: ['events'],
@@ -287,7 +287,7 @@ describe('a report', () => {
     notes: ['a note'],
   }
 
-  it('shows both sides where they begin to differ, and no more', () => {
+  it('shows both sides around the point where they begin to differ', () => {
     expect(formatReport('a.cassette.json', report, { width: 40 })).toEqual([
       'a.cassette.json: 2 differences, 1 turn',
       '  turn 1, answer.content[0].text (whole)',
@@ -301,7 +301,7 @@ describe('a report', () => {
     ])
   })
 
-  it('has colours where it is told to, and no control characters of a model', () => {
+  it('has colours on request, and never control characters of a model', () => {
     const [first = ''] = formatReport('a', report, { colours: true })
     expect(first).toBe('a: \u001B[31m2 differences\u001B[39m, 1 turn')
     const nasty = {

@@ -22,17 +22,17 @@ const withoutChecks = { validate: false }
 describe.each(Object.entries({ ...conversationOfKind, ...otherConversations }))(
   'a conversation with %s',
   (_, script) => {
-    it('that was recorded from answers in one body', async () => {
+    it('is equal if it was recorded without streaming', async () => {
       await expectEqual(await recordLoop(script, { options: withoutChecks }))
     })
 
-    it('that was recorded from streams', async () => {
+    it('is equal if it was recorded from streams', async () => {
       await expectEqual(await recordLoop(script, { options: withoutChecks, stream: true, beta: true }))
     })
   },
 )
 
-it('shows where the stream helper of an old loop has lost something', async () => {
+it('shows what the stream helper of a legacy loop has lost', async () => {
   // The SDK's helper for messages that are not beta drops the input deltas of an MCP call.
   const cassette = await recordLoop(conversationOfKind.mcp_tool_use, { options: withoutChecks, stream: true })
   const { differences } = await compareCassette(cassette)
@@ -76,7 +76,7 @@ function ownBlocks({ content, stopReason }: Turn): ContentBlock[][] {
   return stopReason === undefined ? [content.filter(({ type }) => type !== 'tool_use')] : []
 }
 
-it('holds for conversations that mix them, with any text and input', async () => {
+it('finds conversations equal that mix all blocks, with any text and input', async () => {
   await fc.assert(
     fc.asyncProperty(anyConversation, fc.boolean(), async (script, stream) => {
       const cassette = await recordLoop(script, { stream, beta: true, options: withoutChecks })
@@ -118,11 +118,11 @@ function readAnswers(from: string): RealAnswer[] {
 const answers = folder === undefined ? [] : readAnswers(folder)
 
 describe.skipIf(folder === undefined)(`a recorded answer of the real API${needed}`, () => {
-  it('there are some', () => {
+  it('is in the folder', () => {
     expect(answers.length).toBeGreaterThan(15)
   })
 
-  it.each(answers)('$name', async ({ name, answer }) => {
+  it.each(answers)('replays without a difference: $name', async ({ name, answer }) => {
     const body = { model: 'claude-x', max_tokens: 1_000, messages: [{ role: 'user', content: 'Hello' }] }
     await expectEqual(
       readCassette({

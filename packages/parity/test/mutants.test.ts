@@ -28,15 +28,15 @@ const script: readonly Turn[] = [
   },
 ]
 
-describe.each([false, true])('of a recording of streams: %s', (stream) => {
+describe.each([false, true])('the comparison of a recording (streamed: %s)', (stream) => {
   const record = (): Promise<Cassette> => recordLoop(script, { stream })
 
-  it('without a mutant nothing differs', async () => {
+  it('finds nothing without a mutant', async () => {
     const report = await compareCassette(await record(), { through: throughMutant({ mutate: (events) => events }) })
     expect(report.differences).toEqual([])
   })
 
-  it.each(mutants)('the comparison points at it: $name', async ({ mutate, points }) => {
+  it.each(mutants)('points at the mutant: $name', async ({ mutate, points }) => {
     const report = await compareCassette(await record(), { through: throughMutant({ mutate }) })
     expect(report.equal).toBe(false)
     const found = report.differences.map(({ turn, path }) => [turn, path] as const)
@@ -49,8 +49,8 @@ describe.each([false, true])('of a recording of streams: %s', (stream) => {
   })
 })
 
-describe('what a mutant leaves alone', () => {
-  it('is not told again for each place that repeats it', async () => {
+describe('a difference', () => {
+  it('is told once, not for each place that repeats it', async () => {
     const lost = mutants.find(({ name }) => name === 'a text delta is dropped')
     const cassette = await recordLoop(script)
     const through = throughMutant({ mutate: lost?.mutate ?? ((all) => all) })

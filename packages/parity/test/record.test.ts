@@ -12,7 +12,7 @@ import {
 } from '../src/index.ts'
 import { startRecordingProxy } from '../src/node.ts'
 import { shopScript } from './loops/shop-script.ts'
-import { apiKey, runOldLoop } from './support/old-loops.ts'
+import { apiKey, runLegacyLoop } from './support/legacy-loops.ts'
 import { claudeFor, memorySink, recordLoop, recordWith } from './support/recorded.ts'
 
 const body = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'user' as const, content: 'Hello' }] }
@@ -63,7 +63,7 @@ async function recordOne(
 const message = JSON.stringify({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn', usage: {} })
 
 describe('recordingFetch', () => {
-  it('gives the answer as it is', async () => {
+  it('returns the answer unchanged', async () => {
     const { got, cassettes, problems } = await recordOne(answering([message.slice(0, 9), message.slice(9)]))
     expect(got).toBe(message)
     expect(kindsOf(cassettes)).toEqual([['message']])
@@ -74,13 +74,13 @@ describe('recordingFetch', () => {
     ['a body that is no JSON', answering(['<html>'])],
     ['JSON that is no message', answering(['{"content":[]}'])],
     ['bytes that are no text', answering([new Uint8Array([0xff, 0xfe])])],
-  ])('%s passes, and is told', async (_, fetch) => {
+  ])('passes %s, and reports it', async (_, fetch) => {
     const { cassettes, problems } = await recordOne(fetch)
     expect(kindsOf(cassettes)).toEqual([['unreadable']])
     expect(problems.map(({ code }) => code)).toEqual(['not_recorded'])
   })
 
-  it('a fetch that rejects rejects, and the run has failed', async () => {
+  it('rejects as its fetch does, and records a failed run', async () => {
     const { got, cassettes } = await recordOne(() => Promise.reject(new TypeError('fetch failed')))
     expect(got).toBe('TypeError: fetch failed')
     expect(kindsOf(cassettes)).toEqual([['connection_failed']])
@@ -90,7 +90,7 @@ describe('recordingFetch', () => {
     ['another path', post(body), 'https://claude.example/v1/messages/count_tokens'],
     ['another method', { method: 'GET' }, url],
     ['a body that is a stream', { method: 'POST', body: new Blob(['{}']).stream(), duplex: 'half' }, url],
-  ] as const)('%s passes unrecorded', async (_, init, at) => {
+  ] as const)('passes %s without recording it', async (_, init, at) => {
     const { got, cassettes, problems } = await recordOne(answering(['as it is']), init, at)
     expect(got).toBe('as it is')
     expect([cassettes, problems]).toEqual([[], []])
@@ -101,14 +101,14 @@ describe('recordingFetch', () => {
     ['no messages', JSON.stringify({ model: 'claude-x', max_tokens: 1 })],
     ['a message without a role', JSON.stringify({ ...body, messages: [{ content: 'x' }] })],
     ['a block without a type', JSON.stringify({ ...body, messages: [{ role: 'user', content: [{}] }] })],
-  ])('a request of %s passes, and is told', async (_, given) => {
+  ])('passes a request of %s, and reports it', async (_, given) => {
     const { got, cassettes, problems } = await recordOne(answering([message]), { method: 'POST', body: given })
     expect(got).toBe(message)
     expect(cassettes).toEqual([])
-    expect(problems[0]?.message).toBe('a request is no body of the Messages API: it is in no cassette')
+    expect(problems[0]?.message).toBe('a request is not one of the Messages API, so it is in no cassette')
   })
 
-  it('reads no faster than the client: a stream that is left is cancelled', async () => {
+  it('reads no faster than the client, and cancels a stream that the client leaves', async () => {
     let pulled = 0
     let cancelled = false
     const endless = new ReadableStream<Uint8Array>(
@@ -139,7 +139,7 @@ describe('recordingFetch', () => {
     expect(kindsOf(sink.cassettes())).toEqual([['client_left']])
   })
 
-  it('a stream that was whole when its client left is whole', async () => {
+  it('records a stream as whole that was whole when its client left', async () => {
     const claude = await claudeFor([{ content: [text('Hello there.')] }])
     const { cassettes } = await recordWith(async (fetch) => {
       const client = new Anthropic({ apiKey, baseURL: claude.url, fetch })
@@ -149,7 +149,7 @@ describe('recordingFetch', () => {
     expect(kindsOf(cassettes)).toEqual([['stream']])
   })
 
-  it('an interrupted client is recorded as one that left', async () => {
+  it('records an interrupted client as one that left', async () => {
     const claude = await claudeFor([{ content: [text('Hello there.')] }], { faults: [{ kind: 'no-headers' }] })
     const stop = new AbortController()
     const { cassettes } = await recordWith(async (fetch) => {
@@ -164,12 +164,14 @@ describe('recordingFetch', () => {
 })
 
 describe('runs', () => {
-  it('are told apart while they go on at once, also where they say the same', async () => {
+  it('are told apart if they are concurrent, even if they say the same', async () => {
     const claude = await claudeFor(shopScript)
     const asked = ['Charge twice', 'Charge twice', 'Hello', 'Where is order 17?', 'Charge twice', 'Hello']
     const { cassettes, problems } = await recordWith((fetch) =>
       Promise.all(
-        asked.map((question, index) => runOldLoop({ baseURL: claude.url, fetch, question, stream: index % 2 === 0 })),
+        asked.map((question, index) =>
+          runLegacyLoop({ baseURL: claude.url, fetch, question, stream: index % 2 === 0 }),
+        ),
       ),
     )
     expect(problems).toEqual([])
@@ -179,11 +181,11 @@ describe('runs', () => {
     for (const cassette of cassettes) expect((await compareCassette(cassette)).differences).toEqual([])
   })
 
-  it('keep a retry, and a question that follows is a run of its own', async () => {
+  it('include retries, and end before the next question', async () => {
     const claude = await claudeFor(shopScript, { faults: [{ kind: 'status', status: 529, times: 1 }] })
     const { cassettes } = await recordWith(async (fetch) => {
-      await runOldLoop({ baseURL: claude.url, fetch, question: 'Hello', maxRetries: 1 })
-      await runOldLoop({ baseURL: claude.url, fetch, question: 'Hello' })
+      await runLegacyLoop({ baseURL: claude.url, fetch, question: 'Hello', maxRetries: 1 })
+      await runLegacyLoop({ baseURL: claude.url, fetch, question: 'Hello' })
     })
     expect(kindsOf(cassettes)).toEqual([['error', 'message'], ['message']])
   })
@@ -216,7 +218,7 @@ describe('runs', () => {
     expect(kinds.toSorted()).toEqual(['cut', 'message message'])
   })
 
-  it('go on behind a pause', async () => {
+  it('go on after a pause', async () => {
     const script: Turn[] = [
       {
         content: [text('I look.'), { type: 'server_tool_use', id: 's1', name: 'web_search', input: {} }],
@@ -228,7 +230,7 @@ describe('runs', () => {
     expect(kindsOf([cassette])).toEqual([['message', 'message']])
   })
 
-  it('go on where a loop shortens its history', async () => {
+  it('go on if a loop shortens its history', async () => {
     const claude = await claudeFor(({ toolResults }) =>
       toolResults.length > 0 && JSON.stringify(toolResults).includes('b1')
         ? { content: [text('Done.')] }
@@ -251,7 +253,7 @@ describe('runs', () => {
     expect(report?.differences[0]).toMatchObject({ turn: 3, path: 'request.messages[1]' })
   })
 
-  it('that are idle are let go where too many wait; nothing that was recorded is lost', async () => {
+  it('are forgotten if too many are idle, without losing what was recorded', async () => {
     const claude = await claudeFor([
       { content: [{ ...toolUse('look_up', {}), id: 'a1' }] },
       { content: [text('Done.')] },
@@ -268,11 +270,11 @@ describe('runs', () => {
     expect(kindsOf(cassettes)).toEqual([['message'], ['message'], ['message']])
   })
 
-  it('that are larger than what may be held are told, and keep what they have', async () => {
+  it('are reported if they are too large to hold, and keep what was recorded', async () => {
     const { cassettes, problems } = await recordWith(
       async (fetch) => {
         const claude = await claudeFor(shopScript)
-        await runOldLoop({ baseURL: claude.url, fetch, question: 'Charge twice' })
+        await runLegacyLoop({ baseURL: claude.url, fetch, question: 'Charge twice' })
       },
       { maxHeldBytes: 2_300 },
     )
@@ -309,7 +311,7 @@ describe('a recorder', () => {
     expect(() => Reflect.apply(createRecorder, undefined, [options])).toThrow(message)
   })
 
-  it('that is waited for no longer tells its sink so', async () => {
+  it('aborts the signal of its sink if its close is given up', async () => {
     let seen: AbortSignal | undefined
     const recorder = createRecorder({
       sink: {
@@ -336,7 +338,7 @@ describe('a recorder', () => {
       const claude = await claudeFor(shopScript)
       const recorder = createRecorder({ sink: { write: () => Promise.reject(new Error('no')) }, onProblem })
       const fetch = recordingFetch({ recorder })
-      await expect(runOldLoop({ baseURL: claude.url, fetch, question: 'Hello' })).resolves.toHaveLength(2)
+      await expect(runLegacyLoop({ baseURL: claude.url, fetch, question: 'Hello' })).resolves.toHaveLength(2)
       await recorder.close()
       await recorder.close()
       expect(recorder.stats).toEqual({ runs: 1, exchanges: 1, failed: 0, lost: 1 })
@@ -360,7 +362,7 @@ describe('the proxy', () => {
     },
   )
 
-  it('passes what it does not record, and what it does, as it is', async () => {
+  it('passes everything unchanged, recorded or not', async () => {
     const claude = await claudeFor(shopScript)
     const sink = memorySink()
     const recorder = createRecorder({ sink })
@@ -372,7 +374,7 @@ describe('the proxy', () => {
       direct.status,
       (await direct.text()).replace(/req_\w+/, ''),
     ])
-    await runOldLoop({ baseURL: proxy.url, question: 'Charge twice', stream: true })
+    await runLegacyLoop({ baseURL: proxy.url, question: 'Charge twice', stream: true })
     await recorder.close()
     expect(kindsOf(sink.cassettes())).toEqual([['stream', 'stream', 'stream']])
     // The key reached the upstream, and nothing else.
@@ -388,7 +390,7 @@ describe('the proxy', () => {
     })
   })
 
-  it('refuses a port that is taken', async () => {
+  it('refuses a port in use', async () => {
     const claude = await claudeFor([])
     const recorder = createRecorder({ sink: memorySink() })
     const proxy = startRecordingProxy({ upstream: claude.url, recorder, port: claude.port })

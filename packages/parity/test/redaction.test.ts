@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts'
 import { createRedactor } from '../src/redaction/redactor.ts'
 import { mutants, throughMutant } from './support/mutants.ts'
-import { runOldLoop } from './support/old-loops.ts'
+import { runLegacyLoop } from './support/legacy-loops.ts'
 import { claudeFor, memorySink, recordLoop, recordWith } from './support/recorded.ts'
 
 const body: JsonObject = {
@@ -85,11 +85,11 @@ describe('a path', () => {
     ['messages.*.content.*.id', {}],
     ['tools.*.name', {}],
     ['nothing.like.it', {}],
-  ])('%s', (path, expected) => {
+  ])('%s reaches its fields', (path, expected) => {
     expect(changes([path])).toEqual(expected)
   })
 
-  it('gives the same value the same placeholder, once', () => {
+  it('replaces equal values with equal placeholders', () => {
     expect(changes(['messages.*.content', '**', 'system'])['messages.0.content']).toBe('[redacted 1]')
     const redactor = createRedactor(['metadata'])
     const ids = ['a', 'b', 'a', ' '].map((user_id) => redactor.request({ metadata: { user_id } })['metadata'])
@@ -101,7 +101,7 @@ describe('a path', () => {
     ])
   })
 
-  it.each(['', '.a', 'a.', 'a..b', 'a[b]', 'a["b"', '["a"]b'])('"%s" is refused', (path) => {
+  it.each(['', '.a', 'a.', 'a..b', 'a[b]', 'a["b"', '["a"]b'])('is refused if it is "%s"', (path) => {
     expect(() => createRedactor([path])).toThrow(/^redact\[0\] /)
   })
 })
@@ -152,7 +152,7 @@ function loopWith(
 describe('nothing that was redacted', () => {
   const paths = ['messages', 'system', 'metadata']
 
-  it('is in a cassette, a report or a baseline; and the replay is equal', async () => {
+  it('is in a cassette, a report or a baseline, and the replay is equal', async () => {
     await fc.assert(
       fc.asyncProperty(anySecret, fc.boolean(), async (secret, stream) => {
         const cassette = await recordLoop(conversationWith(secret), loopWith(secret, stream), { redact: paths })
@@ -176,7 +176,7 @@ describe('nothing that was redacted', () => {
     )
   })
 
-  it('is in a cassette where it is a secret that stands anywhere', async () => {
+  it('is in a cassette if it is a secret, wherever it stood', async () => {
     await fc.assert(
       fc.asyncProperty(anySecret, fc.boolean(), async (secret, stream) => {
         const cassette = await recordLoop(conversationWith(secret), loopWith(secret, stream), { secrets: [secret] })
@@ -187,7 +187,7 @@ describe('nothing that was redacted', () => {
     )
   })
 
-  it('is beside the content of an answer', () => {
+  it('is in the other fields of an answer', () => {
     const redactor = createRedactor([], ['abcd-0123456789AB'])
     const details = { explanation: 'Of abcd-0123456789AB', ['abcd-0123456789AB']: 1 }
     const redacted = redactor.answer({ content: [], stop_details: details }, 1)
@@ -198,7 +198,7 @@ describe('nothing that was redacted', () => {
     expect(redactor.text('an abcd-0123456789AB')).toBe('an [redacted key]')
   })
 
-  it('is there without being redacted: the test can fail', async () => {
+  it('is missed: without redaction all of it is there', async () => {
     const cassette = await recordLoop(conversationWith('abcd-0123456789AB'), loopWith('abcd-0123456789AB', true))
     expect(formatCassette(cassette)).toContain('abcd-0123456789AB')
   })
@@ -216,7 +216,7 @@ describe('no key', () => {
           const sink = memorySink()
           const recorder = createRecorder({ sink, onProblem: (problem) => problems.push(problem) })
           const record = recordingFetch({ recorder })
-          await runOldLoop({
+          await runLegacyLoop({
             baseURL: claude.url,
             fetch: (input, init) => {
               const headers = new Headers(init?.headers)
@@ -237,9 +237,9 @@ describe('no key', () => {
     },
   )
 
-  it('nor what an error says of a request is kept', async () => {
+  it('and no message of an error is kept', async () => {
     const claude = await claudeFor([{ content: [] }], { faults: [{ kind: 'status', status: 400, times: 'forever' }] })
-    const { cassettes, problems } = await recordWith((fetch) => runOldLoop({ baseURL: claude.url, fetch }))
+    const { cassettes, problems } = await recordWith((fetch) => runLegacyLoop({ baseURL: claude.url, fetch }))
     const [cassette] = cassettes
     expect(cassette?.exchanges[0]?.answer).toEqual({ kind: 'error', status: 400, type: 'invalid_request_error' })
     expect(problems).toEqual([])

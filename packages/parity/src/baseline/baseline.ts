@@ -6,8 +6,8 @@ import { type RecordedRun, recordedRun } from '../replay/recorded-run.ts'
 import { type Distribution, distribution, isCount, rate } from './statistics.ts'
 
 /**
- * What a rollout's gates compare a stream with: the figures of the old loop, from its recordings. A share or a quantile
- * of nothing is null.
+ * The figures of the legacy loop, from its recordings. The gates of a rollout compare streamed runs with them. A share
+ * or a quantile of nothing is null.
  */
 export interface Baseline {
   readonly format: 'millrace-baseline'
@@ -15,7 +15,7 @@ export interface Baseline {
   /** Milliseconds since the epoch: the first request, and the end of the last answer. */
   readonly from: number
   readonly to: number
-  /** `rate` is the share of runs that did not end in an error; runs that the recording cuts off count for neither. */
+  /** `rate` is the share of runs that did not end in an error. Runs that the recording cuts off do not count for it. */
   readonly runs: {
     readonly total: number
     readonly succeeded: number
@@ -27,10 +27,13 @@ export interface Baseline {
   readonly requests: {
     readonly total: number
     readonly failed: number
-    /** How often each error came: the API's type, or `status_503`, or why an answer is not there. */
+    /** How often each error came, by the API's type, by a status such as `status_503`, or by why there is no answer. */
     readonly errors: Readonly<Record<string, number>>
   }
-  /** Milliseconds. A turn lasts from its first attempt to its answer's end, a run from its first request to its last answer. */
+  /**
+   * Milliseconds. A turn lasts from its first attempt to its answer's end, a run from its first request to its last
+   * answer.
+   */
   readonly latency: { readonly turn: Distribution; readonly run: Distribution; readonly firstByte: Distribution }
   readonly tokens: {
     readonly input: TokenFigures
@@ -44,7 +47,7 @@ export interface Baseline {
   readonly tools: Readonly<
     Record<string, { readonly calls: number; readonly errors: number; readonly rate: number | null }>
   >
-  /** What each gate starts from: shares of runs that are bad, and the latency that nineteen of twenty runs keep. */
+  /** What each gate starts from: the shares of bad runs, and the latency that 95 of 100 runs keep. */
   readonly gates: {
     readonly runError: { readonly bad: number; readonly n: number; readonly rate: number | null }
     readonly toolFailure: { readonly bad: number; readonly n: number; readonly rate: number | null }
@@ -64,9 +67,9 @@ interface ToolResult {
 }
 
 /**
- * The figures of the loop that the cassettes were recorded from.
+ * Returns the figures of the loop that the cassettes were recorded from.
  *
- * @throws ParityError `invalid_cassette` where a recorded stream holds no whole answer
+ * @throws ParityError `invalid_cassette` if a recorded stream holds no whole answer
  */
 export function baseline(cassettes: readonly Cassette[]): Baseline {
   const runs = cassettes.map(recordedRun)
@@ -77,7 +80,7 @@ export function baseline(cassettes: readonly Cassette[]): Baseline {
   const results = runs.map(toolResults)
   const endedResults = ended.map(toolResults)
   const exchanges = cassettes.flatMap((cassette) => cassette.exchanges)
-  // How long a run takes that was cut off, nobody knows; one that failed says nothing about the latency of answers.
+  // The duration of a run that was cut off is unknown, and that of a failed one is not the latency of an answer.
   const runTimes = finished.map(({ startedAt, endedAt }) => endedAt - startedAt)
   const errors = exchanges.flatMap(({ answer }) => errorName(answer))
   const tokens = (field: string): TokenFigures => {
@@ -133,7 +136,7 @@ function errorName(answer: Cassette['exchanges'][number]['answer']): string[] {
   }
 }
 
-/** The results of a run's own calls; what its first request brought along is of an earlier run. */
+/** Returns the results of a run's own calls. Those in its first request belong to an earlier run. */
 function toolResults({ turns }: RecordedRun): ToolResult[] {
   return turns.flatMap(({ message }, index) => {
     const calls = new Map(

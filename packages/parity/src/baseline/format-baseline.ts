@@ -2,7 +2,7 @@ import { counted } from '../kit/counted.ts'
 import type { Baseline } from './baseline.ts'
 import type { Distribution } from './statistics.ts'
 
-/** The baseline as a table for people, line by line. */
+/** Returns the baseline as the lines of a table for people. */
 export function formatBaseline(figures: Baseline): string[] {
   const { runs, turns, requests, latency, tokens, stopReasons, tools, gates } = figures
   const spread: readonly (readonly [string, Distribution, string])[] = [
@@ -42,7 +42,7 @@ function list(counts: Readonly<Record<string, number>>): string {
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
-/** What there is nothing of has no figure. */
+/** Stands for a figure that is null. */
 const none = '-'
 
 function percent(share: number | null): string {

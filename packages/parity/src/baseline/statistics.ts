@@ -1,4 +1,4 @@
-/** How values are spread. All but `n` are null where there are none. */
+/** How values are spread. Without values, everything but `n` is null. */
 export interface Distribution {
   readonly n: number
   readonly mean: number | null
@@ -8,7 +8,9 @@ export interface Distribution {
   readonly max: number | null
 }
 
-/** Quantiles are values that occurred (nearest rank): of few values they claim nothing in between. */
+/**
+ * Returns how values are spread. Quantiles are values that occurred (nearest rank), so few values are not interpolated.
+ */
 export function distribution(values: readonly number[]): Distribution {
   const sorted = values.toSorted((one, other) => one - other)
   const n = sorted.length
@@ -17,7 +19,7 @@ export function distribution(values: readonly number[]): Distribution {
   return { n, mean, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: sorted.at(-1) ?? null }
 }
 
-/** A share; null of nothing. */
+/** Returns a share, or null without anything to share. */
 export function rate(part: number, all: number): number | null {
   return all === 0 ? null : part / all
 }

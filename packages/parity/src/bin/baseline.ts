@@ -10,18 +10,21 @@ import { createProgress } from './progress.ts'
 export interface BaselineArguments {
   readonly paths: readonly string[]
   readonly json: boolean
-  /** Where the JSON is written to as well. */
+  /** A file that the JSON is written to as well. */
   readonly out: string | undefined
 }
 
-/** Prints the figures of the recorded loop. Gives 2 where a cassette cannot be read: of a part they would mislead. */
+/**
+ * Prints the figures of the recorded loop. Returns 2 if a cassette cannot be read, since figures of a part would
+ * mislead.
+ */
 export async function printBaseline(given: BaselineArguments, host: CommandHost): Promise<number> {
   const paths = await findCassettes(given.paths)
   const progress = createProgress(host, paths.length, 'cassettes')
   const cassettes: Cassette[] = []
   let refused = 0
   for (const path of paths) {
-    // One after the other: the text of a file is let go before the next is read.
+    // One after the other, so that only one file's text is in memory.
     const file = await readCassetteFile(path)
     progress.clear()
     if (file.status === 'read') cassettes.push(file.cassette)

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { isMillraceError } from '@millrace/core'
+import { nearest } from '@millrace/core/kit'
 import { isParityError } from '../kit/errors.ts'
 import { isVariantName, type VariantName, variantNames } from '../replay/variant.ts'
 import { printBaseline } from './baseline.ts'
@@ -37,7 +38,7 @@ of record: that of COMMAND; 1 where it succeeds and something was not recorded; 
 
 const usageProblems: ReadonlySet<string> = new Set(['agent_failed', 'read_failed', 'write_failed', 'listen_failed'])
 
-/** Runs `millrace-parity`, and gives its exit code. */
+/** Runs `millrace-parity`. Resolves with its exit code. */
 export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
   const [command, ...rest] = args
   try {
@@ -63,11 +64,11 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
         host.err(`a command is missing\n\n${usage}`)
         return 2
       default:
-        throw new UsageError(`there is no command "${command}": expected record, compare, request or baseline`)
+        throw new UsageError(`unknown command "${command}"; expected record, compare, request or baseline`)
     }
   } catch (error) {
     if (error instanceof UsageError) {
-      // Not the whole usage: what was wrong would scroll away.
+      // The whole usage would push the message out of sight.
       host.err(`${error.message}\nsee millrace-parity --help`)
       return 2
     }
@@ -101,7 +102,7 @@ async function runRecord(args: readonly string[], host: CommandHost): Promise<nu
   if (values['help'] === true) return showUsage(host)
   const folder = text(values['out'])
   if (positionals.length > 0)
-    throw new UsageError(`${positionals[0]}: the command that runs your loop stands behind --`)
+    throw new UsageError(`unexpected argument "${positionals[0]}"; put the command that runs your loop behind --`)
   if (folder === undefined) throw new UsageError('record needs --out FOLDER')
   return record(
     {
@@ -187,8 +188,14 @@ function read(args: readonly string[], options: OptionTypes): ReadArguments {
     const [, unknown] = /^Unknown option '([^']*)'/.exec(message) ?? []
     if (unknown === undefined) throw new UsageError(message.replaceAll('\n', ' '))
     const known = Object.keys(options).map((name) => `--${name}`)
-    throw new UsageError(`there is no option ${unknown} here; known are ${known.join(', ')}`)
+    throw new UsageError(`unknown option "${unknown}"; ${hintFor(unknown, known)}`)
   }
+}
+
+/** What to say behind the name of an unknown option. */
+function hintFor(unknown: string, known: readonly string[]): string {
+  const near = nearest(unknown, known)
+  return near === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${near}"?`
 }
 
 function text(value: unknown): string | undefined {

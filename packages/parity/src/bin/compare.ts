@@ -15,12 +15,12 @@ export interface CompareArguments {
   readonly seed: number | undefined
 }
 
-/** What was found about one file. */
+/** The report on one file. */
 type FileReport =
   | ({ readonly path: string; readonly status: 'compared' } & CassetteReport)
   | { readonly path: string; readonly status: 'refused'; readonly message: string }
 
-/** Compares cassettes. Gives 0 where all are equal, 1 where one differs, 2 where one cannot be read. */
+/** Compares cassettes. Returns 0 if all are equal, 1 if one differs, 2 if one cannot be read. */
 export async function compare(given: CompareArguments, host: CommandHost): Promise<number> {
   const { json, variants, seed } = given
   const paths = await findCassettes(given.paths)
@@ -30,7 +30,7 @@ export async function compare(given: CompareArguments, host: CommandHost): Promi
   const release = host.onSignal((signal) => stop.abort(signal))
   try {
     for (const path of paths) {
-      // One after the other: a folder may hold more than memory does.
+      // One after the other, since a folder may hold more than fits into memory.
       const report = await compareFile(await readCassetteFile(path), {
         place: replayServer,
         signal: stop.signal,
@@ -41,7 +41,7 @@ export async function compare(given: CompareArguments, host: CommandHost): Promi
       if (!json) print(report, host)
       reports.push(report)
       progress.done()
-      // Lets a signal through.
+      // A turn of the event loop, in which a signal can arrive.
       await wait(0)
     }
   } finally {
@@ -67,7 +67,7 @@ function print(report: FileReport, host: CommandHost): void {
     host.err(`${report.path}: ${report.message}`)
     return
   }
-  // Of those that are equal it is told once, in sum: a line for each would drown the ones that are not.
+  // For equal cassettes it is told once, as a sum: a line for each would hide the ones that differ.
   const shown = report.equal ? { ...report, normalised: {} } : report
   for (const line of formatReport(report.path, shown, { colours: host.isTerminal.out })) host.out(line)
 }

@@ -6,14 +6,17 @@ export interface CommandHost {
   readonly isTerminal: { readonly out: boolean; readonly err: boolean }
   /** Writes over the last line of a terminal; an empty text clears it. */
   readonly status: (text: string) => void
-  /** Of this package. */
+  /** Returns the version of this package. */
   readonly version: () => string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Calls back at each signal that asks the process to end, which then does not end it. Gives what undoes that. */
+  /**
+   * Calls `listener` at each signal that asks the process to end, and keeps it alive. The returned function undoes
+   * that.
+   */
   readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => () => void
-  /** Whether a signal of the keyboard reaches the command that is started as well. */
+  /** Whether a signal of the keyboard reaches the started command as well. */
   readonly sharesKeyboard: boolean
 }
 

@@ -3,10 +3,10 @@ import type { CommandHost } from './host.ts'
 /** Milliseconds between two lines of progress where there is no terminal. */
 const interval = 10_000
 
-/** Says how far long work has come: on one line of a terminal, else a line every ten seconds. */
+/** Says how far long work has come, on one line of a terminal or with a line every ten seconds. */
 export interface Progress {
   done(): void
-  /** Makes room for other lines. */
+  /** Clears its line for other output. */
   clear(): void
 }
 

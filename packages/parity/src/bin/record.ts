@@ -11,16 +11,16 @@ export interface RecordArguments {
   readonly folder: string
   readonly command: readonly string[]
   readonly redact: readonly string[]
-  /** Names of environment variables whose values are redacted wherever they stand. */
+  /** Names of environment variables whose values are redacted everywhere. */
   readonly secretVariables: readonly string[]
   readonly upstream: string | undefined
   readonly maxBodyBytes: number | undefined
 }
 
-/** A problem that repeats is told that often. */
+/** How often a problem that repeats is printed. */
 const toldAtMost = 5
 
-/** Runs a command with a recording proxy as its Claude. Gives the command's exit code, or 1 where nothing was recorded. */
+/** Runs a command against a recording proxy. Returns the command's exit code, or 1 if something was not recorded. */
 export async function record(given: RecordArguments, host: CommandHost): Promise<number> {
   const { folder, command, redact, upstream, maxBodyBytes } = given
   const [program, ...args] = command
@@ -32,7 +32,7 @@ export async function record(given: RecordArguments, host: CommandHost): Promise
     const count = (told.get(message) ?? 0) + 1
     told.set(message, count)
     if (count <= toldAtMost) host.err(message)
-    if (count === toldAtMost) host.err('(and so on: this is not told again)')
+    if (count === toldAtMost) host.err('(the same problem is not printed again)')
   }
   const sink = await cassetteFolder(folder)
   const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
@@ -67,7 +67,7 @@ function conclude(code: number, { stats }: Recorder, folder: string, host: Comma
   const bad = `${failed > 0 ? `; failed: ${failed}` : ''}${lost > 0 ? `; lost: ${lost}` : ''}`
   host.err(`recorded ${what} into ${folder}${bad}`)
   if (exchanges === 0) {
-    host.err('no request came by: does the loop take its base URL from ANTHROPIC_BASE_URL?')
+    host.err('no request was recorded; the loop must take its base URL from ANTHROPIC_BASE_URL')
   }
   if (code !== 0) return code
   return exchanges === 0 || lost > 0 ? 1 : 0
@@ -76,13 +76,14 @@ function conclude(code: number, { stats }: Recorder, folder: string, host: Comma
 function readSecrets({ secretVariables }: RecordArguments, { env }: CommandHost): string[] {
   return secretVariables.map((name) => {
     const value = env[name]
-    if (value === undefined) throw new UsageError(`--redact-env ${name}: there is no such variable`)
-    if (value.length < 8) throw new UsageError(`--redact-env ${name}: the variable must hold at least 8 characters`)
+    if (value === undefined) throw new UsageError(`--redact-env names "${name}", a variable that is not set`)
+    if (value.length < 8)
+      throw new UsageError(`--redact-env names "${name}", whose value must have at least 8 characters`)
     return value
   })
 }
 
-/** Where requests go on to. A variable that is empty is none, as for the SDK. */
+/** Returns where requests go on to. An empty variable counts as unset, as in the SDK. */
 function findUpstream(option: string | undefined, { env }: CommandHost): string {
   const fromEnv = env['ANTHROPIC_BASE_URL']?.trim() ?? ''
   const url = option ?? (fromEnv === '' ? 'https://api.anthropic.com' : fromEnv)
@@ -92,7 +93,7 @@ function findUpstream(option: string | undefined, { env }: CommandHost): string 
 }
 
 function environment({ env }: CommandHost, url: string): Record<string, string | undefined> {
-  // A client that goes through a proxy would ask that one for 127.0.0.1.
+  // Without this, a client behind an HTTP proxy would ask that proxy for 127.0.0.1.
   const direct = (list: string | undefined): string => [list, '127.0.0.1'].filter(Boolean).join(',')
   return { ...env, ANTHROPIC_BASE_URL: url, NO_PROXY: direct(env['NO_PROXY']), no_proxy: direct(env['no_proxy']) }
 }
@@ -126,11 +127,11 @@ async function runCommand(
 
 function reasonOf(error: Error): string {
   const code = 'code' in error ? String(error.code) : 'unknown error'
-  if (code === 'ENOENT') return 'there is no such program'
+  if (code === 'ENOENT') return 'the program was not found'
   return code === 'EACCES' ? 'it may not be executed' : code
 }
 
-/** Ends the command as this one was asked to end; what was recorded is kept in any case. */
+/** Passes a signal on to the command. What was recorded is kept in any case. */
 function passOn(child: ChildProcess, signal: NodeJS.Signals, { sharesKeyboard }: CommandHost): void {
   if (signal === 'SIGINT' && sharesKeyboard) return
   child.kill(signal)

@@ -17,7 +17,9 @@ type FileReport =
   | ({ readonly path: string; readonly status: 'compared' } & RequestReport)
   | { readonly path: string; readonly status: 'refused'; readonly message: string }
 
-/** Compares an agent's first requests. Returns 0 where all are equal, 1 where one differs, 2 where one cannot be read. */
+/**
+ * Compares an agent's first requests. Returns 0 where all are equal, 1 where one differs, 2 where one cannot be read.
+ */
 export async function compareRequests(given: RequestArguments, host: CommandHost): Promise<number> {
   const paths = await findCassettes(given.paths)
   const makeAgent = await loadAgent(given.agent, given.name)

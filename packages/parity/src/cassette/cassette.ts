@@ -1,6 +1,6 @@
 import type { JsonObject } from '../kit/json.ts'
 
-/** What a cassette file says it is. */
+/** The `format` of a cassette file. */
 export const cassetteFormat = 'millrace-cassette'
 
 /** The version that this package writes, and the only one it reads. */
@@ -10,8 +10,8 @@ export const cassetteVersion = 1
 export const cassetteEnding = '.cassette.json'
 
 /**
- * One run of a loop as it was seen on HTTP: from the request that asks the user's question to the answer that ends the
- * run. The file format of `schema.json`.
+ * One run of a loop as HTTP requests: from the one that asks the user's question to the one whose answer ends the run.
+ * The file format is described by `schema.json`.
  */
 export interface Cassette {
   readonly format: typeof cassetteFormat
@@ -24,11 +24,11 @@ export interface Cassette {
   readonly exchanges: readonly Exchange[]
 }
 
-/** One request and what came of it. */
+/** One request and its answer. */
 export interface Exchange {
   /** Milliseconds since the epoch. */
   readonly startedAt: number
-  /** Milliseconds from the start to the first byte of the answer's body; absent where none came. */
+  /** Milliseconds from the start to the first byte of the answer's body. Absent if none came. */
   readonly firstByteMs?: number
   /** Milliseconds from the start to the end of the answer. */
   readonly durationMs: number
@@ -37,11 +37,11 @@ export interface Exchange {
 }
 
 export interface RecordedRequest {
-  /** The `anthropic-beta` values; absent where the request was no beta request. */
+  /** The `anthropic-beta` values. Absent if it was not a beta request. */
   readonly betas?: readonly string[]
   /** How many messages of the exchange before are the first messages of this one. They are not repeated in `body`. */
   readonly kept: number
-  /** The body of the request, its `messages` without those that were kept. */
+  /** The body of the request. Its `messages` lack those that were kept. */
   readonly body: RequestBody
 }
 
@@ -80,7 +80,7 @@ export const brokenReasons = [
   'unfinished',
   /** The request or the answer was larger than the recorder takes. */
   'too_large',
-  /** A body that is no answer of the Messages API, or is encoded in a way that cannot be read. */
+  /** The body is not an answer of the Messages API, or its encoding cannot be read. */
   'unreadable',
 ] as const
 

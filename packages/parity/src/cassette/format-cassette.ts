@@ -1,6 +1,6 @@
 import type { Cassette } from './cassette.ts'
 
-/** The text of a cassette file: one exchange a line, so that a version control system shows what changed. */
+/** Returns the text of a cassette file, with one exchange a line, so that version control shows what changed. */
 export function formatCassette({ exchanges, ...head }: Cassette): string {
   const lines = exchanges.map((exchange) => `    ${JSON.stringify(exchange)}`)
   const fields = Object.entries(head).map(([field, value]) => `  ${JSON.stringify(field)}: ${JSON.stringify(value)},`)

@@ -26,8 +26,8 @@ export function parseCassette(text: string): Cassette {
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    // The engine's message quotes the text, which a message of ours never does.
-    throw new ParityError('invalid_cassette', 'the cassette is no JSON: it may have been cut short', { cause })
+    // The engine's message quotes the text, so it is only the cause: it may hold what users said.
+    throw new ParityError('invalid_cassette', 'the cassette must be JSON; it may have been cut short', { cause })
   }
   return readCassette(value)
 }
@@ -40,12 +40,16 @@ export function parseCassette(text: string): Cassette {
 export function readCassette(value: unknown): Cassette {
   if (!isRecord(value) || value['format'] !== cassetteFormat) refuse('format', `must be "${cassetteFormat}"`)
   const { version } = value
-  // Before anything else: of another version everything else may be different.
+  // Checked first, since everything else may be different in another version.
   if (version !== cassetteVersion) {
-    const found = typeof version === 'number' ? `is ${version}` : 'is no number'
-    throw new ParityError('unsupported_version', `version ${found}; this package reads ${cassetteVersion}`, {
-      path: 'version',
-    })
+    const found = typeof version === 'number' ? `is ${version}` : 'must be a number'
+    throw new ParityError(
+      'unsupported_version',
+      `version ${found}, and this package reads version ${cassetteVersion}`,
+      {
+        path: 'version',
+      },
+    )
   }
   const { id, redacted, exchanges } = anObject(value, '', ['format', 'version', 'id', 'redacted', 'exchanges'])
   const list = aList(exchanges, 'exchanges')
@@ -108,7 +112,7 @@ function readMessage(value: unknown, path: string): JsonObject {
 function readBlocks(value: unknown, path: string, field: 'type' | 'name'): readonly JsonObject[] {
   return aList(value, path).map((block, index) => {
     if (!isRecord(block)) refuse(`${path}[${index}]`, 'must be an object')
-    // A toolset and an MCP server's tools have no name of their own.
+    // A toolset and the tools of an MCP server have no name.
     if (field === 'type' || !('type' in block)) aString(block[field], `${path}[${index}].${field}`)
     return block
   })
@@ -157,7 +161,7 @@ function readAnswerMessage(value: unknown, path: string): RecordedMessage {
   return { ...value, content, stop_reason, usage }
 }
 
-/** Whether a value is a whole answer of the Messages API; its stop reason has arrived. */
+/** Whether a value is a whole answer of the Messages API, with its stop reason. */
 export function isRecordedMessage(value: unknown): value is RecordedMessage {
   return (
     isRecord(value) &&

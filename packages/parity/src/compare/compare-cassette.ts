@@ -14,23 +14,23 @@ import type { Normalisation } from './normalise.ts'
 export interface ReplayPlace {
   readonly baseURL: string
   readonly fetch: Fetch
-  /** Lets go of it. */
+  /** Stops serving it. */
   readonly close: () => Promise<void>
 }
 
 export interface CompareOptions {
-  /** How the recording is replayed. Default: every variant; without a `place` all but `http`. */
+  /** How the recording is replayed. Default: every variant, or all but `http` without a `place`. */
   readonly variants?: readonly VariantName[]
-  /** Of the random chunks. Default: 1. */
+  /** The seed of the random chunks. Default: 1. */
   readonly seed?: number
   /** Serves the replayed model for the variant `http`: `replayServer` of `@millrace/parity/node`. Default: none. */
   readonly place?: (model: ReplayModel) => Promise<ReplayPlace>
-  /** Wraps the fetch that asks the replayed model: to compare a transport of your own. Default: nothing. */
+  /** Wraps the fetch that asks the replayed model, to compare a transport of your own. */
   readonly through?: (fetch: Fetch) => Fetch
   readonly signal?: AbortSignal
 }
 
-/** One difference, and the variants that show it; the values are those of the first of them. */
+/** One difference and the variants that show it. The values are those of the first variant. */
 export interface Difference extends RunDifference {
   readonly variants: readonly VariantName[]
 }
@@ -44,7 +44,7 @@ export interface CassetteReport {
   readonly turns: number
   readonly variants: readonly VariantName[]
   readonly differences: readonly Difference[]
-  /** What was evened out because it is no difference, and how often: the most that any variant needed. */
+  /** The differences that were ignored, and how often: the most in any variant. */
   readonly normalised: Readonly<Partial<Record<Normalisation, number>>>
   /** What the comparison leaves out, in words. */
   readonly notes: readonly string[]
@@ -54,8 +54,8 @@ export interface CassetteReport {
  * Replays a cassette through Millrace in every variant and compares messages, tool calls, stop reasons, usage and
  * requests with what was recorded. Tools are answered from the recording: none of the team's runs.
  *
- * Rejects with a MillraceError `invalid_option` or `unknown_option`, a ParityError `invalid_cassette`, or with the signal's
- * reason.
+ * Rejects with a MillraceError `invalid_option` or `unknown_option`, a ParityError `invalid_cassette`, or with the
+ * signal's reason.
  */
 export async function compareCassette(cassette: Cassette, given: CompareOptions = {}): Promise<CassetteReport> {
   checkCompareOptions(given)
@@ -64,7 +64,7 @@ export async function compareCassette(cassette: Cassette, given: CompareOptions 
   const run = recordedRun(cassette)
   const compared: (readonly [VariantName, RunComparison])[] = []
   for (const name of variants) {
-    // One after the other: a recording may be large, and each replay holds one copy.
+    // One after the other, since each replay holds a copy of a recording that may be large.
     compared.push([name, await compareVariant(run, variantOf(name, seed), given)])
   }
   const found = mergeDifferences(compared)
@@ -81,7 +81,7 @@ export async function compareCassette(cassette: Cassette, given: CompareOptions 
 
 async function compareVariant(run: RecordedRun, variant: Variant, given: CompareOptions): Promise<RunComparison> {
   const { place, through = (fetch) => fetch, signal } = given
-  // Nothing of such a run was recorded but what it asked.
+  // Such a run has only a request, so there is nothing to compare.
   if (run.turns.length === 0 && run.end.kind === 'unfinished') return { differences: [], normalised: new Map() }
   const model = createReplayModel(run, variant)
   const asked = variant.name === 'http' ? await place?.(model) : undefined
@@ -110,7 +110,7 @@ function mergeDifferences(compared: readonly (readonly [VariantName, RunComparis
       else known.variants = [...known.variants, name]
     }
   }
-  // What belongs to the run as a whole follows its turns.
+  // Differences of the whole run come after those of its turns.
   return merged.toSorted(
     (one, other) => (one.turn || Number.POSITIVE_INFINITY) - (other.turn || Number.POSITIVE_INFINITY) || 0,
   )

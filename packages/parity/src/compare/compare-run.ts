@@ -6,21 +6,21 @@ import type { Replayed, SeenTurn } from '../replay/replay-run.ts'
 import { differences, type ValueDifference } from './differences.ts'
 import { type Normalisation, normaliseAnswer, normaliseMessages } from './normalise.ts'
 
-/** A difference, and the turn that it stands in; 0 for what belongs to the run as a whole. */
+/** A difference and its turn, which is 0 if it belongs to the whole run. */
 export interface RunDifference extends ValueDifference {
   readonly turn: number
 }
 
-/** What one replay of a run showed. */
+/** What the replay of a run showed. */
 export interface RunComparison {
   readonly differences: readonly RunDifference[]
-  /** How often something was evened out on one side alone. */
+  /** How often something was ignored on one side alone. */
   readonly normalised: ReadonlyMap<Normalisation, number>
 }
 
 type Ran = Extract<Replayed, { status: 'ran' }>
 
-/** Sides of a comparison that count apart: what both sides have in the same number makes no difference. */
+/** Counts each side apart, since what both sides have equally often is not worth telling. */
 interface Counts {
   readonly expected: (name: Normalisation) => void
   readonly actual: (name: Normalisation) => void
@@ -48,7 +48,7 @@ export function compareRun(run: RecordedRun, replayed: Replayed): RunComparison 
   const found: RunDifference[] = []
   for (const [index, turn] of run.turns.entries()) {
     found.push(...compareTurn(turn, index, replayed, counts))
-    // After an answer that never came, everything else is missing as well.
+    // After an answer that never came, everything else is missing too.
     if (replayed.turns[index]?.status !== 'whole') return { differences: found, normalised: counts.total() }
   }
   found.push(...compareCalls(run, replayed), ...compareEnd(run, replayed, counts))
@@ -66,7 +66,7 @@ function compareRequest(turn: RecordedTurn, request: JsonObject, counts: Counts)
   const { messages, stream, container, ...parameters } = request
   if ((stream === true) !== turn.isStream) counts.actual('stream')
   const { container: expectedContainer, ...expected } = turn.parameters
-  // A loop that does not carry a container forward asks for another one each time.
+  // A loop that does not carry its container forward gets another one each time.
   const isCarried = expectedContainer === undefined && container !== undefined
   if (isCarried) counts.actual('container')
   return [
@@ -87,7 +87,7 @@ function compareAnswer(turn: RecordedTurn, seen: SeenTurn | undefined, counts: C
   return differences(expected, normaliseAnswer(seen.message, counts.actual), 'answer')
 }
 
-/** The calls that were to be made, turn by turn, and those that were. */
+/** Compares the calls that should be made, turn by turn, with those that were. */
 function compareCalls(run: RecordedRun, { calls }: Ran): RunDifference[] {
   const expected = run.turns.flatMap(({ message }, index) =>
     isUnfinished(message.stop_reason)
@@ -128,7 +128,7 @@ function compareEnd(run: RecordedRun, replayed: Ran, counts: Counts): RunDiffere
   return found.map((difference) => ({ turn: 0, ...difference }))
 }
 
-/** What the loop would ask its next question behind: the last request and its answer. */
+/** Returns the conversation before the next question: the last request and its answer. */
 function compareHistory(last: RecordedTurn, messages: readonly JsonObject[], counts: Counts): ValueDifference[] {
   const isRefused = last.message.stop_reason === 'refusal'
   if (isRefused) counts.actual('refused_turn')
@@ -142,7 +142,7 @@ function compareHistory(last: RecordedTurn, messages: readonly JsonObject[], cou
   return differences(expected, isClosed && hasCalls ? actual.slice(0, -1) : actual, 'history')
 }
 
-/** The counts that every turn has; other fields of usage are compared turn by turn. */
+/** Returns the counts that every turn has. Other fields of usage are compared turn by turn. */
 const counted = ['input_tokens', 'output_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens'] as const
 
 function sumOfUsage({ turns }: RecordedRun): JsonObject {
@@ -157,9 +157,12 @@ function pickCounted(usage: JsonObject): JsonObject {
   return Object.fromEntries(counted.map((field) => [field, typeof usage[field] === 'number' ? usage[field] : 0]))
 }
 
-/** Without what only repeats an earlier difference: a wrong answer is wrong in the next request and in history too. */
+/**
+ * Returns the differences without those that repeat an earlier one, as a wrong answer does in the next request and in
+ * history.
+ */
 function withoutRepeats(found: readonly RunDifference[], lastTurn: number): RunDifference[] {
-  // The history is the last request and its answer: a message more or less in the one is so in the other.
+  // The history is the last request and its answer, so a message that one lacks is missing in the other as well.
   const isShifted = found.some(({ turn, path }) => turn === lastTurn && listOfMessages.test(path))
   const told: RunDifference[] = []
   for (const difference of found) {
@@ -175,10 +178,10 @@ function withoutRepeats(found: readonly RunDifference[], lastTurn: number): RunD
   return told
 }
 
-/** A whole message, or how many there are. */
+/** Matches the path of a whole message, or of the number of messages. */
 const listOfMessages = /^(?:history|request\.messages)(?:\[\d+\]|\.length)$/
 
-/** `history[3].content[0].text` and `answer.content[0].text` are one place; so are a call's input and its block's. */
+/** Returns one name for paths of the same value, such as `history[3].content[0].text` and `answer.content[0].text`. */
 function isSamePlace(earlier: RunDifference, later: RunDifference): boolean {
   const place = placeInMessage(earlier.path)
   const ofCall = /^calls\[\d+\](\..*)$/s.exec(later.path)?.[1]

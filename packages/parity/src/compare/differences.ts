@@ -8,10 +8,10 @@ export interface ValueDifference {
   readonly actual?: unknown
 }
 
-/** How many differences of two values are told. */
+/** How many differences of two values are returned. */
 const limit = 50
 
-/** Where two JSON values differ: paths of the smallest parts that do. */
+/** Returns where two JSON values differ: the paths of the smallest parts that do. */
 export function differences(expected: unknown, actual: unknown, path: string): ValueDifference[] {
   const found: ValueDifference[] = []
   compare(expected, actual, path, found)
@@ -34,7 +34,7 @@ function compareRecords(expected: JsonObject, actual: JsonObject, path: string, 
   }
 }
 
-/** Of lists that are of different lengths, what stands behind the first difference has only moved. */
+/** Adds the first difference of two lists. If their lengths differ, everything behind it has only moved. */
 function compareLists(
   expected: readonly unknown[],
   actual: readonly unknown[],
@@ -53,7 +53,7 @@ function compareLists(
     ...(first < expected.length && { expected: expected[first] }),
     ...(first < actual.length && { actual: actual[first] }),
   })
-  // Where all but the last item is there, that one says it.
+  // If only the last item is missing, that one difference says everything.
   if (first < Math.max(expected.length, actual.length) - 1) {
     found.push({ path: `${path}.length`, expected: expected.length, actual: actual.length })
   }

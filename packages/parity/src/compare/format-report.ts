@@ -11,7 +11,7 @@ export interface FormatOptions {
 const red = (text: string): string => `\u001B[31m${text}\u001B[39m`
 const green = (text: string): string => `\u001B[32m${text}\u001B[39m`
 
-/** The lines that tell people what a comparison found, under the name of the cassette. */
+/** Returns the lines that tell people what a comparison found, with the name of the cassette first. */
 export function formatReport(name: string, report: CassetteReport, options: FormatOptions = {}): string[] {
   const { colours = false, width = 100 } = options
   const { equal, turns, variants, differences, normalised, notes } = report

@@ -1,17 +1,17 @@
 import { isRecord } from '@millrace/core/kit'
 import { isList, type JsonObject } from '../kit/json.ts'
 
-/** What is no difference between two loops, by name. Each is explained in the README. */
+/** Differences between two loops that are ignored, by name. The README explains each. */
 export const normalisations = {
   stream: 'the request asks for a stream, or does not',
-  cache_control: 'cache breakpoints stand elsewhere in the messages',
-  text_form: 'a text stands as a list of one text block',
-  null_fields: 'a field is null, or is not there',
+  cache_control: 'cache breakpoints are elsewhere in the messages',
+  text_form: 'a text is given as a list of one text block',
+  null_fields: 'a field is null, or absent',
   empty_citations: 'a text has an empty list of citations, or none',
-  result_form: 'a tool result says is_error: false or has empty content, or says nothing',
-  result_order: 'tool results stand in another order than their calls',
-  blank_text: 'text that is blank, which the API refuses to take back, is left out of history',
-  trailing_thinking: 'thinking at the end of a message, which the API refuses likewise, is left out',
+  result_form: 'a tool result has is_error: false or empty content, or neither',
+  result_order: 'tool results are in another order than their calls',
+  blank_text: 'blank text, which the API refuses in a request, is left out of history',
+  trailing_thinking: 'thinking at the end of a message, which the API refuses as well, is left out',
   container: 'the id of a container is carried to the next request',
   unrun_calls: 'calls of a turn that did not end in tool_use are answered as not run',
   refused_turn: 'a refused answer is left out of history',
@@ -19,10 +19,10 @@ export const normalisations = {
 
 export type Normalisation = keyof typeof normalisations
 
-/** Counts what was evened out on one side. */
+/** Counts what was ignored on one side. */
 export type Count = (name: Normalisation) => void
 
-/** Messages as both sides are compared: without what says nothing. */
+/** Returns messages in the form in which both sides are compared. */
 export function normaliseMessages(messages: readonly JsonObject[], count: Count): JsonObject[] {
   let calls: readonly string[] = []
   return messages.flatMap((message) => {
@@ -35,7 +35,7 @@ export function normaliseMessages(messages: readonly JsonObject[], count: Count)
   })
 }
 
-/** An answer as both sides are compared. Its blocks stay as they are, but for fields that say nothing. */
+/** Returns an answer in the form in which both sides are compared. Its blocks lose only fields without a meaning. */
 export function normaliseAnswer(message: JsonObject, count: Count): JsonObject {
   const { content, usage, ...rest } = message
   return {
@@ -85,14 +85,14 @@ function withoutNulls(fields: JsonObject, count: Count): JsonObject {
   )
 }
 
-/** Usage is counted in groups, of which any may be null. */
+/** Returns usage without fields that are null, in its groups as well. */
 function withoutNullsAtAll(value: unknown, count: Count): unknown {
   if (!isRecord(value)) return value
   const filled = Object.entries(withoutNulls(value, count))
   return Object.fromEntries(filled.map(([key, field]) => [key, withoutNullsAtAll(field, count)]))
 }
 
-/** Results in the order of their calls; the API asks for nothing but that they stand first. */
+/** Returns the blocks with results in the order of their calls. The API only requires that results come first. */
 function inCallOrder(blocks: readonly JsonObject[], calls: readonly string[], count: Count): readonly JsonObject[] {
   const results = blocks.filter(({ type }) => type === 'tool_result')
   const place = ({ tool_use_id: id }: JsonObject): number => calls.indexOf(String(id))

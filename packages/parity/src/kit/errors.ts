@@ -1,4 +1,4 @@
-/** What went wrong: with a cassette, or with the machine. A wrong option is a `MillraceError`. */
+/** What went wrong with a cassette, an agent's module or the machine. A wrong option is a `MillraceError`. */
 export type ParityErrorCode =
   | 'invalid_cassette'
   | 'unsupported_version'
@@ -11,12 +11,12 @@ export type ParityErrorCode =
 
 /**
  * The one error class of this package. `message` holds no key, no body and nothing that was redacted. Recognise it by
- * {@link isParityError}, which also works where two copies of the package are loaded.
+ * {@link isParityError}, which works across two copies of the package as well.
  */
 export class ParityError extends Error {
   override readonly name: string = 'ParityError'
   readonly code: ParityErrorCode
-  /** Where the offence is, such as `exchanges[2].answer.kind`. */
+  /** What is wrong, such as `exchanges[2].answer.kind`. */
   readonly path: string | undefined
 
   constructor(
@@ -30,7 +30,7 @@ export class ParityError extends Error {
   }
 }
 
-/** Whether `error` is a {@link ParityError}, from any copy of the package, and of `code` where one is given. */
+/** Whether `error` is a {@link ParityError}, from any copy of the package, and of `code` if one is given. */
 export function isParityError(error: unknown, code?: ParityErrorCode): error is ParityError {
   if (typeof error !== 'object' || error === null) return false
   if (!('name' in error) || error.name !== 'ParityError') return false

@@ -17,15 +17,15 @@ export type CassetteFile =
 const maxFileBytes = 512 * 1024 * 1024
 
 /**
- * A sink that keeps each cassette in a file of `folder`, which is made where it does not exist. Files are written whole,
- * to another name and renamed, and only their owner may read them.
+ * Returns a sink that keeps each cassette in a file of `folder`, which is created if need be. A file is written whole
+ * under another name and then renamed, and only its owner may read it.
  *
- * Rejects with a ParityError `write_failed` where the folder cannot be made or written to.
+ * Rejects with a ParityError `write_failed` if the folder cannot be created or written to.
  */
 export async function cassetteFolder(folder: string): Promise<CassetteSink> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    // Found out now, and not after the loop has run.
+    // Checked now, so that the loop does not run for nothing.
     await access(folder, constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new ParityError('write_failed', `${folder}: the folder for the cassettes ${reasonOf(cause)}`, { cause })
@@ -50,7 +50,7 @@ async function writeWhole(path: string, text: string): Promise<void> {
     const file = await open(draft, 'wx', 0o600)
     try {
       await file.writeFile(text)
-      // Else a power cut after the rename may leave an empty file under the good name.
+      // Without this, a power cut after the rename may leave an empty file under the final name.
       await file.sync()
     } finally {
       await file.close()
@@ -63,7 +63,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /**
- * The paths of cassette files: those given, and of each folder the files in it that are named like cassettes, sorted.
+ * Returns the paths of cassette files: those given, and for a folder the files in it that are named like cassettes,
+ * sorted.
  *
  * Rejects with a ParityError `read_failed` for a path that does not exist, or a folder without cassettes.
  */
@@ -104,16 +105,16 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** What the file system says, for people; without the path. */
+/** Returns what the file system says, in words and without the path. */
 export function reasonOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   switch (code) {
     case 'ENOENT':
       return 'does not exist'
     case 'ENOTDIR':
-      return 'is below a file, which is no folder'
+      return 'is below a file'
     case 'EEXIST':
-      return 'is a file, and no folder'
+      return 'is a file instead of a folder'
     case 'EISDIR':
       return 'is a folder'
     case 'EACCES':

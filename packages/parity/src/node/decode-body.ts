@@ -1,12 +1,12 @@
 import type { DecodedBody } from '../record/open-exchange.ts'
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
 
-/** The content encodings that can be recorded; a client's `accept-encoding` is cut down to them. */
+/** The content encodings that can be recorded. A client's `accept-encoding` is cut down to them. */
 const knownEncodings: readonly string[] = ['gzip', 'deflate', 'br', 'identity']
 
 /**
- * Undoes a content encoding, as far as the bytes go: an answer that was cut may be whole but for its end. `too_large`
- * where they become more than `limit`, `unreadable` where the encoding is not known or the bytes are none of it.
+ * Undoes a content encoding, as far as the bytes go: an answer that was cut may lack only its end. Returns `too_large`
+ * if more than `limit` bytes come out, and `unreadable` if the encoding is unknown or the bytes do not have it.
  */
 export function decodeBody(bytes: Uint8Array, encoding: string | undefined, limit: number): DecodedBody {
   const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit }
@@ -34,7 +34,7 @@ export function decodeBody(bytes: Uint8Array, encoding: string | undefined, limi
   }
 }
 
-/** What the upstream is told that the client takes. */
+/** Returns the `accept-encoding` that is sent to the upstream. */
 export function acceptable(encodings: string | undefined): string {
   const taken = (encodings ?? '').split(',').filter((part) => knownEncodings.includes(part.split(';')[0]?.trim() ?? ''))
   return taken.length === 0 ? 'identity' : taken.map((part) => part.trim()).join(', ')

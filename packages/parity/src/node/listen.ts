@@ -18,7 +18,7 @@ export async function listenLocally(server: Server, port = 0): Promise<string> {
   return `http://127.0.0.1:${actual}`
 }
 
-/** Stops listening and lets go of every connection. */
+/** Stops listening and closes every connection. */
 export async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve())

@@ -7,8 +7,9 @@ import { type Fetch, isMessagesPath } from '../record/recording-fetch.ts'
 import type { MakeAgent } from '../request/compare-request.ts'
 
 /**
- * Loads the agent that a module exports: an agent, or a function that makes one given a client. From here on this process
- * asks the Messages API only through the agent's `fetch`, so that an agent on a client of its own is caught as well.
+ * Loads the agent that a module exports: an agent, or a function that makes one given a client. From here on this
+ * process asks the Messages API only through the agent's `fetch`, so that an agent on a client of its own is caught as
+ * well.
  *
  * Rejects with a ParityError `agent_failed` if the module cannot be loaded or exports no such thing.
  */
@@ -67,7 +68,10 @@ function isAgent(value: unknown): value is Agent {
 
 const original: Fetch = globalThis.fetch
 
-/** Where requests to the Messages API go. One for the process, since a client keeps the fetch that it finds when it is made. */
+/**
+ * Where requests to the Messages API go now. There is one per process, since a client keeps the fetch that it was made
+ * with.
+ */
 let current: Fetch = original
 
 /** Sends requests to the Messages API to `current`. All others go where they went. */

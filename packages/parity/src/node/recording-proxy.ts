@@ -52,9 +52,10 @@ const ofTheConnection: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A reverse proxy on 127.0.0.1 that records what goes to the Messages API, for a loop in any language. Everything passes
- * as it is, in both directions and at the pace of who reads; other paths pass unrecorded. An upstream that cannot be
- * reached, or cuts its answer, looks to the loop as it would without the proxy: the connection is closed.
+ * Starts a reverse proxy on 127.0.0.1 that records what goes to the Messages API, for a loop in any language.
+ * Everything passes unchanged in both directions, only as fast as it is read, and other paths pass unrecorded. If the
+ * upstream cannot be reached or cuts its answer, the connection to the loop is closed, as it would be without the
+ * proxy.
  *
  * Rejects with a MillraceError `invalid_option` or `unknown_option`, or a ParityError `listen_failed`.
  */
@@ -81,7 +82,7 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
     const upstream = send(url, { method: request.method ?? 'GET', headers, agent })
     connect({ request, response, upstream, exchange, options, origin: base.origin })
   })
-  // Answers take as long as the model takes.
+  // A model may take longer than Node's default time limits.
   server.requestTimeout = 0
   server.headersTimeout = 0
   const url = await listenLocally(server, options.port)
@@ -138,7 +139,7 @@ function connect({ request, response, upstream, exchange, options, origin }: Con
   response.on('error', () => {})
   response.on('close', () => {
     if (response.writableFinished) return
-    // The loop has left: what it did not wait for is not asked for any longer.
+    // The loop has left, so the upstream need not answer any longer.
     exchange?.fail('client_left')
     upstream.destroy()
   })

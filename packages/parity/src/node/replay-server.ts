@@ -4,7 +4,7 @@ import type { ReplayModel } from '../replay/replay-model.ts'
 import { closeServer, listenLocally } from './listen.ts'
 
 /**
- * Serves a replayed model on 127.0.0.1, for the `place` of `compareCassette`: each chunk is a write of its own to a
+ * Serves a replayed model on 127.0.0.1, for the `place` of `compareCassette`. Each chunk is a write of its own to a
  * real socket. Rejects with a ParityError `listen_failed`.
  */
 export async function replayServer(model: ReplayModel): Promise<ReplayPlace> {

@@ -1,6 +1,6 @@
-/** How much a recorder holds in memory at most. */
+/** Limits what a recorder holds in memory. */
 export interface ByteBudget {
-  /** False where that much is not left; nothing is taken then. */
+  /** Takes that many bytes. Returns false, and takes none, if fewer are left. */
   take(bytes: number): boolean
   give(bytes: number): void
 }
@@ -22,13 +22,15 @@ export function createByteBudget(limit: number): ByteBudget {
 /** The bytes of one body, as far as they are held. */
 export interface HeldBytes {
   add(bytes: Uint8Array): void
-  /** All bytes; undefined where they were too many. */
+  /** Returns all bytes, or undefined if they were too many. */
   joined(): Uint8Array | undefined
-  /** Lets them go. */
+  /** Releases them. */
   release(): void
 }
 
-/** Holds at most `limit` bytes, out of `budget`. Beyond that it holds none: half a body is of no use. */
+/**
+ * Holds at most `limit` bytes, taken from `budget`. If there are more, it holds none, since half a body is of no use.
+ */
 export function holdBytes(limit: number, budget: ByteBudget): HeldBytes {
   let pieces: Uint8Array[] = []
   let length = 0
@@ -46,7 +48,7 @@ export function holdBytes(limit: number, budget: ByteBudget): HeldBytes {
         release()
         return
       }
-      // The caller may use its buffer again.
+      // A copy, since the caller may reuse its buffer.
       pieces.push(bytes.slice())
       length += bytes.length
     },

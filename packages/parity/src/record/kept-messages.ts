@@ -1,7 +1,7 @@
 import { isRecord } from '@millrace/core/kit'
 import { isList, isSame, type JsonObject } from '../kit/json.ts'
 
-/** The messages of a request, and which of them the request before did not have. */
+/** The messages of a request, and those that the request before it did not have. */
 export interface AddedMessages {
   readonly messages: readonly JsonObject[]
   readonly kept: number

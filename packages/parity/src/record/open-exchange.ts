@@ -9,30 +9,30 @@ import { readAnswer } from './read-answer.ts'
 /** Looks up a header by its lower-case name. */
 export type HeaderLookup = (name: string) => string | undefined
 
-/** What is known of a request before its body. */
+/** What is known about a request before its body. */
 export interface RequestHead {
   readonly header: HeaderLookup
-  /** Whether it goes to the beta surface, by its query. */
+  /** Whether its query says that it goes to the beta API. */
   readonly isBeta: boolean
 }
 
-/** Headers that hold a key. None is stored, and the key is looked for everywhere else. */
+/** Headers that hold a key. They are not stored, and the key is redacted everywhere else. */
 const keyHeaders = ['authorization', 'x-api-key', 'proxy-authorization']
 
-/** A body without its content encoding, or why there is none. */
+/** A body without its content encoding, or why it cannot be had. */
 export type DecodedBody = Uint8Array | 'too_large' | 'unreadable'
 
-/** One request under way, told of its bytes as they pass. No method throws. */
+/** One request that is being recorded. It is given the bytes as they pass. No method throws. */
 export interface OpenExchange {
   requestBytes(bytes: Uint8Array): void
   requestEnd(): void
-  /** The answer's status and headers. `decode` undoes its content encoding; without it the bytes have none. */
+  /** Takes the answer's status and headers. `decode` undoes its content encoding, if it has one. */
   answerHead(status: number, header: HeaderLookup, decode?: (bytes: Uint8Array) => DecodedBody): void
   answerBytes(bytes: Uint8Array): void
   answerEnd(): void
-  /** It ends without a whole answer. Nothing happens where the answer had been whole already. */
+  /** Ends it without a whole answer. Does nothing if the answer was whole already. */
   fail(reason: BrokenReason): void
-  /** Settles it where its answer is whole already. */
+  /** Settles it if its answer is whole already. */
   settleWhole(): void
 }
 
@@ -50,7 +50,7 @@ export interface OpenExchangeOptions {
   readonly redactor: Redactor
   readonly budget: ByteBudget
   readonly maxBodyBytes: number
-  /** Places the request in its run; gives what takes the answer. */
+  /** Places the request in its run. Returns a function that takes the answer. */
   readonly place: (
     body: RequestBody,
     startedAt: number,
@@ -78,14 +78,14 @@ export function createOpenExchange(head: RequestHead, options: OpenExchangeOptio
   let messages = 0
   let settled = false
   for (const name of keyHeaders) {
-    // Without the scheme, so that the key is found where it stands alone.
+    // Without the scheme, so that a key that stands alone is found as well.
     const key = head.header(name)?.replace(/^\w+\s+/, '')
     if (key !== undefined) redactor.addSecret(key)
   }
 
   const elapsed = (): number => Math.max(0, clock.now() - startedAt)
 
-  /** Nothing that goes wrong in here may reach the request that is recorded. */
+  /** Keeps an error in here from reaching the request that is recorded. */
   function guarded<Args extends readonly unknown[]>(step: (...args: Args) => void): (...args: Args) => void {
     return (...args) => {
       try {
@@ -134,8 +134,8 @@ export function createOpenExchange(head: RequestHead, options: OpenExchangeOptio
     if (body === undefined) {
       lose(
         bytes === undefined
-          ? 'a request is larger than maxBodyBytes or maxHeldBytes allow: it is in no cassette'
-          : 'a request is no body of the Messages API: it is in no cassette',
+          ? 'a request is larger than maxBodyBytes or maxHeldBytes, so it is in no cassette'
+          : 'a request is not one of the Messages API, so it is in no cassette',
       )
       finish()
       return
@@ -156,7 +156,7 @@ export function createOpenExchange(head: RequestHead, options: OpenExchangeOptio
       answer.add(bytes)
     }),
     answerEnd: guarded(() => {
-      // Answered before it was asked to the end: the request is read as far as it came.
+      // An upstream may answer before the request has ended. It is then read as far as it came.
       endRequest()
       settle(undefined)
     }),
@@ -192,7 +192,7 @@ function isType({ type }: Readonly<Record<string, unknown>>): boolean {
 function betasOf({ header, isBeta }: RequestHead): readonly string[] | undefined {
   const given = header('anthropic-beta')
   if (given === undefined) return isBeta ? [] : undefined
-  // Names of betas are words; whatever else stands there is not kept.
+  // Names of betas are words. Anything else in the header may be private, and is not kept.
   return given
     .split(',')
     .map((beta) => beta.trim())

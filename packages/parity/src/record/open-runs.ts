@@ -3,31 +3,31 @@ import { isRecord } from '@millrace/core/kit'
 import type { RecordedAnswer, RecordedMessage } from '../cassette/cassette.ts'
 import { isList, type JsonObject } from '../kit/json.ts'
 
-/** What is remembered of a run's last exchange, to recognise the request that follows it. */
+/** What is remembered about a run's last exchange, to recognise the request that follows it. */
 export interface LastExchange {
   /** A key for each message of its request. */
   readonly keys: readonly string[]
-  /** Undefined while the answer is not there. */
+  /** Undefined until the answer has come. */
   answer: RecordedAnswer | undefined
   /** The ids of the calls in the answer. */
   calls: ReadonlySet<string>
   stopReason: string | undefined
 }
 
-/** How a request goes on with a run. */
+/** How a request may follow a run's last exchange. */
 type Fit = 'results' | 'continued' | 'retried'
 
 /** Answers after which a loop asks again, in the same run. */
 const askedAgain: ReadonlySet<string | undefined> = new Set(['tool_use', 'pause_turn', 'compaction'])
 
-/** Whether an answer with this stop reason is one that a loop goes on from. */
+/** Whether a loop asks again after an answer with this stop reason. */
 export function isUnfinished(stopReason: string | undefined): boolean {
   return askedAgain.has(stopReason)
 }
 
 /**
- * The run that a request belongs to, the latest first: it answers the run's calls, or repeats a request that failed, or
- * goes on behind a pause. Undefined where it begins a run.
+ * Returns the run that a request belongs to, the latest first: one whose calls it answers, whose failed request it
+ * repeats, or that it continues after a pause. Returns undefined if it begins a run.
  */
 export function findRun<Run extends { readonly last: LastExchange }>(
   runs: Iterable<Run>,
@@ -43,18 +43,18 @@ export function findRun<Run extends { readonly last: LastExchange }>(
   return fits.get('results') ?? fits.get('continued') ?? fits.get('retried')
 }
 
-/** Whether a request can only follow an answer: it brings results, or ends with what the assistant said. */
+/** Whether a request can only follow an answer, since it has results or ends with what the assistant said. */
 export function goesOn(messages: readonly JsonObject[]): boolean {
   const last = messages.at(-1)
   return last?.['role'] === 'assistant' || resultIds(last).size > 0
 }
 
-/** What is to be remembered of a request that was just sent. */
+/** Returns what is to be remembered about a request. */
 export function rememberRequest(messages: readonly JsonObject[]): LastExchange {
   return { keys: messages.map(messageKey), answer: undefined, calls: new Set(), stopReason: undefined }
 }
 
-/** Adds its answer. */
+/** Adds the answer of the request. */
 export function rememberAnswer(last: LastExchange, answer: RecordedAnswer, message: RecordedMessage | undefined): void {
   last.answer = answer
   last.stopReason = message?.stop_reason
@@ -86,7 +86,10 @@ function resultIds(message: JsonObject | undefined): ReadonlySet<string> {
   )
 }
 
-/** The same for messages that say the same: a moved cache breakpoint and a text in a block change nothing. */
+/**
+ * Returns a key that is equal for messages that mean the same, whatever their cache breakpoints and the form of their
+ * text.
+ */
 function messageKey({ role, content }: JsonObject): string {
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content
   const json = JSON.stringify([role, blocks], (key, value: unknown) => (key === 'cache_control' ? undefined : value))

@@ -7,18 +7,18 @@ import type { Redactor } from '../redaction/redactor.ts'
 import { assembleMessage } from '../stream/assemble-message.ts'
 import { readEvents } from '../stream/read-events.ts'
 
-/** What came back, before anything is known of it. */
+/** An answer as it came over HTTP. */
 export interface RawAnswer {
   readonly status: number
   readonly contentType: string
   readonly retryAfter: string | undefined
   /** The body, decoded. */
   readonly body: Uint8Array
-  /** Why it ended, where it did not end by itself. */
+  /** Why it broke off, unless it ended by itself. */
   readonly brokenBy: BrokenReason | undefined
 }
 
-/** An answer as it is recorded, and the message that it holds, not redacted. */
+/** An answer as it is recorded, and the message in it, which is not redacted. */
 export interface ReadAnswer {
   readonly answer: RecordedAnswer
   readonly message?: RecordedMessage
@@ -28,7 +28,7 @@ export interface ReadAnswer {
 export function readAnswer(raw: RawAnswer, redactor: Redactor, index: number): ReadAnswer {
   const { status, contentType, body, brokenBy } = raw
   const text = decodeText(body)
-  // The SDK asks again after an error without reading what it says: its status is the answer.
+  // The SDK goes by the status of an error and does not read its body, so neither must be whole.
   if (status < 200 || status > 299) return readError(raw, text)
   if (text === undefined) return broken(brokenBy ?? 'unreadable')
   if (contentType.toLowerCase().startsWith('text/event-stream')) return readStream(raw, text, redactor, index)
@@ -50,7 +50,7 @@ function readStream(raw: RawAnswer, text: string, redactor: Redactor, index: num
       const { message } = assembled
       const redacted = redactor.answer(message, index)
       if (!isRecordedMessage(redacted)) return broken('unreadable')
-      // A field may be spread over many deltas: where something is redacted, the stream is made anew.
+      // A redacted field may be spread over many deltas, so the stream is made anew from the redacted message.
       const sse = isSame(redacted, message) ? redactor.text(text) : streamOf(redacted)
       return { answer: { kind: 'stream', sse }, message }
     }

@@ -18,8 +18,8 @@ import { findRun, goesOn, isUnfinished, type LastExchange, rememberAnswer, remem
 import { addedMessages } from './kept-messages.ts'
 
 /**
- * Where cassettes go. `write` is called again with the same id as its run goes on, and replaces what it wrote; one call
- * at a time. `signal` aborts where whoever closes the recorder waits no longer.
+ * Where cassettes go. `write` is called again with the same id as the run goes on, and replaces what it wrote before.
+ * There is one call at a time. `signal` aborts when the caller of `close` waits no longer.
  */
 export interface CassetteSink {
   write(cassette: Cassette, signal: AbortSignal): Promise<void>
@@ -27,29 +27,31 @@ export interface CassetteSink {
 
 export interface RecorderOptions {
   readonly sink: CassetteSink
-  /** Fields to be redacted, as paths: see the README. Default: none. */
+  /** Paths of fields that are redacted, such as `messages.*.content.*.text`. Default: none. */
   readonly redact?: readonly string[]
-  /** Texts that are redacted wherever they stand; the keys of requests always are. At least 8 characters each. */
+  /** Texts that are redacted everywhere, of at least 8 characters each. The keys of requests always are. */
   readonly secrets?: readonly string[]
-  /** Bytes of one body, beyond which its exchange is recorded as `too_large`. Default: 32 MiB. */
+  /** Bytes of one body. An exchange with a larger one is recorded as `too_large`. Default: 32 MiB. */
   readonly maxBodyBytes?: number
   /** Bytes of all bodies that are held at once. Default: 256 MiB. */
   readonly maxHeldBytes?: number
-  /** Runs that are remembered while they wait for their next request; the longest idle goes first. Default: 1,000. */
+  /**
+   * Runs that are remembered while they wait for their next request. The longest idle one goes first. Default: 1,000.
+   */
   readonly maxOpenRuns?: number
-  /** Told of what could not be recorded. Recording never fails a request. Default: nobody. */
+  /** Called with what could not be recorded. Recording never fails a request. */
   readonly onProblem?: (problem: ParityError) => void
-  /** Begins the ids of the runs, and so the names of files. Default: the time of the start, and a random part. */
+  /** The beginning of the ids of the runs, and so of file names. Default: the time of the start and a random part. */
   readonly recordingId?: string
   readonly clock?: Clock
 }
 
 export interface RecorderStats {
-  /** Runs that were seen. */
+  /** Runs that have begun. */
   readonly runs: number
-  /** Exchanges that were recorded, failed ones among them. */
+  /** Exchanges that were recorded, including failed ones. */
   readonly exchanges: number
-  /** Of those, the ones that hold no answer: an error of the API, or one that broke off. */
+  /** Of those, the ones without an answer: an error of the API, or an answer that broke off. */
   readonly failed: number
   /** Exchanges that are in no cassette, or whose answer is not. */
   readonly lost: number
@@ -57,11 +59,11 @@ export interface RecorderStats {
 
 /** Turns the HTTP traffic of a loop into cassettes. */
 export interface Recorder {
-  /** A request to the Messages API begins. */
+  /** Begins to record a request to the Messages API. */
   open(head: RequestHead): OpenExchange
   readonly stats: RecorderStats
   /**
-   * Records what is still open as unfinished, and settles when everything is written, or was lost. May be called again.
+   * Records what is still open as unfinished, and resolves when everything is written or lost. May be called again.
    * `signal` is passed on to the sink.
    */
   close(signal?: AbortSignal): Promise<void>
@@ -73,13 +75,13 @@ interface OpenRun {
   /** The redacted messages of the last request. */
   messages: readonly unknown[]
   readonly exchanges: (Exchange | undefined)[]
-  /** Of the budget. */
+  /** What it holds of the budget. */
   bytes: number
 }
 
 /**
- * A recorder. Exchanges become runs by what they say: a request that answers a run's calls, or repeats what failed,
- * belongs to that run, however many run at once.
+ * Creates a recorder. It tells runs apart by what requests say, however many run at once: one that answers a run's
+ * calls, or repeats a request of it that failed, belongs to that run.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
@@ -111,7 +113,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const exchanges = run.exchanges.filter((exchange) => exchange !== undefined)
       if (exchanges.length === 0) continue
       try {
-        // One at a time: two writes of one file must not overtake each other.
+        // One after the other, so that two writes of one file do not overtake each other.
         await sink.write(
           { format: cassetteFormat, version: cassetteVersion, id, redacted: redact, exchanges },
           stop.signal,
@@ -145,7 +147,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     return run
   }
 
-  /** What a run has recorded is written or about to be; no request is taken for its next one any more. */
+  /** Takes no further request for this run. What it has recorded is written, or is about to be. */
   function forget(run: OpenRun): void {
     runs.delete(run.id)
     budget.give(run.bytes)
@@ -164,23 +166,26 @@ export function createRecorder(options: RecorderOptions): Recorder {
     }
     if (!taken) {
       forget(run)
-      lose('a run is longer than maxHeldBytes allow: what follows in it is recorded as a run of its own')
+      lose('a run is larger than maxHeldBytes; the rest of it is recorded as another run')
       return
     }
     run.bytes += bytes
-    // A map keeps its order: this run is the latest from now on.
+    // A map keeps its order, so this run is the latest from now on.
     runs.set(run.id, run)
   }
 
-  /** A client may have read an answer to its end, and ask on, before its connection has said so. */
+  /**
+   * Finds the run again after its open answers were settled: a client may ask on before the connection of its last
+   * answer has ended.
+   */
   function findLate(messages: readonly JsonObject[]): OpenRun | undefined {
-    // Looked for only where something is missing: it costs a look at every answer under way.
+    // Only for a request that must follow an answer, since it looks at every answer that is under way.
     if (!goesOn(messages)) return undefined
     for (const other of opened) other.settleWhole()
     return findRun(runs.values(), messages)
   }
 
-  /** Places a request in its run; gives what is to be done with its answer. */
+  /** Places a request in its run. Returns a function that takes its answer. */
   function place(body: RequestBody, startedAt: number, betas: readonly string[] | undefined): (end: Answered) => void {
     const last = rememberRequest(body.messages)
     const run = findRun(runs.values(), body.messages) ?? findLate(body.messages) ?? startRun(last)
@@ -240,14 +245,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 }
 
-/** Processes that start at once may record into one folder. */
+/** Returns an id that differs between processes that start at the same time and record into one folder. */
 function makeRecordingId(now: number): string {
   return `${new Date(now).toISOString().replaceAll(/[:.]/g, '')}-${crypto.randomUUID().slice(0, 8)}`
 }
 
 const lossText = {
-  too_large: 'larger than maxBodyBytes or maxHeldBytes allow: it is not in its cassette',
-  unreadable: 'no answer of the Messages API: it is not in its cassette',
+  too_large: 'larger than maxBodyBytes or maxHeldBytes, so it is not in its cassette',
+  unreadable: 'not one of the Messages API, so it is not in its cassette',
 } as const
 
 function isLoss(reason: BrokenReason): reason is keyof typeof lossText {

@@ -6,13 +6,13 @@ export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promi
 
 export interface RecordingFetchOptions {
   readonly recorder: Recorder
-  /** The fetch that asks. Default: the platform's. */
+  /** The fetch that sends requests. Default: the platform's. */
   readonly fetch?: Fetch
 }
 
 /**
- * A fetch that records what goes to the Messages API, for the SDK's `fetch` option: `new Anthropic({ fetch })`. Requests
- * and answers pass as they are, streams piece by piece; recording never fails a request.
+ * Returns a fetch that records what goes to the Messages API, for the SDK: `new Anthropic({ fetch })`. Requests and
+ * answers pass unchanged, streams piece by piece. Recording never fails a request.
  */
 export function recordingFetch({ recorder, fetch = globalThis.fetch }: RecordingFetchOptions): Fetch {
   return async (input, init) => {
@@ -29,7 +29,7 @@ export function recordingFetch({ recorder, fetch = globalThis.fetch }: Recording
       const { status, statusText, headers } = response
       const body = watched(response.body, exchange, isCancelled)
       const copy = new Response(body, { status, statusText, headers })
-      // The SDK logs it, and callers may look at it.
+      // A response that is constructed has no URL, and the SDK logs it.
       Object.defineProperty(copy, 'url', { value: response.url })
       return copy
     } catch (error) {
@@ -48,7 +48,7 @@ function begin(
   const url = new URL(input instanceof Request ? input.url : input)
   const method = init?.method ?? request?.method ?? 'GET'
   const body = bytesOf(init?.body)
-  // A body that is a stream could only be read once.
+  // A body that is a stream can be read only once, so it is left alone.
   if (method.toUpperCase() !== 'POST' || !isMessagesPath(url.pathname) || body === undefined) return undefined
   const headers = new Headers(init?.headers ?? request?.headers)
   const exchange = recorder.open({
@@ -60,7 +60,7 @@ function begin(
   return exchange
 }
 
-/** Whether a path is that of the Messages API, behind whatever prefix. */
+/** Whether a path is that of the Messages API, with any prefix. */
 export function isMessagesPath(path: string): boolean {
   return path.endsWith('/v1/messages')
 }
@@ -71,7 +71,10 @@ function bytesOf(body: unknown): Uint8Array | undefined {
   return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined
 }
 
-/** The same body; each piece is shown to the recorder on its way. Read only as fast as the caller reads. */
+/**
+ * Returns the same body, with each piece shown to the recorder as it passes. It is read only as fast as the caller
+ * reads.
+ */
 function watched(
   body: ReadableStream<Uint8Array>,
   exchange: OpenExchange,

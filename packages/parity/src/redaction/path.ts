@@ -4,10 +4,10 @@ import { refuse } from '@millrace/core/kit'
 export type Step = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'one' } | { readonly kind: 'any' }
 
 /**
- * Reads a path such as `messages.*.content.*.text`: names between dots, `*` for any field or index, `**` for any number
- * of them; a name with a dot, a bracket or a star in it is written `["like.this"]`.
+ * Reads a path such as `messages.*.content.*.text`: names between dots, `*` for any field or index, and `**` for any
+ * number of them. A name with a dot, a bracket or a star is written `["like.this"]`.
  *
- * @throws MillraceError `invalid_option` with what cannot be read
+ * @throws MillraceError `invalid_option` with the part that cannot be read
  */
 export function parsePath(path: string, option: string): readonly Step[] {
   const steps: Step[] = []

@@ -1,16 +1,16 @@
 import { checksum } from '@millrace/core'
 
-/** Values that are told apart; later ones all become `[redacted]`. */
+/** How many values are told apart. Later ones all become `[redacted]`. */
 const limit = 100_000
 
-/** Gives every value a placeholder of its JSON type, the same for the same value, that says nothing about it. */
+/** Gives every value a placeholder of its JSON type that says nothing about it. Equal values get the same one. */
 export interface Placeholders {
   replace(value: string | number | boolean): string | number | boolean
 }
 
 /**
- * Placeholders count up in the order in which values are met: unlike a hash, a number cannot be guessed back. Blank
- * text stays as it is, since the API treats it differently; a boolean becomes false.
+ * Creates placeholders that count up in the order of the values. Unlike a hash, a number cannot be guessed back. Blank
+ * text stays as it is, since the API treats it differently, and a boolean becomes false.
  */
 export function createPlaceholders(): Placeholders {
   const numbers = new Map<string, number>()
@@ -35,7 +35,7 @@ export function createPlaceholders(): Placeholders {
   }
 }
 
-/** One placeholder for all values of a type: what was redacted is neither equal nor different. */
+/** Gives all values of a type one placeholder, so that redacted values are always equal. */
 export const onePlaceholder: Placeholders = {
   replace(value) {
     if (typeof value === 'boolean') return false
@@ -44,7 +44,10 @@ export const onePlaceholder: Placeholders = {
   },
 }
 
-/** Tells values apart without holding on to them: a long recording may redact more text than memory holds. */
+/**
+ * Returns a short key for a value. Long values are not kept, since a recording may redact more text than fits into
+ * memory.
+ */
 function keyOf(value: string | number): string {
   const text = `${typeof value}:${value}`
   return text.length <= 64 ? text : `${text.length}:${checksum(text)}:${checksum(`~${text}`)}`

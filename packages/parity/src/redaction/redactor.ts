@@ -3,31 +3,31 @@ import { isList, type JsonObject } from '../kit/json.ts'
 import { parsePath, type Step } from './path.ts'
 import { createPlaceholders, type Placeholders } from './placeholders.ts'
 
-/** What stands in place of a key. */
+/** Replaces a key. */
 const keyPlaceholder = '[redacted key]'
 
-/** Shorter ones are words: replaced wherever they occur, they would change what is said. */
+/** Characters of the shortest secret. A shorter one would be found inside of words. */
 export const shortestSecret = 8
 
-/** How many secrets are looked for. Each costs a pass over every text. */
+/** How many secrets are looked for, since each costs a pass over every text. */
 const maxSecrets = 50
 
-/** Takes out of bodies what must not be kept. */
+/** Removes from bodies what must not be kept. */
 export interface Redactor {
-  /** A text that must not be kept wherever it stands, such as the key of a request. */
+  /** Adds a text that is redacted everywhere, such as the key of a request. */
   addSecret(secret: string): void
-  /** A request's body, redacted. */
+  /** Returns a request's body, redacted. */
   request(body: JsonObject): JsonObject
-  /** An answer's content, redacted as the content of the next message of a conversation of `index` messages. */
+  /** Returns an answer, redacted as the message after `index` other messages. */
   answer(message: JsonObject, index: number): JsonObject
-  /** A text without the secrets. */
+  /** Returns a text without the secrets. */
   text(text: string): string
 }
 
-/** Where in a request a value stands: what is needed to replay it depends on that. */
+/** Where a value stands in a request. What a replay needs depends on it. */
 type Place = 'body' | 'messages' | 'message' | 'blocks' | 'block' | 'tools' | 'tool' | 'data'
 
-/** Fields that no path reaches: without them the recording could not be replayed. */
+/** Fields that no path reaches, since a recording cannot be replayed without them. */
 const needed: Readonly<Record<Place, readonly string[]>> = {
   body: ['model', 'max_tokens', 'stream', 'cache_control', 'container'],
   messages: [],
@@ -62,9 +62,9 @@ function placeOf(place: Place, key: string): Place {
 }
 
 /**
- * Redacts the fields at `paths`, and `secrets` wherever they stand.
+ * Creates a redactor for the fields at `paths`, and for `secrets` everywhere.
  *
- * @throws MillraceError `invalid_option` where a path cannot be read
+ * @throws MillraceError `invalid_option` if a path cannot be read
  */
 export function createRedactor(
   paths: readonly string[],
@@ -102,7 +102,7 @@ export function createRedactor(
     addSecret,
     request: redact,
     answer(message, index) {
-      // A path may name a message by its number: the answer stands where the next request will have it.
+      // A path may name a message by its index, so the answer is put where the next request will have it.
       const before: unknown[] = Array.from({ length: index }, () => null)
       const turn = { role: 'assistant', content: message['content'] }
       const { messages } = redact({ messages: [...before, turn] })
@@ -126,7 +126,7 @@ function redactAt(value: unknown, steps: readonly Step[], place: Place, placehol
       (child, at) => redactAt(child, steps, at, placeholders),
     )
   }
-  // A text stands for a list of one text block, as it does in the API: one path is for both.
+  // In the API a text is short for a list of one text block, so one path fits both.
   if (typeof value === 'string' && place === 'blocks') {
     const inner = redactAt([{ type: 'text', text: value }], steps, place, placeholders)
     const block: unknown = isList(inner) ? inner[0] : undefined

@@ -1,9 +1,9 @@
 import { isSame, type JsonObject } from '../kit/json.ts'
 
-/** Parameters that have a comparison of their own. */
+/** Parameters that are compared elsewhere. */
 const ownMatter: ReadonlySet<string> = new Set(['tools', 'container'])
 
-/** The parameters of a later turn that are not those of the first one. */
+/** Returns the names of parameters that a later turn changed. */
 export function parameterChanges(first: JsonObject, later: JsonObject): string[] {
   const names = new Set([...Object.keys(first), ...Object.keys(later)])
   return [...names].filter(

@@ -44,7 +44,7 @@ interface FullExchange extends Exchange {
   readonly messages: readonly JsonObject[]
 }
 
-/** What was meant to reach the loop, and did not for a reason of its own or of the recorder. */
+/** Why an answer is missing that the loop may have had: the loop, or the recorder, was the reason. */
 const beyondRecording: Readonly<Record<BrokenReason, string | undefined>> = {
   connection_failed: undefined,
   cut: undefined,
@@ -55,9 +55,9 @@ const beyondRecording: Readonly<Record<BrokenReason, string | undefined>> = {
 }
 
 /**
- * A cassette as the turns that a loop took.
+ * Returns a cassette as the turns that a loop took.
  *
- * @throws ParityError `invalid_cassette` where a recorded stream holds no whole answer
+ * @throws ParityError `invalid_cassette` if a recorded stream holds no whole answer
  */
 export function recordedRun({ id, exchanges }: Cassette): RecordedRun {
   const full = restoreMessages(exchanges)
@@ -67,7 +67,7 @@ export function recordedRun({ id, exchanges }: Cassette): RecordedRun {
   for (const [index, exchange] of full.entries()) {
     const previous = failed.at(-1)
     if (previous !== undefined && !isSame(previous.messages, exchange.messages)) {
-      // The loop had an answer that the recording lacks: from here on nothing can be replayed.
+      // The loop had an answer that the recording lacks, so nothing behind it can be replayed.
       end = { kind: 'unfinished', why: whyOf(previous) }
       break
     }

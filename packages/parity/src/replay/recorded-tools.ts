@@ -10,7 +10,7 @@ export interface SeenCall {
   readonly input: unknown
 }
 
-/** What stands in for the team's tools: nothing of theirs runs. */
+/** What stands in for the team's tools, so that none of them runs. */
 export interface RecordedTools {
   readonly tools: readonly Tool[]
   /** Answers each call with the result that the recording holds for it. */
@@ -19,7 +19,7 @@ export interface RecordedTools {
   readonly calls: readonly SeenCall[]
 }
 
-/** The results of a recorded run, by the id of their call. */
+/** Returns the results of a recorded run, by the id of their call. */
 function recordedResults(run: RecordedRun): ReadonlyMap<string, JsonObject> {
   const messages = run.turns.flatMap((turn) => turn.messages)
   const blocks = messages.flatMap(({ content }) => (isList(content) ? content.filter(isRecord) : []))
@@ -31,14 +31,14 @@ function recordedResults(run: RecordedRun): ReadonlyMap<string, JsonObject> {
   )
 }
 
-/** Stand-ins for every tool that the recording calls. */
+/** Returns stand-ins for every tool that the recording calls. */
 export function recordedTools(run: RecordedRun): RecordedTools {
   const results = recordedResults(run)
   const names = new Set(
     run.turns
       .flatMap(({ message }) => message.content)
       .flatMap(({ type, name }) => (type === 'tool_use' && typeof name === 'string' ? [name] : []))
-      // A name that the API would not take is answered by the loop itself.
+      // The loop itself answers a call of a name that the API would not take.
       .filter((name) => /^[a-zA-Z0-9_-]{1,128}$/.test(name)),
   )
   const calls: SeenCall[] = []

@@ -17,7 +17,9 @@ export function replayClient(fetch: Fetch, baseURL = 'http://127.0.0.1'): Anthro
   })
 }
 
-/** Recorded messages as a run takes them. They were sent to the API by somebody: the loop checks what it needs of them. */
+/**
+ * Recorded messages as a run takes them. They were sent to the API by somebody: the loop checks what it needs of them.
+ */
 export function asMessages(messages: readonly JsonObject[]): readonly InputMessage[] {
   if (!isMessages(messages)) throw new TypeError('unreachable')
   return messages

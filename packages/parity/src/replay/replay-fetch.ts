@@ -1,11 +1,11 @@
 import type { Fetch } from '../record/recording-fetch.ts'
 import type { ReplayModel } from './replay-model.ts'
 
-/** A fetch that asks a replayed model, in this process: chunks arrive exactly as they were cut. */
+/** Returns a fetch that asks a replayed model in this process, so that chunks arrive exactly as they were cut. */
 export function replayFetch(model: ReplayModel): Fetch {
   return (_input, init) => {
     const answer = model.answer(typeof init?.body === 'string' ? init.body : '')
-    // What fetch rejects with when no connection can be made.
+    // Fetch rejects like this if no connection can be made.
     if (answer === undefined) return Promise.reject(new TypeError('fetch failed'))
     const chunks = answer.chunks[Symbol.iterator]()
     const body = new ReadableStream<Uint8Array>(

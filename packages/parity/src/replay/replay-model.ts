@@ -4,7 +4,7 @@ import { type JsonObject, parseJson } from '../kit/json.ts'
 import type { RecordedRun, RecordedTurn } from './recorded-run.ts'
 import type { Variant } from './variant.ts'
 
-/** What a replayed request gets: a status, headers, and its body in the chunks that it is to be sent in. */
+/** The answer to a replayed request: a status, headers, and a body in the chunks in which it is sent. */
 export interface ReplayAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -16,8 +16,8 @@ export interface ReplayModel {
   /** The bodies that were asked with, in order. */
   readonly requests: readonly JsonObject[]
   /**
-   * The answer to a request's body. The first request gets the first turn's answer, and so on, whatever it asks.
-   * Undefined where the recorded connection failed.
+   * Returns the answer to a request's body. The first request gets the answer of the first turn, and so on, whatever it
+   * asks. Returns undefined if the recorded connection failed.
    */
   answer(body: string): ReplayAnswer | undefined
 }
@@ -39,11 +39,11 @@ export function createReplayModel(run: RecordedRun, cut: Cut): ReplayModel {
   }
 }
 
-/** The recorded end, where it was an error; else nothing more should have been asked. */
+/** Returns the recorded end if it was an error. Otherwise nothing more should have been asked. */
 function answerBeyond({ end }: RecordedRun): ReplayAnswer | undefined {
   if (end.kind !== 'failed') return errorAnswer(400, 'invalid_request_error')
   const { answer } = end
-  // An error that came as an event of a stream comes as the status of that error: both end the run.
+  // An error event of a stream is replayed as an HTTP error, since both end the run.
   return answer.kind === 'broken'
     ? undefined
     : errorAnswer(answer.status < 400 ? 500 : answer.status, answer.type ?? 'api_error')
@@ -58,7 +58,7 @@ function whole({ message }: RecordedTurn): ReplayAnswer {
   return { status: 200, headers: { 'content-type': 'application/json' }, chunks: encode(JSON.stringify(message)) }
 }
 
-/** A recorded stream as its bytes; any other answer as the stream that would have brought it. */
+/** Returns a recorded stream as its bytes, and any other answer as the stream that would have brought it. */
 function streamed({ answer, message }: RecordedTurn, cut: Cut): ReplayAnswer {
   const sse = answer.kind === 'stream' ? answer.sse : [...messageEvents(message, cut.deltas)].map(formatEvent).join('')
   return { status: 200, headers: { 'content-type': 'text/event-stream' }, chunks: chunkBytes(sse, cut.chunks) }

@@ -17,7 +17,7 @@ import { asMessages, replayClient } from './replay-client.ts'
 import type { ReplayModel } from './replay-model.ts'
 import type { Variant } from './variant.ts'
 
-/** What became of one turn: its whole message, or why there is none. */
+/** One turn as Millrace saw it: its whole message, or why there is none. */
 export type SeenTurn =
   | { readonly status: 'whole'; readonly message: JsonObject }
   | { readonly status: 'broken'; readonly code: string }
@@ -48,7 +48,7 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal
 }
 
-/** Drives Millrace's loop through a recorded run. Rejects with the signal's reason, and for nothing else. */
+/** Drives Millrace's loop through a recorded run. Rejects only with the signal's reason. */
 export async function replayRun(options: ReplayOptions): Promise<Replayed> {
   const { run, variant, model, fetch, baseURL, signal } = options
   signal?.throwIfAborted()
@@ -62,12 +62,12 @@ export async function replayRun(options: ReplayOptions): Promise<Replayed> {
       tools,
       use: [observeTurns(turns), sendRecordedParameters(run), middleware],
       limits: {
-        // One more than was recorded, so that a loop that asks too often is seen asking.
+        // One more than was recorded, so that a request too many is seen.
         turns: run.turns.length + (run.end.kind === 'unfinished' ? 0 : 1),
         pauses: run.turns.length + 1,
         parallelTools: 1,
       },
-      // A stream that breaks is a difference, and is not to be made good by asking again.
+      // A stream that breaks is a difference, which must not be hidden by asking again.
       recovery: { streamRetries: 0, bufferedRetries: 0, extraRequests: 0, backoff: 0, retraction: 'retract' },
     })
     const result = await agent.run({
@@ -105,7 +105,7 @@ function readTurn(end: TurnEnd): SeenTurn {
   }
 }
 
-/** Sends the recorded tool definitions, and what a loop changed between its turns. */
+/** Sends the recorded tool definitions, and the parameters that a loop changed between its turns. */
 function sendRecordedParameters(run: RecordedRun): Middleware {
   return {
     name: 'recorded-parameters',

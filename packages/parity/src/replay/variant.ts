@@ -1,6 +1,6 @@
 import type { ByteChunking, Chunking } from '@millrace/testing/stream'
 
-/** The ways in which a recording is replayed, in the order in which they are tried. */
+/** The ways in which a recording is replayed, in this order. */
 export const variantNames = ['buffered', 'whole', 'events', 'bytes', 'random', 'http'] as const
 
 /**

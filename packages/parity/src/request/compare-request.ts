@@ -12,8 +12,8 @@ import { type CapturedRequest, captureRequest } from './capture-request.ts'
 import { type RequestDifference, requestDifferences } from './request-differences.ts'
 
 /**
- * Makes the agent to be compared. `client` asks no model: its first request is caught. An agent on a client of your own,
- * such as one for Bedrock, gives that client `fetch`.
+ * Makes the agent to be compared. `client` asks no model: its first request is caught. An agent on a client of your
+ * own, such as one for Bedrock, gives that client `fetch`.
  */
 export type MakeAgent = (client: Anthropic, fetch: Fetch) => Agent | Promise<Agent>
 
@@ -33,8 +33,8 @@ export interface RequestReport {
 }
 
 /**
- * Gives an agent the recorded question and compares its first request with the recorded one: model, system prompt, tools,
- * parameters and messages. The request is never answered, so that no tool runs and no model is asked.
+ * Gives an agent the recorded question and compares its first request with the recorded one: model, system prompt,
+ * tools, parameters and messages. The request is never answered, so that no tool runs and no model is asked.
  *
  * Rejects with a MillraceError `invalid_option` or `unknown_option`, a ParityError `invalid_cassette`, what `makeAgent`
  * throws, or the signal's reason.

@@ -2,8 +2,8 @@ import { counted } from '../kit/counted.ts'
 import type { RequestReport } from './compare-request.ts'
 
 /**
- * Returns the lines that tell people how the first requests of an agent differ from the recorded ones. A difference that
- * many cassettes show is told once.
+ * Returns the lines that tell people how the first requests of an agent differ from the recorded ones. A difference
+ * that many cassettes show is told once.
  */
 export function formatRequestReports(reports: readonly RequestReport[]): string[] {
   const equal = reports.filter((report) => report.equal).length

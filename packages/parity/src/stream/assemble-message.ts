@@ -11,8 +11,8 @@ export type Assembled =
   | { readonly status: 'cut' }
 
 /**
- * The message that a stream spells out, read off its events block by block. It shares no code with Millrace's own
- * accumulator: what one of them gets wrong, the other shows.
+ * Returns the message that a stream brings, read off its events block by block. It shares no code with Millrace's own
+ * accumulator, so that each shows what the other gets wrong.
  */
 export function assembleMessage(events: readonly StreamEvent[]): Assembled {
   const start = events.find(({ type }) => type === 'message_start')?.['message']
@@ -64,7 +64,7 @@ function assembleBlock(events: readonly StreamEvent[]): JsonObject {
   }
 }
 
-/** The error event of a stream, where it has one. */
+/** Returns the error event of a stream, if it has one. */
 function errorIn(events: readonly StreamEvent[]): Assembled | undefined {
   const event = events.find(({ type }) => type === 'error')
   if (event === undefined) return undefined

@@ -2,12 +2,15 @@ import { isRecord } from '@millrace/core/kit'
 import type { StreamEvent } from '@millrace/testing/stream'
 import { parseJson } from '../kit/json.ts'
 
-/** The events of a recorded stream. A frame without its final blank line is left out; one that is no JSON too. */
+/**
+ * Returns the events of a recorded stream. It leaves out an event without its final blank line, and one whose data is
+ * not JSON.
+ */
 export function readEvents(sse: string): StreamEvent[] {
   const lines = sse.replaceAll(/\r\n?/g, '\n').split('\n')
   const events: StreamEvent[] = []
   let data: string[] = []
-  // What follows the last newline is no whole line.
+  // The text behind the last newline is not a whole line.
   for (const line of lines.slice(0, -1)) {
     if (line === '') {
       const event = data.length === 0 ? undefined : parseJson(data.join('\n'))

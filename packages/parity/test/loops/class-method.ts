@@ -1,7 +1,7 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { definitions, type ShopTools, textOf } from './shop.ts'
 
-/** An existing loop that is a method and keeps its own history. */
+/** A legacy loop that is a method and keeps its own history. */
 export class Assistant {
   history: Anthropic.MessageParam[] = []
   readonly #client: Anthropic

@@ -6,7 +6,7 @@ interface LoopOptions {
   readonly conversationHistory: readonly Anthropic.MessageParam[]
 }
 
-/** An existing loop of the common kind: everything in one options object; its calls run one after the other. */
+/** A legacy loop of the common kind: everything in one options object; its calls run one after the other. */
 export function createOptionsLoop(client: Anthropic, tools: ShopTools) {
   return async function executeAgentLoop({ userInput, conversationHistory }: LoopOptions): Promise<string> {
     const messages: Anthropic.MessageParam[] = [...conversationHistory, { role: 'user', content: userInput }]

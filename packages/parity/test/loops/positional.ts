@@ -1,7 +1,7 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { definitions, type ShopTools, textOf } from './shop.ts'
 
-/** An existing loop with positional arguments that streams; its calls run at once, and it moves a cache breakpoint. */
+/** A legacy loop with positional arguments that streams; its calls run at once, and it moves a cache breakpoint. */
 export function createPositionalLoop(client: Anthropic, tools: ShopTools) {
   return async (customer: string, thread: readonly Anthropic.MessageParam[], maxTokens = 1_000): Promise<string> => {
     const ask = (messages: Anthropic.MessageParam[]): Promise<Anthropic.Message> =>

@@ -9,7 +9,7 @@ import {
   type RecorderOptions,
   recordingFetch,
 } from '../../src/index.ts'
-import { type OldLoop, runOldLoop } from './old-loops.ts'
+import { type LegacyLoop, runLegacyLoop } from './legacy-loops.ts'
 
 /** A recording, as it would stand in its files. */
 export interface Recorded {
@@ -61,15 +61,15 @@ export async function recordWith(
   return { cassettes: sink.cassettes(), problems }
 }
 
-/** Records one old loop against a script. */
+/** Records one legacy loop against a script. */
 export async function recordLoop(
   script: ClaudeOptions['script'],
-  loop: Omit<OldLoop, 'baseURL' | 'fetch'> & { readonly options?: Omit<ClaudeOptions, 'script'> } = {},
+  loop: Omit<LegacyLoop, 'baseURL' | 'fetch'> & { readonly options?: Omit<ClaudeOptions, 'script'> } = {},
   options: Omit<RecorderOptions, 'sink'> = {},
 ): Promise<Cassette> {
   const { options: server, ...rest } = loop
   await using claude = await startClaude({ ...server, script })
-  const { cassettes } = await recordWith((fetch) => runOldLoop({ baseURL: claude.url, fetch, ...rest }), options)
+  const { cassettes } = await recordWith((fetch) => runLegacyLoop({ baseURL: claude.url, fetch, ...rest }), options)
   const [cassette] = cassettes
   if (cassette === undefined || cassettes.length > 1) throw new Error(`recorded ${cassettes.length} cassettes`)
   return cassette

@@ -1,8 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk'
 import type { Fetch } from '../../src/index.ts'
 
-/** What an old loop is given. */
-export interface OldLoop {
+/** What a legacy loop is given. */
+export interface LegacyLoop {
   readonly baseURL: string
   readonly fetch?: Fetch
   readonly question?: string
@@ -26,7 +26,7 @@ export const apiKey = 'sk-test-0123456789abcdef'
 const goesOn: readonly (string | null)[] = ['tool_use', 'pause_turn', 'compaction']
 
 /** The loop that a team may have: it asks until the model is done, and keeps history as the SDK gives it. */
-export async function runOldLoop(options: OldLoop): Promise<Anthropic.MessageParam[]> {
+export async function runLegacyLoop(options: LegacyLoop): Promise<Anthropic.MessageParam[]> {
   const { baseURL, question = 'What is new?', stream = false, beta = false } = options
   const { fetch, maxRetries = 0, parameters = () => ({}) } = options
   const { tool = echo } = options
