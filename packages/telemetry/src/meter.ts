@@ -30,8 +30,8 @@ export interface Recorder {
 export const instrumentationName = '@millrace/telemetry'
 
 /**
- * Makes instruments as they are needed. Without a meter, those of the global provider: it may be registered after us,
- * and what was made before is deaf.
+ * Makes instruments when they are first needed. Without a meter, they come from the global provider: that may be registered
+ * after this call, and an instrument made before records nothing.
  */
 export function createRecorder(meter: MeterPort | undefined): Recorder {
   const told: (() => void)[] = []

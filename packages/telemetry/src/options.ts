@@ -3,7 +3,7 @@ import type { Tracer } from '@opentelemetry/api'
 import type { LabelLimits } from './labeller.ts'
 import type { Logger } from './logs.ts'
 import type { MeterPort } from './meter.ts'
-import { isRecord } from './values.ts'
+import { isRecord } from '@millrace/core/kit'
 import type { WindowOptions } from './window/window.ts'
 
 export interface TelemetryOptions {

@@ -2,7 +2,7 @@ import type { AssistantMessage, TurnScope } from '@millrace/core'
 import type { Attributes } from '@opentelemetry/api'
 import { attributes, ownAttributes } from './conventions.ts'
 import { tokenCounts } from './token-counts.ts'
-import { isRecord } from './values.ts'
+import { isRecord } from '@millrace/core/kit'
 
 /** The model that a request goes to, which a middleware may have changed. */
 export function requestedModel({ request, model }: TurnScope): string {

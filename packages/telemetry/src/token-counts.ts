@@ -1,6 +1,6 @@
 import type { Usage } from '@millrace/core'
 import type { TokenCounts } from './observation.ts'
-import { isRecord } from './values.ts'
+import { isRecord } from '@millrace/core/kit'
 
 /** Reads the API's usage in the terms of the conventions: there, cached input tokens are part of the input tokens. */
 export function tokenCounts(usage: Usage | undefined): TokenCounts {

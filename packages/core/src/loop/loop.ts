@@ -210,9 +210,9 @@ function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls):
     turn,
     emit: handle.emit,
     report: handle.report,
-    barrier: handle.flush,
+    flush: handle.flush,
     ...defined({ recovered }),
-    crowded: () => handle.ready() !== undefined,
+    hasBackpressure: () => handle.ready() !== undefined,
   })
 }
 

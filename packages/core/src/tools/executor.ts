@@ -23,9 +23,9 @@ export interface ExecutorOptions {
   readonly emit: (event: EventBody) => void
   readonly report: (error: MillraceError) => void
   /** Resolves once everything emitted so far is durable; rejects where the store refuses. */
-  readonly barrier: () => Promise<void>
-  /** Whether readers are so far behind that progress is better left out. */
-  readonly crowded: () => boolean
+  readonly flush: () => Promise<void>
+  /** Whether consumers are so far behind that progress is better left out. */
+  readonly hasBackpressure: () => boolean
 }
 
 /** One execution of one call. */
@@ -39,7 +39,7 @@ export interface Execution {
   readonly isDiscarded?: () => boolean
 }
 
-/** Executes single calls, with all that stands around them: events, barriers, middleware, the ledger. */
+/** Executes single calls: emits their events, flushes the store, calls the middleware, fills the ledger. */
 export interface Executor {
   /** Starts, runs and settles a call. Never rejects for what a tool, a middleware or the store does: look at `storeError`. */
   perform(execution: Execution): Promise<ToolCallEnd>
@@ -50,7 +50,7 @@ export interface Executor {
   reconcile(tool: Tool | undefined, call: ToolUseBlock, mayRun: boolean): Promise<ToolCallEnd | undefined>
   /** Emits a call's end; gives it back with what the API takes of its result. */
   finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): ToolCallEnd
-  /** Set once the store has refused a barrier: no further call may start. */
+  /** Set once the store has refused a flush: no further call may start. */
   readonly storeError: MillraceError | undefined
 }
 
@@ -71,13 +71,13 @@ function idempotencyKey(runId: string, toolUseId: string): string {
 
 // oxlint-disable-next-line max-lines-per-function -- short functions over what one turn's calls share
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { clock, limits, scope, middleware, ledger, turn, emit, report, barrier, crowded } = options
+  const { clock, limits, scope, middleware, ledger, turn, emit, report, flush, hasBackpressure } = options
   let storeError: MillraceError | undefined
 
   /** Whether everything so far is durable; remembers why not. */
   async function isDurable(): Promise<boolean> {
     try {
-      await barrier()
+      await flush()
     } catch (error) {
       storeError ??= isMillraceError(error)
         ? error
@@ -112,7 +112,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { id: toolUseId, name } = call
     let ended = false
     const sink = (given: ToolProgress): void => {
-      if (ended || !streams || signal.aborted || crowded()) return
+      if (ended || !streams || signal.aborted || hasBackpressure()) return
       emit({ type: 'tool.progress', toolUseId, name, turn, ...readProgress(given), elapsedMs: clock.now() - startedAt })
     }
     const { runId } = scope

@@ -39,7 +39,7 @@ export interface ToolRunner {
   ): Promise<readonly AnsweredCall[]>
   /** Answers the calls without running them, but for those whose end is known. */
   refuse(calls: readonly ToolUseBlock[], why: string): readonly AnsweredCall[]
-  /** Set once the store has refused a barrier: no further call was started. */
+  /** Set once the store has refused a flush: no further call was started. */
   readonly storeError: MillraceError | undefined
 }
 
