@@ -18,6 +18,7 @@ import {
   type Request,
   type TurnFailures,
 } from '../recovery/ladder.ts'
+import { reserve } from '../recovery/retry-budget.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
 import { buildRequest } from './build-request.ts'
 import type { RunContext } from './run-context.ts'
@@ -116,19 +117,20 @@ async function climbLadder(run: RunContext, turn: number, tools: ToolRunner, vie
     reason = isFaultCode(end.error.code) ? end.error.code : 'internal'
     const step = decideNext(run, end, request, failures, view)
     if (step.type === 'fail') return { ...unfinished, reason, status: 'failed', error: step.error }
+    const delay = step.type === 'salvage' ? 0 : reserve(recovery.budget, step.delay, step.isRescue)
+    if (delay === undefined) return { ...unfinished, reason, status: 'failed', error: end.error }
     emitFallback(run, turn, view, mode, step.type === 'retry' ? modeOf(step.request) : step.type, reason)
     handle.report(end.error)
     if (step.type === 'salvage')
       return { ...result, reason, status: 'salvaged', message: end.message, blocks: step.blocks }
     state.extraRequests += 1
-    recovery.budget.take()
     if (step.type === 'continue') {
-      state.continuation = { failures, request: step.request, delay: step.delay }
+      state.continuation = { failures, request: step.request, delay }
       return { ...result, reason, status: 'continued', message: end.message, blocks: step.blocks }
     }
     tools.discard([])
     request = step.request
-    await wait(runtime.clock, step.delay, handle.signal)
+    await wait(runtime.clock, delay, handle.signal)
     if (handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
   }
 }
@@ -175,7 +177,8 @@ function decideNext(
     boundByText: bound && view.hasText,
     mayContinue: retraction === 'continue',
     keepPartialText: bound,
-    extraRequests: Math.min(recovery.extraRequests - state.extraRequests, recovery.budget.left),
+    extraRequests: recovery.extraRequests - state.extraRequests,
+    hasRoom: recovery.budget.left >= 1,
   }
   return nextStep(broken, recovery, runtime.random)
 }

@@ -1,3 +1,4 @@
+import { aClock, aCount, aDelay, checkOptions, rule } from '../kit/checks.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
 
 export interface CircuitBreakerOptions {
@@ -11,6 +12,14 @@ export interface CircuitBreakerOptions {
   readonly window?: number
   /** Milliseconds that it stays open before one attempt may probe. Default: 30,000. */
   readonly cooldown?: number
+}
+
+const rules = {
+  clock: aClock,
+  failureRatio: rule((value) => typeof value === 'number' && value > 0, 'must be a number above 0'),
+  minimumAttempts: aCount(1),
+  window: aDelay(),
+  cooldown: aDelay(),
 }
 
 export type CircuitState = 'closed' | 'open' | 'half_open'
@@ -35,7 +44,13 @@ export interface CircuitBreaker {
   onChange(listener: (state: CircuitState) => void): () => void
 }
 
+/**
+ * Creates a circuit breaker, closed.
+ *
+ * @throws MillraceError `invalid_option`, `unknown_option`
+ */
 export function createCircuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
+  checkOptions(options, '', rules)
   const { clock = systemClock, failureRatio = 0.5, minimumAttempts = 10, window = 30_000, cooldown = 30_000 } = options
   const listeners = new Set<(state: CircuitState) => void>()
   let state: CircuitState = 'closed'

@@ -34,6 +34,8 @@ export interface BrokenAttempt {
   readonly keepPartialText: boolean
   /** Extra requests that the run may still make. */
   readonly extraRequests: number
+  /** Whether the retry budget has room for one. */
+  readonly hasRoom: boolean
 }
 
 export type NextStep =
@@ -45,25 +47,26 @@ export type NextStep =
       readonly blocks: readonly AccumulatedBlock[]
       readonly request: Request
       readonly delay: number
+      readonly isRescue: boolean
     }
-  /** Ask the same again. */
-  | { readonly type: 'retry'; readonly request: Request; readonly delay: number }
+  /** Ask the same again. `isRescue`: although the retry budget has no room, since the turn would fail otherwise. */
+  | { readonly type: 'retry'; readonly request: Request; readonly delay: number; readonly isRescue: boolean }
   | { readonly type: 'fail'; readonly error: MillraceError }
 
 /** Decides what follows a broken attempt: the recovery ladder, without its legacy rung, as one function. */
 export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: () => number): NextStep {
-  const { error, blocks, failures, boundByText, mayContinue, keepPartialText, extraRequests } = broken
+  const { error, blocks, failures, boundByText, mayContinue, keepPartialText, extraRequests, hasRoom } = broken
   const salvaged = salvage(blocks, { keepPartialText })
   if (salvaged !== undefined) return { type: 'salvage', blocks: salvaged }
   if (!error.retryable) return { type: 'fail', error }
 
   const request = nextRequest(broken, policy)
   if (request === undefined || extraRequests < 1) return { type: 'fail', error }
-  const delay = retryDelay(error, failures, policy, random)
+  const how = { request, delay: retryDelay(error, failures, policy, random), isRescue: !hasRoom }
 
   const content = blocks.map(({ block }) => block)
   const repeatable = mayAskAgain(policy.retryAfterServerTools, content)
-  if (repeatable && !boundByText) return { type: 'retry', request, delay }
+  if (repeatable && !boundByText) return { type: 'retry', ...how }
 
   // The turn must not be asked again from its start: go on from what is whole, if that says all that has happened.
   const pending = pendingServerCalls(content)
@@ -74,15 +77,22 @@ export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: 
   const kept = keptOfPartial(blocks.filter(({ kind }) => kind !== 'tool_use'))
   if (boundByText && !mayContinue) return { type: 'fail', error: cannotRetract(error) }
   if (kept.length === 0) return { type: 'fail', error: outcomeUnknown(error) }
-  return { type: 'continue', blocks: kept, request, delay }
+  return { type: 'continue', blocks: kept, ...how }
 }
 
-/** The next rung that still has a try left. */
-function nextRequest({ request, failures, error }: BrokenAttempt, policy: RecoveryPolicy): Request | undefined {
+/**
+ * Returns the next rung that still has a try left. The retry budget bounds how often a turn is asked again, and not
+ * whether it is: without room, a turn may still be asked once, without streaming. Otherwise a proxy that restarts, and
+ * cuts all streams at one moment, would fail all runs beyond the budget.
+ */
+function nextRequest(broken: BrokenAttempt, policy: RecoveryPolicy): Request | undefined {
+  const { request, failures, error, hasRoom } = broken
+  const wasRescued = failures.buffered > (failures.streams === 0 ? 1 : 0)
+  if (!hasRoom && wasRescued) return undefined
   const isEmpty = error.code === 'empty_answer'
   // Once may be a failure on the way. Twice, the model has nothing to say.
   if (isEmpty && failures.empty > 1) return undefined
-  if (request === 'stream' && !isEmpty && failures.streams <= policy.streamRetries) return 'stream'
+  if (request === 'stream' && hasRoom && !isEmpty && failures.streams <= policy.streamRetries) return 'stream'
   if (failures.buffered > policy.bufferedRetries) return undefined
   // The HTTP client cannot wait long enough for an answer in one body (300 s for Node's fetch).
   if (request === 'collected' || (request === 'buffered' && isClientLimit(error.cause))) return 'collected'

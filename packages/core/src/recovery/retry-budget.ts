@@ -1,3 +1,4 @@
+import { aClock, checkOptions, rule } from '../kit/checks.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
 
 const span = 60_000
@@ -10,7 +11,15 @@ export interface RetryBudgetOptions {
   readonly ratio?: number
   /** Extra requests a minute that are always allowed. Default: 10. */
   readonly minimum?: number
+  /** Rescues a second, where that is more than `ratio` of all requests a second. Default: 20. */
+  readonly rescueRate?: number
+  /** Milliseconds that a rescue waits at most; one that would wait longer is refused. Default: 60,000. */
+  readonly rescueWait?: number
 }
+
+const aNumber = rule((value) => typeof value === 'number' && value >= 0, 'must be a number of at least 0')
+
+const rules = { clock: aClock, ratio: aNumber, minimum: aNumber, rescueRate: aNumber, rescueWait: aNumber }
 
 /**
  * Keeps retries from becoming a load of their own. Give one to several agents that share a model endpoint; without,
@@ -23,11 +32,23 @@ export interface RetryBudget {
   take(): boolean
   /** How many extra requests are left now. */
   readonly left: number
+  /**
+   * Takes a place for a rescue: the one request of a turn that is made although nothing is left. Returns the
+   * milliseconds after which it may be made, or undefined where too many wait already. Default: at once.
+   */
+  rescue?(): number | undefined
 }
 
-/** A retry budget over a sliding minute: by default 10 % of requests, and never fewer than 10 a minute. */
+/**
+ * Creates a retry budget over a sliding minute: by default 10 % of requests, and never fewer than 10 a minute. Rescues
+ * beyond that wait for their place: 20 a second, or 10 % of the requests a second if that is more.
+ *
+ * @throws MillraceError `invalid_option`, `unknown_option`
+ */
 export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget {
-  const { clock = systemClock, ratio = 0.1, minimum = 10 } = options
+  checkOptions(options, '', rules)
+  const { clock = systemClock, ratio = 0.1, minimum = 10, rescueRate = 20, rescueWait = 60_000 } = options
+  let nextPlace = 0
   const requests = slidingCount(clock)
   const extras = slidingCount(clock)
   const left = (): number => Math.floor(Math.max(minimum, requests.total() * ratio)) - extras.total()
@@ -40,6 +61,14 @@ export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget
     },
     get left() {
       return Math.max(0, left())
+    },
+    rescue() {
+      const perSecond = Math.max(rescueRate, (requests.total() * ratio * 1_000) / span)
+      const now = clock.now()
+      const place = Math.max(now, nextPlace)
+      if (perSecond === 0 || place - now > rescueWait) return undefined
+      nextPlace = place + 1_000 / perSecond
+      return place - now
     },
   }
 }
@@ -61,4 +90,14 @@ function slidingCount(clock: Clock): { add(): void; total(): number } {
       return counts.reduce((sum, { slot, count }) => (slot > oldest ? sum + count : sum), 0)
     },
   }
+}
+
+/**
+ * Counts an extra request and returns the milliseconds to wait before it: `delay`, or longer for a rescue that the
+ * budget has no room for. Undefined where it must not be made.
+ */
+export function reserve(budget: RetryBudget, delay: number, isRescue: boolean): number | undefined {
+  if (budget.take() || !isRescue) return delay
+  const wait = budget.rescue === undefined ? 0 : budget.rescue()
+  return wait === undefined ? undefined : Math.max(delay, wait)
 }
