@@ -1,7 +1,13 @@
 import type Anthropic from '@anthropic-ai/sdk'
+import { createAgentLoop } from '@millrace/sample-loop'
 import express from 'express'
 import session from 'express-session'
-import { createAgentLoop } from './agent-loop.ts'
+
+declare module 'express-session' {
+  interface SessionData {
+    visitor: string
+  }
+}
 
 export interface AppOptions {
   readonly client: Anthropic
@@ -9,7 +15,7 @@ export interface AppOptions {
   readonly secret: string
 }
 
-/** The app as it was: a question, a long wait, the whole answer. */
+/** Creates the app without Millrace: a question, a long wait, the whole answer. */
 export function createApp({ client, model, secret }: AppOptions): express.Express {
   const agentLoop = createAgentLoop(client, model)
   const conversations = new Map<string, readonly Anthropic.MessageParam[]>()
@@ -19,11 +25,13 @@ export function createApp({ client, model, secret }: AppOptions): express.Expres
 
   // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 waits for a handler, and answers its failure
   app.post('/chat', async (req, res) => {
+    const visitor = (req.session.visitor ??= crypto.randomUUID())
     const { reply, messages } = await agentLoop({
       userInput: String(req.body.message),
-      conversationHistory: conversations.get(req.sessionID) ?? [],
+      conversationHistory: conversations.get(visitor) ?? [],
+      visitor,
     })
-    conversations.set(req.sessionID, messages)
+    conversations.set(visitor, messages)
     res.json({ reply })
   })
   return app

@@ -1,9 +1,9 @@
 import { envFlags } from '@millrace/flags-env'
+import { connectModel, model } from '@millrace/sample-loop'
 import type { Express } from 'express'
 import { createServer } from 'node:http'
 import { createApp } from './app-after.ts'
 import { createApp as createAppBefore } from './app-before.ts'
-import { connectModel, model } from './model.ts'
 
 const client = await connectModel()
 const secret = process.env['SESSION_SECRET'] ?? crypto.randomUUID()

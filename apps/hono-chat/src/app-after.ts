@@ -1,15 +1,13 @@
-import type Anthropic from '@anthropic-ai/sdk'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { useSession } from '@hono/session'
 import type { SessionEnv } from '@hono/session'
 import type { FlagClient } from '@millrace/core'
 import { memoryRunStore, memorySessionStore } from '@millrace/core/memory'
 import { honoSession, millrace } from '@millrace/hono'
+import { createStreamingLoop, inConversation, pageFolders } from '@millrace/sample-loop'
 import { createHandler, type Handler } from '@millrace/server'
 import { Hono } from 'hono'
-import { fileURLToPath } from 'node:url'
-import type { AppOptions, ChatSession } from './app-before.ts'
-import { createStreaming } from './streaming.ts'
+import { type AppOptions, type ChatSession, visitorOf } from './app-before.ts'
 
 export interface StreamingAppOptions extends AppOptions {
   readonly flags: FlagClient
@@ -20,29 +18,32 @@ export interface StreamingApp {
   readonly handler: Handler
 }
 
-/** The same app with Millrace mounted. What is new is marked. */
+/** Creates the same app with Millrace. What is new is marked. */
 export function createApp({ client, model, secret, flags }: StreamingAppOptions): StreamingApp {
   const runs = memoryRunStore() // new
-  const { agent, agentLoop } = createStreaming({ client, model, flags, runs }) // new: was createAgentLoop(client, model)
-  const conversations = new Map<string, readonly Anthropic.MessageParam[]>()
+  const sessions = memorySessionStore() // new: was a Map
+  const agentLoop = createStreamingLoop({ client, model, flags, runs }) // new: was createAgentLoop(client, model)
   const app = new Hono<SessionEnv<ChatSession>>()
   app.use(useSession({ secret }))
 
-  // new: resumable, cancellable runs under /agent, and a page that shows them
-  const handler = createHandler({ agent, runs, sessions: memorySessionStore(), sessionId: honoSession() })
+  // new: resumable, cancellable runs under /agent, which the legacy loop finishes when the agent fails
+  const sessionId = honoSession({ key: 'visitor' })
+  const handler = createHandler({ agent: agentLoop.toAgent(), runs, sessions, sessionId })
   app.route('/agent', millrace(handler))
-  app.get('/', serveStatic({ path: fileURLToPath(new URL('../../web/public/index.html', import.meta.url)) }))
+
+  // new: a page that shows them
+  const withoutPrefix = (path: string): string => path.replace('/millrace', '')
+  app.use('/millrace/*', serveStatic({ root: pageFolders.millrace, rewriteRequestPath: withoutPrefix }))
+  app.get('/', serveStatic({ root: pageFolders.page }))
 
   app.post('/chat', async (c) => {
     const { message } = await c.req.json()
-    const id = (await c.var.session.get())?.id ?? crypto.randomUUID()
-    await c.var.session.update((before) => ({ ...before, id }))
-    const { reply, messages } = await agentLoop({
-      userInput: String(message),
-      conversationHistory: conversations.get(id) ?? [],
-    })
-    conversations.set(id, messages)
-    return c.json({ reply })
+    const visitor = await visitorOf(c)
+    // new: the conversation is the one that runs under /agent have
+    const answer = await inConversation(sessions, visitor, (conversationHistory) =>
+      agentLoop({ userInput: String(message), conversationHistory, visitor }),
+    )
+    return answer ? c.json({ reply: answer.reply }) : c.json({ error: 'another answer is under way' }, 409)
   })
   return { app, handler }
 }

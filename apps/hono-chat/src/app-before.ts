@@ -1,8 +1,8 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { useSession } from '@hono/session'
 import type { SessionEnv } from '@hono/session'
-import { Hono } from 'hono'
-import { createAgentLoop } from './agent-loop.ts'
+import { createAgentLoop } from '@millrace/sample-loop'
+import { type Context, Hono } from 'hono'
 
 export interface AppOptions {
   readonly client: Anthropic
@@ -12,10 +12,17 @@ export interface AppOptions {
 }
 
 export interface ChatSession {
-  readonly id?: string
+  readonly visitor?: string
 }
 
-/** The app as it was: a question, a long wait, the whole answer. */
+/** Returns the id of the visitor, which the session keeps. */
+export async function visitorOf(c: Context<SessionEnv<ChatSession>>): Promise<string> {
+  const visitor = (await c.var.session.get())?.visitor ?? crypto.randomUUID()
+  await c.var.session.update((before) => ({ ...before, visitor }))
+  return visitor
+}
+
+/** Creates the app without Millrace: a question, a long wait, the whole answer. */
 export function createApp({ client, model, secret }: AppOptions): Hono<SessionEnv<ChatSession>> {
   const agentLoop = createAgentLoop(client, model)
   const conversations = new Map<string, readonly Anthropic.MessageParam[]>()
@@ -24,13 +31,13 @@ export function createApp({ client, model, secret }: AppOptions): Hono<SessionEn
 
   app.post('/chat', async (c) => {
     const { message } = await c.req.json()
-    const id = (await c.var.session.get())?.id ?? crypto.randomUUID()
-    await c.var.session.update((before) => ({ ...before, id }))
+    const visitor = await visitorOf(c)
     const { reply, messages } = await agentLoop({
       userInput: String(message),
-      conversationHistory: conversations.get(id) ?? [],
+      conversationHistory: conversations.get(visitor) ?? [],
+      visitor,
     })
-    conversations.set(id, messages)
+    conversations.set(visitor, messages)
     return c.json({ reply })
   })
   return app

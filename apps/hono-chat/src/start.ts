@@ -1,9 +1,9 @@
 import { serve } from '@hono/node-server'
 import { envFlags } from '@millrace/flags-env'
+import { connectModel, model } from '@millrace/sample-loop'
 import { randomBytes } from 'node:crypto'
 import { createApp } from './app-after.ts'
 import { createApp as createAppBefore } from './app-before.ts'
-import { connectModel, model } from './model.ts'
 
 const client = await connectModel()
 const secret = process.env['AUTH_SECRET'] ?? randomBytes(32).toString('hex')

@@ -1,14 +1,14 @@
 import type Anthropic from '@anthropic-ai/sdk'
+import { createAgentLoop } from '@millrace/sample-loop'
 import { createServer, type Server } from 'node:http'
-import { createAgentLoop } from './agent-loop.ts'
+import { questionOf } from './question.ts'
 
-/** As it was: `GET /ask?q=…` waits for the whole answer. */
+/** Creates the server without Millrace: `GET /?q=…` waits for the whole answer. */
 export function createBefore(client: Anthropic, model: string): Server {
   const agentLoop = createAgentLoop(client, model)
   return createServer((req, res) => {
-    const question = new URL(req.url ?? '/', 'http://localhost').searchParams.get('q') ?? 'Hello'
     res.setHeader('content-type', 'text/plain; charset=utf-8')
-    agentLoop({ userInput: question, conversationHistory: [] }).then(
+    agentLoop(questionOf(req)).then(
       ({ reply }) => res.end(reply),
       () => res.writeHead(500).end(),
     )

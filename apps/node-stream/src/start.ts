@@ -1,7 +1,7 @@
 import { envFlags } from '@millrace/flags-env'
+import { connectModel, model } from '@millrace/sample-loop'
 import { createAfter } from './after.ts'
 import { createBefore } from './before.ts'
-import { connectModel, model } from './model.ts'
 
 const client = await connectModel()
 const server = process.argv[2] === 'before' ? createBefore(client, model) : createAfter(client, model, envFlags())

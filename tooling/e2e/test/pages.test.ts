@@ -97,6 +97,33 @@ program.describe('the page, in Chromium', () => {
       expect(problems).toEqual([])
     })
 
+    test('retracted text disappears, and its other wording takes its place', async () => {
+      const { page, problems } = await openPage(await startApp(name))
+      const block = { turn: 1, attempt: 1, block: 0 }
+      const retracted = {
+        type: 'turn.retracted',
+        turn: 1,
+        attempt: 2,
+        fromBlock: 0,
+        fromOffset: 4,
+        reason: 'truncated',
+      }
+      const events = [
+        { type: 'text.delta', ...block, text: 'One two three' },
+        { type: 'text.delta', ...block, block: 1, text: 'never' },
+        retracted,
+        { type: 'text.delta', ...block, attempt: 2, text: 'four' },
+        { type: 'run.finished', outcome: 'completed' },
+      ]
+      const body = events.map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+      await page.route('**/agent/runs', (route) => route.fulfill({ headers: { 'millrace-run-id': 'r' }, body: '' }))
+      await page.route('**/events', (route) => route.fulfill({ contentType: 'text/event-stream', body }))
+      await ask(page, 'count')
+      await page.waitForFunction(() => document.querySelector('#stop')?.hasAttribute('disabled'))
+      expect(await page.locator('.answer').innerText()).toBe('One four')
+      expect(problems).toEqual([])
+    })
+
     test('Stop stops, and keeps what was said', async () => {
       const { page, problems } = await openPage(await startApp(name))
       await ask(page, 'Please track order 7')

@@ -17,7 +17,10 @@ type OwnInput = 'decision' | 'flags' | 'ledger' | 'mode' | 'runId'
 export type AdaptedInput = Omit<RunInput, OwnInput> & { readonly [Name in OwnInput]?: never }
 
 /** What a run is asked to do that is started as an agent's, for `fromInput`. */
-export type AdaptedRunInput = RunInput & { readonly messages: readonly Message[]; readonly signal: AbortSignal }
+export interface AdaptedRunInput extends Omit<RunInput, 'messages' | 'signal'> {
+  readonly messages: readonly Message[]
+  readonly signal: AbortSignal
+}
 
 export interface AdaptLoopOptions<This, Args extends unknown[], R, Own extends unknown[] = Args> {
   /** The loop that runs in production. Not overloaded: TypeScript sees the last overload only. */

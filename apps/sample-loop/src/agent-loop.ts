@@ -4,6 +4,8 @@ import { trackOrder, trackOrderDefinition } from './orders.ts'
 export interface LoopArgs {
   readonly userInput: string
   readonly conversationHistory: readonly Anthropic.MessageParam[]
+  /** Who asks, by an id that says nothing about the person. */
+  readonly visitor: string
 }
 
 export interface LoopResult {
@@ -12,14 +14,15 @@ export interface LoopResult {
   readonly messages: readonly Anthropic.MessageParam[]
 }
 
-/** The loop that runs in production: it asks, runs the tools, and asks again. It knows nothing of streaming. */
+/** Creates the loop that runs in production. It asks, runs the tools, and asks again. It does not stream. */
 export function createAgentLoop(client: Anthropic, model: string): (args: LoopArgs) => Promise<LoopResult> {
-  return async function executeAgentLoop({ userInput, conversationHistory }) {
+  return async function executeAgentLoop({ userInput, conversationHistory, visitor }) {
     const messages: Anthropic.MessageParam[] = [...conversationHistory, { role: 'user', content: userInput }]
     for (;;) {
       const response = await client.messages.create({
         model,
         max_tokens: 4096,
+        metadata: { user_id: visitor },
         messages,
         tools: [trackOrderDefinition],
       })

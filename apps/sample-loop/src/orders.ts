@@ -9,7 +9,7 @@ export const trackOrderDefinition: Anthropic.Tool = {
 
 const stations = ['warehouse', 'sorting centre', 'airport', 'customs', 'delivery van'] as const
 
-/** What the tool does, as it always did; who wants to can watch it. */
+/** Runs the tool. `onStation` is called at each station, for a caller that wants to show progress. */
 export async function trackOrder(input: unknown, onStation?: (name: string, index: number) => void): Promise<string> {
   for (const [index, name] of stations.entries()) {
     await sleep(150)

@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { demoScript, startClaude } from '@millrace/testing'
 
-/** A client of the Claude API where there is a key for it, else of a scripted model on this machine. */
+/** Connects to the Claude API if there is a key for it, else to a scripted model on this machine. */
 export async function connectModel(): Promise<Anthropic> {
   if (process.env['ANTHROPIC_API_KEY']) return new Anthropic()
   const claude = await startClaude({ script: demoScript, pace: { tokensPerSecond: 60 } })

@@ -1,0 +1,4 @@
+import { testChat } from '@millrace/sample-loop/chat-suite'
+import { createApp } from '../src/app-after.ts'
+
+testChat((options) => createApp(options).app)

@@ -1,0 +1,5 @@
+export { createAgentLoop, type LoopArgs, type LoopResult } from './agent-loop.ts'
+export { inConversation } from './conversations.ts'
+export { connectModel, model } from './model.ts'
+export { pageFolders } from './page-folders.ts'
+export { createStreamingLoop, type StreamingLoop, type StreamingOptions } from './streaming.ts'
