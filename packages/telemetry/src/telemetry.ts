@@ -14,7 +14,7 @@ import { createLabeller } from './labeller.ts'
 import { logBreaker, writeLogs } from './logs.ts'
 import { createRecorder } from './meter.ts'
 import type { Observe } from './observation.ts'
-import { checkOptions, type TelemetryOptions } from './options.ts'
+import { checkTelemetryOptions, type TelemetryOptions } from './options.ts'
 import { interrupted, recordMetrics } from './record-metrics.ts'
 import { createRequestTimer, type RequestTimer } from './request-timer.ts'
 import { requestedModel } from './span-attributes.ts'
@@ -56,7 +56,7 @@ interface InnerRun {
  */
 // oxlint-disable-next-line max-lines-per-function -- short functions over what all runs share
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
-  checkOptions(options)
+  checkTelemetryOptions(options)
   const { agentName, provider = 'anthropic', legacyModel = 'unknown', meter, tracer, chatSpans = 'own' } = options
   const { logger, breaker, limits = {}, clock = systemClock, onWarning } = options
   const guard = createGuard(onWarning)

@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/core'
+import { aCount, checkOptions } from '@millrace/core/kit'
 import type { InstrumentOptions, Labels, MeterPort } from '../meter.ts'
 import { helpText, labelSet, metricName, sampleValue } from './names.ts'
 
@@ -146,17 +146,8 @@ function familyText({ name, type, help, boundaries, series }: Family): string {
   return `${lines.join('\n')}\n`
 }
 
-function readMaxSeries({ maxSeries = 2000, ...others }: PrometheusOptions): number {
-  const [unknown] = Object.keys(others)
-  if (unknown !== undefined) {
-    throw new MillraceError('unknown_option', `createPrometheus: ${unknown} is no option; known is maxSeries`, {
-      path: unknown,
-    })
-  }
-  if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
-    throw new MillraceError('invalid_option', 'createPrometheus: maxSeries must be a whole number of at least 1', {
-      path: 'maxSeries',
-    })
-  }
+function readMaxSeries(options: PrometheusOptions): number {
+  checkOptions(options, '', { maxSeries: aCount(1) })
+  const { maxSeries = 2000 } = options
   return maxSeries
 }
