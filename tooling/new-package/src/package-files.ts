@@ -1,13 +1,19 @@
 import type { Place } from '@millrace/boundaries/layers'
+import { projectLinks } from '@millrace/config/project-links'
 
 /** The files of a package that does nothing yet, by their path in its folder. */
 export function packageFiles(name: string, place: Place): Record<string, string> {
   const target = { types: './dist/index.d.ts', default: './dist/index.js' }
+  const links = projectLinks(name)
   const manifest = {
     name: `@millrace/${name}`,
     version: '0.0.0',
     description: '',
+    keywords: [],
+    homepage: links.homepage,
+    bugs: links.bugs,
     license: 'Apache-2.0',
+    repository: links.repository,
     type: 'module',
     sideEffects: false,
     engines: { node: '>=20.19' },

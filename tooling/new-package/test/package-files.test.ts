@@ -14,8 +14,20 @@ it('writes what the packages that exist have', () => {
     type,
     engines,
     files: packed,
+    homepage,
+    bugs,
+    repository,
   } = readManifest(join(repositoryRoot, 'packages/core/package.json'))
-  expect(JSON.parse(files['package.json'] ?? '')).toMatchObject({ name, license, type, engines, files: packed })
+  expect(JSON.parse(files['package.json'] ?? '')).toMatchObject({
+    name,
+    license,
+    type,
+    engines,
+    files: packed,
+    homepage,
+    bugs,
+    repository,
+  })
 })
 
 it('gives a package for Node the types of Node, and a neutral one none', () => {

@@ -12,7 +12,7 @@ export interface Bundle {
 }
 
 /** Bundles one entry. Throws where its file is missing or cannot be parsed. */
-export async function bundleEntry({ dir }: PackedPackage, { file }: Entry): Promise<Bundle> {
+export async function bundleEntry({ dir }: PackedPackage, { file }: Pick<Entry, 'file'>): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     entryPoints: [join(dir, file)],
     bundle: true,

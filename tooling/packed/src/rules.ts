@@ -1,7 +1,9 @@
+import { projectLinks } from '@millrace/config/project-links'
 import { repositoryRoot } from '@millrace/config/workspace'
 import { existsSync, readFileSync } from 'node:fs'
-import { builtinModules } from 'node:module'
+import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import ts from 'typescript'
 import { z } from 'zod'
 import { bundleEntry } from './bundle.ts'
@@ -30,6 +32,13 @@ export const packedRules: Record<string, PackedRule> = {
   described: ({ manifest, files }) => [
     ...problemIf((manifest.description ?? '') === '', '"description" is missing'),
     ...problemIf(!files.includes('README.md'), 'README.md is not packed'),
+  ],
+
+  linked: ({ folder, manifest }) => [
+    ...problemIf(manifest.keywords.length === 0, '"keywords" is missing'),
+    ...Object.entries(projectLinks(folder))
+      .filter(([field, link]) => !isDeepStrictEqual(manifest[field], link))
+      .map(([field, link]) => `"${field}" is not ${JSON.stringify(link)}`),
   ],
 
   contents: ({ files }) => [
@@ -82,11 +91,16 @@ export const packedRules: Record<string, PackedRule> = {
       ...Object.keys(pkg.manifest.peerDependencies),
       ...Object.keys(pkg.manifest.optionalDependencies),
     ])
-    const imported = await Promise.all(entriesOf(pkg).map(async (entry) => (await bundleEntry(pkg, entry)).imports))
-    return [...new Set(imported.flat().map(packageOf))]
-      .filter((name) => !declared.has(name) && !builtinModules.includes(name) && !name.startsWith('node:'))
+    return [...new Set((await importsOf(pkg)).map(packageOf))]
+      .filter((name) => !declared.has(name) && !isBuiltin(name))
       .map((name) => `${name} is imported and not declared`)
   },
+
+  // Without the prefix, a package of the same name could be meant, and some runtimes find nothing.
+  'node-protocol': async (pkg) =>
+    [...new Set(await importsOf(pkg))]
+      .filter((specifier) => isBuiltin(specifier) && !specifier.startsWith('node:'))
+      .map((specifier) => `${specifier} is imported without "node:"`),
 
   declarations: ({ dir, files }) =>
     files.filter((file) => file.endsWith('.d.ts')).flatMap((file) => checkDeclarations(dir, file)),
@@ -144,6 +158,12 @@ function checkSourceMap(dir: string, file: string): string[] {
     ),
     ...problemIf(typeof sourcesContent[index] !== 'string', `${file} lacks the text of ${source}`),
   ])
+}
+
+/** Returns what the modules of the package import from outside of it, in all entries and bins. */
+async function importsOf(pkg: PackedPackage): Promise<string[]> {
+  const files = [...entriesOf(pkg).map(({ file }) => file), ...Object.values(pkg.manifest.bin)]
+  return (await Promise.all(files.map(async (file) => (await bundleEntry(pkg, { file })).imports))).flat()
 }
 
 /** `@scope/name/sub` and `name/sub` without what follows the name. */

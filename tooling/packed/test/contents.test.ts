@@ -1,3 +1,4 @@
+import { projectLinks } from '@millrace/config/project-links'
 import { repositoryRoot } from '@millrace/config/workspace'
 import { describe, expect, it } from 'vitest'
 import { checkContents } from '../src/check.ts'
@@ -24,6 +25,19 @@ const violations: Record<string, [change: Change, says: string][]> = {
   described: [
     [{ manifest: { description: '' } }, '"description" is missing'],
     [{ files: { 'README.md': undefined } }, 'README.md is not packed'],
+  ],
+  linked: [
+    [{ manifest: { keywords: undefined } }, '"keywords" is missing'],
+    [{ manifest: { keywords: [] } }, '"keywords" is missing'],
+    [
+      { manifest: { homepage: undefined } },
+      '"homepage" is not "https://github.com/millrace/millrace/tree/main/packages/wheel#readme"',
+    ],
+    [{ manifest: { bugs: 'elsewhere' } }, '"bugs" is not "https://github.com/millrace/millrace/issues"'],
+    [
+      { manifest: { repository: { ...projectLinks('wheel').repository, directory: 'packages/hub' } } },
+      '"repository" is not {"type":"git","url":"git+https://github.com/millrace/millrace.git","directory":"packages/wheel"}',
+    ],
   ],
   contents: [
     [{ files: { 'src/index.ts': '' } }, 'src/index.ts does not belong into the package'],
@@ -103,6 +117,19 @@ const violations: Record<string, [change: Change, says: string][]> = {
     [
       { files: { 'dist/index.d.ts': "export declare const turns: import('./gone.js').Hub\n" } },
       'dist/index.d.ts imports ./gone.js, which is no packed module',
+    ],
+  ],
+  'node-protocol': [
+    [
+      { files: { 'dist/index.js': "import { readFile } from 'fs/promises'\nexport const turns = readFile\n" } },
+      'fs/promises is imported without "node:"',
+    ],
+    [
+      {
+        manifest: { bin: { wheel: './dist/bin.js' } },
+        files: { 'dist/bin.js': "#!/usr/bin/env node\nimport 'path'\n" },
+      },
+      'path is imported without "node:"',
     ],
   ],
   'source-maps': [

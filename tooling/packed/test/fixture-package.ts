@@ -1,3 +1,4 @@
+import { projectLinks } from '@millrace/config/project-links'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,6 +20,7 @@ const goodManifest = {
   name: '@millrace/wheel',
   version: '1.0.0',
   description: 'A wheel.',
+  keywords: ['wheel'],
   license: 'Apache-2.0',
   type: 'module',
   sideEffects: false,
@@ -50,7 +52,7 @@ export function temporaryFolder(): string {
 export function packedPackage({ folder = 'wheel', manifest, files, scripts }: Change = {}): PackedPackage {
   const root = temporaryFolder()
   const dir = join(root, 'package')
-  const packed = { ...goodManifest, ...manifest }
+  const packed = { ...goodManifest, ...projectLinks(folder), ...manifest }
   for (const [path, text] of Object.entries({ ...goodFiles, ...files, 'package.json': JSON.stringify(packed) })) {
     if (text === undefined) continue
     mkdirSync(dirname(join(dir, path)), { recursive: true })
