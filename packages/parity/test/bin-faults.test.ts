@@ -1,3 +1,4 @@
+import { sampled } from '@millrace/config/sized'
 import { spawn } from 'node:child_process'
 import { watch } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -148,11 +149,16 @@ describe('while recording', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const)('ends loop and recorder on %s, and keeps what was recorded', async (signal, expected) => {
+  it.each(
+    sampled(
+      [
+        ['SIGTERM', 143],
+        ['SIGINT', 130],
+        ['SIGHUP', 129],
+      ] as const,
+      1,
+    ),
+  )('ends loop and recorder on %s, and keeps what was recorded', async (signal, expected) => {
     const isSecond: FaultPlan = ({ lastUserText }) =>
       lastUserText === 'Where is order 17?' ? { kind: 'stall', at: { byte: 40 } } : undefined
     const claude = await claudeFor(shopScript, { faults: isSecond })
@@ -224,7 +230,7 @@ describe('while recording', () => {
     },
   )
 
-  it.each([429, 500, 503, 529])('records a %s and its retries as one run', async (status) => {
+  it.each(sampled([529, 500, 503, 429], 1))('records a %s and its retries as one run', async (status) => {
     const faults: FaultPlan = [{ kind: 'status', status, retryAfterMs: '1', retryAfter: '0', times: 2 }]
     const { code, cassettes, folder } = await record(['Charge 500 for order 17'], faults, {
       env: { LOOP_RETRIES: '3' },
@@ -240,12 +246,17 @@ describe('while recording', () => {
     expect(figures.runs).toMatchObject({ total: 1, succeeded: 1, failed: 0 })
   })
 
-  it.each([
-    [{ kind: 'destroy', at: { event: 4 } }],
-    [{ kind: 'reset', at: { byte: 300 } }],
-    [{ kind: 'end', at: { event: 3 } }],
-    [{ kind: 'gzip-cut', at: { byte: 60 } }],
-  ] as const)('records a broken stream as cut: %j', async (fault) => {
+  it.each(
+    sampled(
+      [
+        [{ kind: 'destroy', at: { event: 4 } }],
+        [{ kind: 'reset', at: { byte: 300 } }],
+        [{ kind: 'end', at: { event: 3 } }],
+        [{ kind: 'gzip-cut', at: { byte: 60 } }],
+      ] as const,
+      1,
+    ),
+  )('records a broken stream as cut: %j', async (fault) => {
     const { code, cassettes } = await record(['Hello'], [fault], { loop: 'positional' })
     expect(code).toBe(1)
     // A reset may take what had arrived before it.
@@ -270,34 +281,39 @@ describe('while recording', () => {
 })
 
 describe('compare', () => {
-  it.each([
-    [
-      'cut short',
-      (text: string) => text.slice(0, text.length / 2),
-      'the cassette must be JSON; it may have been cut short',
-    ],
-    ['empty', () => '', 'the cassette is empty'],
-    [
-      'of another version',
-      (text: string) => text.replace('"version": 1', '"version": 2'),
-      'version is 2, and this package reads version 1',
-    ],
-    [
-      'of another format',
-      (text: string) => text.replace('millrace-cassette', 'other'),
-      'format must be "millrace-cassette"',
-    ],
-    [
-      'with an unknown field',
-      (text: string) => text.replace('"durationMs"', '"costs":1,"durationMs"'),
-      'exchanges[0].costs is unknown; expected one of startedAt, firstByteMs, durationMs, request, answer',
-    ],
-    [
-      'corrupt',
-      (text: string) => text.replace('"kind":"message"', '"kind":"massage"'),
-      'exchanges[0].answer.kind must be one of message, stream, error, broken',
-    ],
-  ])('refuses a cassette at its place and compares the others: %s', async (_, spoil, message) => {
+  it.each(
+    sampled<[name: string, spoil: (text: string) => string, message: string]>(
+      [
+        [
+          'cut short',
+          (text: string) => text.slice(0, text.length / 2),
+          'the cassette must be JSON; it may have been cut short',
+        ],
+        ['empty', () => '', 'the cassette is empty'],
+        [
+          'of another version',
+          (text: string) => text.replace('"version": 1', '"version": 2'),
+          'version is 2, and this package reads version 1',
+        ],
+        [
+          'of another format',
+          (text: string) => text.replace('millrace-cassette', 'other'),
+          'format must be "millrace-cassette"',
+        ],
+        [
+          'with an unknown field',
+          (text: string) => text.replace('"durationMs"', '"costs":1,"durationMs"'),
+          'exchanges[0].costs is unknown; expected one of startedAt, firstByteMs, durationMs, request, answer',
+        ],
+        [
+          'corrupt',
+          (text: string) => text.replace('"kind":"message"', '"kind":"massage"'),
+          'exchanges[0].answer.kind must be one of message, stream, error, broken',
+        ],
+      ],
+      2,
+    ),
+  )('refuses a cassette at its place and compares the others: %s', async (_, spoil, message) => {
     const { folder } = await record(['Hello', 'Hello'])
     const [name = ''] = (await readdir(folder)).sort()
     const file = join(folder, name)

@@ -1,3 +1,4 @@
+import { sized } from '@millrace/config/sized'
 import { describe, expect, test } from 'vitest'
 import {
   bufferedLoop,
@@ -25,7 +26,7 @@ const broken = faultMatrix({
   seed: 11,
   kinds: ['destroy', 'reset', 'end', 'break-chunk', 'garbage-line'],
   frequencies: ['once'],
-  sample: 120,
+  sample: sized({ quick: 60, long: 120 }),
 })
 
 const failing = (grades: LoopGrades): string[] => {
@@ -121,10 +122,12 @@ describe('the loop that never streams', () => {
       },
       { match: '*/every-request', outcome: 'failed', reason: 'no request is ever answered' },
     ])
-    const cases = faultMatrix({ seed: 5, sample: 420 })
+    const cases = faultMatrix({ seed: 5, sample: sized({ quick: 100, long: 420 }) })
     const grades = await gradeLoop({ name: 'buffered', loop: bufferedLoop, cases, expected: expectedFrom(table) })
     expect(summarize(grades).failing).toEqual([])
-    expect(new Set(grades.results.map((result) => result.layout)).size).toBe(layouts.length)
+    expect(new Set(grades.results.map((result) => result.layout)).size).toBeGreaterThanOrEqual(
+      sized({ quick: 4, long: layouts.length }),
+    )
   })
 })
 

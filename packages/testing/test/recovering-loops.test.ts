@@ -1,3 +1,4 @@
+import { sized } from '@millrace/config/sized'
 import { expect, test } from 'vitest'
 import { faultMatrix, gradeLoop, type Job, layouts, type LoopUnderTest, summarize } from '../src/index.ts'
 import { ask, askWholePatiently, type TurnAnswer } from '../src/loops/ask.ts'
@@ -67,7 +68,7 @@ const cases = faultMatrix({
   kinds: ['destroy', 'reset', 'break-chunk', 'stall', 'error-event'],
   frequencies: ['once'],
   // A non-streaming request that the API refuses for good is another matter.
-  sample: 200,
+  sample: sized({ quick: 100, long: 200 }),
 }).filter(({ id }) => !/billing|permission|not_found|authentication|invalid|too_large/.test(id))
 
 test.each([

@@ -1,8 +1,13 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { isLong } from './sized.ts'
 
 // Node is given these too: with `import` or `module` among them, a `require` inside a dependency gets an ES module.
 const conditions = ['node', 'default']
+
+/** Milliseconds after which a test, a hook, a teardown or a poll that has not ended counts as hanging. */
+const patience = 120_000
 
 type AnyTestOptions = NonNullable<ViteUserConfig['test']>
 
@@ -25,7 +30,7 @@ export interface ResolveOptions {
  * The vitest configuration that every package shares; `test` adds to it.
  *
  * Tests are never retried, a suite without tests fails, and so does an unhandled rejection. Where the environment
- * variable `MILLRACE_TEST_RESULTS` names a folder, the results are written there as JSON too, one file a package.
+ * variable `MILLRACE_TEST_RESULTS` names a folder, the results are written there as JSON too, one file a package and command.
  */
 export function defineTests(test: TestOptions = {}, { packages = 'source' }: ResolveOptions = {}): ViteUserConfig {
   const resolve = { conditions: packages === 'source' ? ['millrace-source', ...conditions] : conditions }
@@ -34,9 +39,12 @@ export function defineTests(test: TestOptions = {}, { packages = 'source' }: Res
     resolve,
     ssr: { resolve },
     test: {
-      include: ['test/**/*.test.ts'],
-      // For what hangs, not for what is slow: a loaded machine of two cores must not fail a test.
-      testTimeout: 120_000,
+      include: isLong ? sizedTests() : ['test/**/*.test.ts'],
+      // These limits end what hangs. They are far above what is slow, so that a busy machine of two cores fails no test.
+      testTimeout: patience,
+      hookTimeout: patience,
+      teardownTimeout: patience,
+      expect: { poll: { timeout: patience } },
       typecheck: { enabled: false },
       ...test,
       allowOnly: false,
@@ -49,7 +57,18 @@ export function defineTests(test: TestOptions = {}, { packages = 'source' }: Res
   })
 }
 
-/** `packages/core` becomes `packages-core.json`. Vitest runs in the folder of the package. */
+/** Returns the file for the results of this package: `packages-core.json`. Vitest runs in the folder of the package. */
 function resultsFile(folder: string): string {
-  return join(folder, `${basename(dirname(process.cwd()))}-${basename(process.cwd())}.json`)
+  const name = `${basename(dirname(process.cwd()))}-${basename(process.cwd())}`
+  return join(folder, `${name}${isLong ? '-long' : ''}.json`)
+}
+
+/** Returns the test files in `dir` that import `sized`, relative to it. `pnpm test:long` runs these. */
+export function sizedTests(dir: string = process.cwd()): string[] {
+  const folder = join(dir, 'test')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts'))
+    .filter((path) => readFileSync(join(folder, path), 'utf8').includes("from '@millrace/config/sized'"))
+    .map((path) => `test/${path}`)
 }

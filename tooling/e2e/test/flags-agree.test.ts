@@ -1,3 +1,4 @@
+import { sized } from '@millrace/config/sized'
 import { createAgent, defineTool, type FlagClient, type FlagContext, type RunDecision } from '@millrace/core'
 import type { FlagDocument } from '@millrace/flags'
 import * as fc from 'fast-check'
@@ -92,10 +93,10 @@ test('same user, same flags: the same decision from every source of ours, also t
   const seen: Seen = { decisions: 0, modes: new Set() }
   await fc.assert(
     fc.asyncProperty(document, users, (given, asking) => expectAgreement(given, undefined, asking, seen)),
-    { numRuns: 60 },
+    { numRuns: sized({ quick: 15, long: 60 }) },
   )
   // Agreement on one answer would be none.
-  expect(seen.decisions).toBeGreaterThan(60)
+  expect(seen.decisions).toBeGreaterThan(sized({ quick: 15, long: 60 }))
   expect(seen.modes.size).toBeGreaterThan(6)
 })
 
@@ -113,7 +114,7 @@ test('variables decide as the flags that they stand for', async () => {
   )
   await fc.assert(
     fc.asyncProperty(variables, asking, (flags, askers) => expectAgreement(flags.document, flags.env, askers, seen)),
-    { numRuns: 60 },
+    { numRuns: sized({ quick: 15, long: 60 }) },
   )
   expect(seen.modes.size).toBeGreaterThan(6)
 })

@@ -38,9 +38,18 @@ export interface SweepOptions {
   readonly eachByte?: boolean
 }
 
+const matrices = new Map<number, readonly FaultCase[]>()
+
+/** Returns every case of a seed. Building them takes seconds, so it is done once. */
+function matrixOf(seed: number): readonly FaultCase[] {
+  const cases = matrices.get(seed) ?? faultMatrix({ seed })
+  matrices.set(seed, cases)
+  return cases
+}
+
 /** Each event with each fault at each frequency; each byte, with the faults of the transport in turn. */
 export function sweptCases(variant: Variant, { seed = 1, eachByte = false }: SweepOptions = {}): readonly FaultCase[] {
-  return faultMatrix({ seed }).filter(({ id, kind, layout }) => {
+  return matrixOf(seed).filter(({ id, kind, layout }) => {
     if (unhandledKinds.includes(kind) || unhandledLayouts.includes(layout)) return false
     const [, unit, at] = /@(event|byte):(\d+)/.exec(id) ?? []
     const position = Number(at)

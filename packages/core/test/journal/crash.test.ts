@@ -1,3 +1,4 @@
+import { sized } from '@millrace/config/sized'
 import { describe, expect, it } from 'vitest'
 import { claudeFor, only } from '../support/scripted.ts'
 import { scenarios } from './crash-scenarios.ts'
@@ -5,10 +6,10 @@ import { check, createWorld, lengthOf, live, runId, takeOver } from './crashes.t
 import { storedEvents } from './stored-events.ts'
 
 describe.each(Object.entries(scenarios))('a run %s', (_name, scenario) => {
-  it('is taken over and ends as it should, whichever event its process died after', async () => {
+  it('is taken over and ends as it should, wherever its process died', async () => {
     const claude = await claudeFor([])
     const length = await lengthOf(claude, scenario)
-    for (let lastSeq = 0; lastSeq < length; lastSeq++) {
+    for (let lastSeq = 0; lastSeq < length; lastSeq += sized({ quick: 3, long: 1 })) {
       const at = `died after event ${lastSeq} of ${length}`
       const world = createWorld(claude, scenario)
       expect(await live(world, scenario, lastSeq), at).toBeUndefined()
@@ -21,7 +22,7 @@ describe.each(Object.entries(scenarios))('a run %s', (_name, scenario) => {
   it('is taken over again where that process dies as well', async () => {
     const claude = await claudeFor([])
     const length = await lengthOf(claude, scenario)
-    const step = Math.ceil(length / 12)
+    const step = Math.ceil(length / sized({ quick: 4, long: 12 }))
     for (let first = 0; first < length; first += step) {
       for (let second = first + 1; second < length; second += step) {
         const at = `died after events ${first} and ${second} of ${length}`

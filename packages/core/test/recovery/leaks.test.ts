@@ -1,3 +1,4 @@
+import { sized } from '@millrace/config/sized'
 import Anthropic from '@anthropic-ai/sdk'
 import { faultKinds, faultMatrix, layouts, leakCanary, type Layout, startClaude } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
@@ -70,9 +71,10 @@ describe('what is looked for', () => {
 describe('nothing leaks into events and callbacks', () => {
   it('from any kind of fault, once or for ever', async () => {
     const claude = await startClaude({ script: [] })
+    const sample = sized({ quick: 3, long: 8 })
     const cases = faultKinds.flatMap(({ kind }) => [
-      ...faultMatrix({ seed: 3, kinds: [kind], frequencies: ['once'], sample: 8 }),
-      ...faultMatrix({ seed: 4, kinds: [kind], frequencies: ['every-request'], sample: 8 }),
+      ...faultMatrix({ seed: 3, kinds: [kind], frequencies: ['once'], sample }),
+      ...faultMatrix({ seed: 4, kinds: [kind], frequencies: ['every-request'], sample }),
     ])
     const failedWith = new Set<string>()
     let conversations = 0
@@ -109,7 +111,7 @@ describe('nothing leaks into events and callbacks', () => {
     } finally {
       await claude.close()
     }
-    expect(cases.length).toBeGreaterThan(faultKinds.length * 10)
+    expect(cases.length).toBeGreaterThan(faultKinds.length * sample)
     // The sweep has met errors of the request, the connection and the answer.
     expect([...failedWith]).toEqual(expect.arrayContaining(['bad_request', 'connection_failed', 'garbage']))
   })

@@ -1,3 +1,4 @@
+import { sized } from '@millrace/config/sized'
 import { type ScriptedClaude, startClaude } from '@millrace/testing'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -22,7 +23,7 @@ function holdsFor(promised: Promised, start: Start = millrace): fc.IAsyncPropert
   return fc.asyncProperty(anyCase, async (given) => promised(await observe(given, { claude, client, start }), given))
 }
 
-const many = { seed: 20_260_801, numRuns: 120 }
+const many = { seed: 20_260_801, numRuns: sized({ quick: 40, long: 120 }) }
 
 /** Whether a mutant is found out. */
 async function isFound(promised: Promised, mutant: Start): Promise<boolean> {
