@@ -118,7 +118,13 @@ const ofAdapter: readonly Offence[] = [
     [`a ${name} that is no function`, { ...loop, [name]: {} }, 'invalid_option', name, /must be a function/],
   ]),
   ['no agent', { ...loop, agent: undefined }, 'invalid_option', 'agent', /made by createAgent or remoteAgent/],
-  ['an agent that is none', { ...loop, agent: {} }, 'invalid_option', 'agent', /run\(\)/],
+  [
+    'an agent that is none',
+    { ...loop, agent: {} },
+    'invalid_option',
+    'agent',
+    /^agent must be an agent, made by createAgent or remoteAgent$/,
+  ],
   ...['context', 'useStreaming', 'onEvent', 'onWarning'].map((name): Offence => [
     `a ${name} that is no function`,
     { ...loop, [name]: true },
