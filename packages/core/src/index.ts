@@ -75,7 +75,7 @@ export {
 } from './recovery/circuit-breaker.ts'
 export type { RecoveryOptions } from './recovery/policy.ts'
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './recovery/retry-budget.ts'
-export type { RetryAfterServerTools } from './recovery/server-tools.ts'
+export { mayAskAgain, type RetryAfterServerTools } from './recovery/server-tools.ts'
 export { createRun, type RunDriver } from './run/create-run.ts'
 export type { RunHandle } from './run/run-handle.ts'
 export type { PreparedRun } from './run/prepared-run.ts'

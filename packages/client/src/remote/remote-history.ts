@@ -2,24 +2,14 @@ import {
   answerText,
   closeHistory,
   type AgentEvent,
-  type ContentBlock,
   type Message,
+  mayAskAgain,
   type MillraceError,
   type RunOutcome,
   type RunResult,
   type ToolFinished,
-  type TurnFinished,
-  type Usage,
 } from '@millrace/core'
-import { reduceEvent } from '../view/reduce-events.ts'
-import { emptyView, type RunView } from '../view/view.ts'
-
-interface Call {
-  readonly id: string
-  readonly name: string
-  readonly input: unknown
-  readonly toolset: unknown
-}
+import { assistantMessage, continuePrompt, createHistoryFold, type HistoryFold } from '@millrace/core/reduce'
 
 /** The history of a remote run, rebuilt from its events, raw content included. */
 export interface RemoteHistory {
@@ -36,164 +26,66 @@ export interface RemoteEnd {
   readonly error?: MillraceError
 }
 
-/** Asks the model to go on after a partial answer; the service said the same in its own words. */
-const continuePrompt = 'Continue exactly where you stopped.'
-
-interface HistoryState {
-  readonly added: Message[]
-  readonly results: Map<string, ToolFinished>
-  view: RunView
-  /** The calls of the last committed turn, until they are answered. */
-  calls: readonly Call[]
-  /** The model is asked to go on with a partial answer. */
-  continues: boolean
-  lacksContent: boolean
-  /** How many messages were there before the turn that is under way, or the last one. */
-  committed: number
-  last: TurnFinished | undefined
-  isInTurn: boolean
-  usage: Usage
-}
-
 export function remoteHistory(runId: string, given: readonly Message[]): RemoteHistory {
-  const state: HistoryState = {
-    added: [],
-    results: new Map(),
-    view: emptyView,
-    calls: [],
-    continues: false,
-    lacksContent: false,
-    committed: 0,
-    last: undefined,
-    isInTurn: false,
-    usage: { input_tokens: 0, output_tokens: 0 },
-  }
+  const fold = createHistoryFold(continuePrompt)
+  let lacksContent = false
   return {
-    take: (event) => take(state, event),
+    take(event) {
+      if (event.type === 'turn.finished' && event.content.length === 0 && shownTexts(fold).length > 0) {
+        lacksContent = true
+      }
+      fold.apply(event)
+    },
     unsettled() {
-      const { isInTurn, calls, results, last } = state
-      const open = isInTurn ? [] : calls.filter(({ id }) => !results.has(id))
-      return open.map(({ id, name, input }) => ({ toolUseId: id, name, input, turn: last?.turn ?? 1 }))
+      const calls = fold.open === undefined ? fold.calls.filter(({ id }) => !fold.settled.has(id)) : []
+      return calls.map(({ id, name, input }) => ({ toolUseId: id, name, input, turn: fold.turn }))
     },
     get lacksContent() {
-      return state.lacksContent
+      return lacksContent
     },
-    result: (end) => toResult(state, runId, given, end),
+    result: (end) => toResult(fold, runId, given, end),
   }
-}
-
-function take(state: HistoryState, event: AgentEvent): void {
-  state.view = reduceEvent(state.view, event)
-  switch (event.type) {
-    case 'turn.started':
-      if (state.isInTurn) return
-      answerCalls(state)
-      state.committed = state.added.length
-      state.isInTurn = true
-      return
-    case 'turn.finished':
-      return commit(state, event)
-    case 'tool.finished':
-      state.results.set(event.toolUseId, event)
-      return
-    case 'fallback':
-      state.continues ||= event.to === 'continue'
-      return
-    case 'run.finished':
-      state.usage = event.usage
-      return
-    default:
-  }
-}
-
-function commit(state: HistoryState, event: TurnFinished): void {
-  if (shownTexts(state.view).length > 0 && event.content.length === 0) state.lacksContent = true
-  add(state, 'assistant', event.content)
-  state.calls = event.content.flatMap(toCall)
-  state.usage = addUsage(state.usage, event.usage)
-  state.last = event
-  state.isInTurn = false
-}
-
-/** Answers the calls of the last turn, before the next one or at the end. */
-function answerCalls(state: HistoryState): void {
-  const prompt = state.continues ? [{ type: 'text', text: continuePrompt }] : []
-  add(state, 'user', [...state.calls.map((call) => toolResult(call, state.results.get(call.id))), ...prompt])
-  state.calls = []
-  state.continues = false
 }
 
 function toResult(
-  state: HistoryState,
+  fold: HistoryFold,
   runId: string,
   given: readonly Message[],
   { outcome, error }: RemoteEnd,
 ): RunResult {
-  const { view, added, results, calls, last, isInTurn, committed, usage } = state
-  const ranCalls = calls.some(({ id }) => results.get(id)?.outcome !== 'cancelled')
-  answerCalls(state)
+  const { open, last, calls, settled, committed } = fold
+  const ranCalls = calls.some(({ id }) => settled.get(id)?.outcome !== 'cancelled')
+  // A run that ends otherwise is not gone on with: its history must not end with a prompt that nobody wrote.
+  if (outcome === 'failed' || fold.kept !== 'continue') fold.answer('The call was not run: the run ended')
   // What was shown of a turn whose end never came stays, so that history is what was shown.
-  if (isInTurn)
-    add(
-      state,
-      'assistant',
-      shownTexts(view).map((text) => ({ type: 'text', text })),
-    )
+  const partial = shownTexts(fold).map((text) => ({ type: 'text', text }))
+  const added = partial.length > 0 ? [...fold.messages, assistantMessage(partial)] : fold.messages
   const newMessages = closeHistory(added, 'The call was not run: the run ended')
-  const turn = view.turns.at(-1)?.turn ?? 0
-  const isUnfinished = outcome === 'failed' && turn > 0 && (isInTurn || (last?.salvaged === true && !ranCalls))
+  const turn = open?.turn ?? fold.turn
+  const isUnfinished =
+    outcome === 'failed' && turn > 0 && (open !== undefined || (last?.salvaged === true && !ranCalls))
   return {
     runId,
     outcome,
-    stopReason: view.stopReason ?? last?.stopReason ?? null,
+    stopReason: fold.stopReason,
     messages: [...given, ...newMessages],
     newMessages,
     text: answerText(newMessages),
-    usage,
+    usage: fold.usage,
     turns: turn,
     ...(error && { error }),
-    ...(isUnfinished && { unfinished: { turn, committed } }),
+    ...(isUnfinished && { unfinished: { turn, committed, ...(!isRepeatable(fold) && { repeatable: false }) } }),
   }
 }
 
-/** The texts of the last turn. Blank ones are no part of history. */
-function shownTexts(view: RunView): readonly string[] {
-  const blocks = view.turns.at(-1)?.blocks ?? []
+/** Whether the broken turn may be asked again: it had called no server tool whose effects that could repeat. */
+function isRepeatable({ open, last }: HistoryFold): boolean {
+  const shown = open?.blocks.map(({ kind, toolUseId: id, name }) => ({ type: kind, id: id ?? '', name: name ?? '' }))
+  return mayAskAgain('reads', shown ?? last?.content ?? [])
+}
+
+/** Returns the texts of the open turn. Blank ones are no part of history. */
+function shownTexts({ open }: HistoryFold): readonly string[] {
+  const blocks = open?.blocks ?? []
   return blocks.filter(({ kind, text }) => kind === 'text' && text.trim() !== '').map(({ text }) => text)
-}
-
-function add({ added }: HistoryState, role: 'user' | 'assistant', content: readonly ContentBlock[]): void {
-  const message: unknown = { role, content }
-  if (content.length > 0 && isMessage(message)) added.push(message)
-}
-
-function toCall(block: ContentBlock): readonly Call[] {
-  const { type, id, name, input, toolset_name: toolset } = block
-  if (type !== 'tool_use' || typeof id !== 'string' || typeof name !== 'string') return []
-  return [{ id, name, input, toolset }]
-}
-
-function toolResult({ id, toolset }: Call, finished: ToolFinished | undefined): ContentBlock {
-  const { result, outcome }: Pick<ToolFinished, 'result' | 'outcome'> = finished ?? {
-    result: 'The call was not run: the run ended',
-    outcome: 'cancelled',
-  }
-  return {
-    type: 'tool_result',
-    tool_use_id: id,
-    content: result,
-    ...(outcome !== 'ok' && { is_error: true }),
-    ...(typeof toolset === 'string' && { toolset_name: toolset }),
-  }
-}
-
-function isMessage(message: unknown): message is Message {
-  return typeof message === 'object' && message !== null && 'role' in message && 'content' in message
-}
-
-function addUsage(sum: Usage, more: Usage): Usage {
-  return {
-    input_tokens: sum.input_tokens + more.input_tokens,
-    output_tokens: sum.output_tokens + more.output_tokens,
-  }
 }

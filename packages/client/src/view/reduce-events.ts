@@ -1,15 +1,14 @@
 import {
   type AgentEvent,
   type BlockFinished,
-  type BlockPlace,
   checksum,
   type ToolFinished,
   type ToolProgressed,
   type ToolStarted,
-  type TurnRetracted,
 } from '@millrace/core'
+import { reduceBlocks } from '@millrace/core/reduce'
 import type { ClientEvent } from './client-event.ts'
-import { type BlockView, emptyView, type RunView, type ToolView, type TurnView } from './view.ts'
+import { emptyView, type RunView, type ToolView, type TurnView } from './view.ts'
 
 /** Applies `events` in order. Returns `view` itself if they change nothing. */
 export function reduceEvents(view: RunView, events: Iterable<ClientEvent>): RunView {
@@ -40,19 +39,13 @@ function apply(view: RunView, event: AgentEvent): RunView {
       return onTurn(view, turn, (open) => ({ ...open, attempt, mode }))
     }
     case 'block.started':
-      return onBlock(view, event, event.kind, (block) => ({ ...block, open: true }))
     case 'text.delta':
-      return onBlock(view, event, 'text', (block) => ({ ...block, text: block.text + event.text }))
     case 'thinking.delta':
-      return onBlock(view, event, 'thinking', (block) => ({ ...block, text: block.text + event.text }))
-    case 'tool.input': {
-      const { toolUseId, name, json } = event
-      return onBlock(view, event, 'tool_use', (block) => ({ ...block, toolUseId, name, text: block.text + json }))
-    }
+    case 'tool.input':
+    case 'turn.retracted':
+      return onTurn(view, event.turn, (turn) => ({ ...turn, blocks: reduceBlocks(turn.blocks, event) }))
     case 'block.finished':
       return finishBlock(view, event)
-    case 'turn.retracted':
-      return onTurn(view, event.turn, (turn) => ({ ...turn, blocks: retract(turn.blocks, event) }))
     case 'turn.finished': {
       const { turn, attempt, mode, stopReason, usage, salvaged = false } = event
       return onTurn(view, turn, (open) => ({ ...open, attempt, mode, stopReason, usage, salvaged, finished: true }))
@@ -86,38 +79,15 @@ function onTurn(view: RunView, turn: number, change: (turn: TurnView) => TurnVie
   return { ...view, turns: [...view.turns, change(opened)] }
 }
 
-function onBlock(view: RunView, place: BlockPlace, kind: string, change: (block: BlockView) => BlockView): RunView {
-  return onTurn(view, place.turn, (turn) => {
-    const index = turn.blocks.findLastIndex(({ block }) => block === place.block)
-    const known = turn.blocks[index]
-    if (known) return { ...turn, blocks: turn.blocks.with(index, change(known)) }
-    const opened = change({ block: place.block, kind, text: '', open: true })
-    return { ...turn, blocks: insert(turn.blocks, opened) }
-  })
-}
-
-function insert(blocks: readonly BlockView[], opened: BlockView): readonly BlockView[] {
-  const before = blocks.findLastIndex(({ block }) => block < opened.block) + 1
-  return blocks.toSpliced(before, 0, opened)
-}
-
+/** Compares a block with what was sent of it. */
 function finishBlock(view: RunView, event: BlockFinished): RunView {
-  const { turn, block, kind, length } = event
-  let text = ''
-  const finished = onBlock(view, event, kind, (open) => {
-    text = open.text
-    return { ...open, open: false }
-  })
-  if (view.damage !== undefined || (text.length === length && checksum(text) === event.checksum)) return finished
+  const { turn, block, length } = event
+  const finished = onTurn(view, turn, (open) => ({ ...open, blocks: reduceBlocks(open.blocks, event) }))
+  if (view.damage !== undefined) return finished
+  const shown = finished.turns.find((each) => each.turn === turn)?.blocks.find((each) => each.block === block)
+  const { text = '' } = shown ?? {}
+  if (text.length === length && checksum(text) === event.checksum) return finished
   return { ...finished, damage: { reason: 'mismatch', turn, block } }
-}
-
-function retract(blocks: readonly BlockView[], { fromBlock, fromOffset }: TurnRetracted): readonly BlockView[] {
-  return blocks.flatMap((block) => {
-    if (block.block < fromBlock) return [block]
-    if (block.block > fromBlock || fromOffset === 0) return []
-    return [{ ...block, text: block.text.slice(0, fromOffset), open: true }]
-  })
 }
 
 function onTool(view: RunView, event: ToolStarted | ToolProgressed | ToolFinished): RunView {

@@ -7,21 +7,10 @@ import type {
   TurnMode,
   Usage,
 } from '@millrace/core'
+import type { ShownBlock } from '@millrace/core/reduce'
 
-/** A content block, as much of it as has arrived. */
-export interface BlockView {
-  /** Its index in the message; indices may be missing. */
-  readonly block: number
-  /** `text`, `thinking`, `tool_use` … */
-  readonly kind: string
-  /** Text or thinking. Of a tool call, the JSON of its input. */
-  readonly text: string
-  /** Whether more of it may arrive. */
-  readonly open: boolean
-  /** The key of its {@link ToolView}, if it is a tool call. */
-  readonly toolUseId?: string
-  readonly name?: string
-}
+/** A content block, as much of it as has arrived. The key of a tool call's {@link ToolView} is its `toolUseId`. */
+export type BlockView = ShownBlock
 
 export interface TurnView {
   readonly turn: number

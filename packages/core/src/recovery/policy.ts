@@ -1,3 +1,4 @@
+import { continuePrompt } from '../protocol/continue-prompt.ts'
 import type { Retraction } from '../protocol/retraction.ts'
 import type { WatchdogLimits } from '../model/watchdog.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
@@ -46,6 +47,5 @@ export const recoveryDefaults: Omit<RecoveryPolicy, 'budget' | 'breaker'> = {
   retryAfterCap: 30_000,
   retryAfterServerTools: 'reads',
   retraction: 'auto',
-  continuePrompt:
-    'Your reply was cut off by a connection failure. Continue it exactly where it stopped: no introduction, no repetition.',
+  continuePrompt,
 }
