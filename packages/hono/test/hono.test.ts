@@ -182,7 +182,7 @@ test('behind @hono/node-server a client that leaves ends a run that is to end wi
   const slow = {
     ...run,
     result: new Promise<never>(() => undefined),
-    [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }),
+    batches: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) }),
     interrupt: () => left(),
   }
   let left = (): void => undefined

@@ -1,7 +1,7 @@
 import { type AgentRun, type Clock, systemClock } from '@millrace/core'
 import { aBoolean, aDelay, checkOptions, oneOf, withMethods } from '@millrace/core/kit'
 import { checkRun, createEncoder, type StreamFormat } from '@millrace/server'
-import { batchEvents, encodeStream } from '@millrace/wire'
+import { encodeStream } from '@millrace/wire'
 import { Readable } from 'node:stream'
 import { streamFormats } from './formats.ts'
 import { runText } from './run-text.ts'
@@ -41,7 +41,7 @@ export function runToReadable(run: AgentRun, options: RunReadableOptions = {}): 
   const chunks: AsyncIterable<Uint8Array | string> =
     format === 'text'
       ? runText(run)
-      : encodeStream(createEncoder(format, { rawContent }), batchEvents(run), {
+      : encodeStream(createEncoder(format, { rawContent }), run.batches(), {
           signal: leaving.signal,
           heartbeatMs: heartbeat,
           clock,

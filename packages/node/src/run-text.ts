@@ -1,32 +1,22 @@
 import { type AgentEvent, MillraceError } from '@millrace/core'
+import { createShownText } from '@millrace/core/reduce'
 
-/** The text of a run as it is said; a blank line between texts that a tool call divides. */
+/** Yields the text of a run as it is said, with a blank line between texts of different turns. */
 export async function* runText(events: AsyncIterable<AgentEvent>): AsyncIterable<string> {
-  const shown = new Map<number, number>()
-  let turn = 0
-  let hasText = false
+  const shown = createShownText()
+  let turn: number | undefined
   for await (const event of events) {
-    if (event.type === 'turn.retracted' && event.turn === turn) {
-      for (const [block, length] of shown) {
-        const kept = block < event.fromBlock ? length : block === event.fromBlock ? event.fromOffset : 0
-        if (length > kept) throw cannotRetract(turn)
-      }
-    }
-    if (event.type !== 'text.delta') continue
-    if (event.turn !== turn) {
-      shown.clear()
-      if (hasText) yield '\n\n'
-    }
-    turn = event.turn
-    hasText = true
-    shown.set(event.block, (shown.get(event.block) ?? 0) + event.text.length)
-    yield event.text
+    const change = shown.apply(event)
+    if (change?.type === 'retract' && change.text !== '') throw cannotRetract(change.turn)
+    if (change?.type !== 'append') continue
+    if (turn !== undefined && turn !== change.turn) yield '\n\n'
+    turn = change.turn
+    shown.forget(turn)
+    yield change.text
   }
 }
 
 function cannotRetract(turn: number): MillraceError {
-  return new MillraceError(
-    'cannot_retract',
-    `Text of turn ${turn} was withdrawn after it was sent. Start the run with retraction 'continue' or 'hold'.`,
-  )
+  const message = `text of turn ${turn} was retracted after it was sent; start the run with retraction "continue" or "hold"`
+  return new MillraceError('cannot_retract', message)
 }

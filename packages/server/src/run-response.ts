@@ -10,7 +10,7 @@ import {
   withDefaults,
   withMethods,
 } from '@millrace/core/kit'
-import { batchEvents, type RunFormat } from '@millrace/wire'
+import type { RunFormat } from '@millrace/wire'
 import { negotiateFormat } from './http/negotiate.ts'
 import { ProblemError, problemResponse } from './http/problem.ts'
 import { checkRun } from './operator/argument-checks.ts'
@@ -77,7 +77,7 @@ export async function runResponse(run: AgentRun, options: RunResponseOptions = {
   request?.signal.addEventListener('abort', leaves, { once: true })
   const source = {
     runId,
-    batches: () => batchEvents(run),
+    batches: () => run.batches(),
     result: async () => resultBody(await run.result, rawContent),
   }
   return respond(source, {

@@ -249,7 +249,7 @@ test('an agent whose result rejects, or that gives no run, is the operator’s m
     runId: 'r1',
     result: Promise.reject(new Error('agent broke')),
     interrupt: nothing,
-    [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+    batches: () => ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }),
   }
   const run = await serve({ handler: careless({ agent: { run: () => rejecting } }) })
   const failed = await run.post('/runs', question, { accept: 'application/json' })

@@ -1,6 +1,7 @@
 import { MillraceError } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import { createParser } from 'eventsource-parser'
-import { isRecord, parseJson } from './json-guards.ts'
+import { parseJson } from './json-guards.ts'
 import { type DecodedEvent, eventRestorer, garbage } from './wire-event.ts'
 
 export interface DecoderOptions {

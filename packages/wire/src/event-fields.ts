@@ -1,3 +1,4 @@
+import { isRecord } from '@millrace/core/kit'
 import type {
   AgentEvent,
   AgentEventType,
@@ -14,7 +15,7 @@ import type {
   TurnMode,
   Usage,
 } from '@millrace/core'
-import { isBlock, isRecord } from './json-guards.ts'
+import { isBlock } from './json-guards.ts'
 
 /** What a field may hold, by the name of its kind. */
 export interface FieldKinds {

@@ -1,4 +1,3 @@
-export { batchEvents } from './batch-events.ts'
 export { encodeStream, type EncodeStreamOptions } from './encode-stream.ts'
 export { type DecoderOptions, type EventDecoder, ndjsonDecoder, sseDecoder } from './event-decoder.ts'
 export { eventFields, type EventFields, type FieldKind, type FieldKinds, isAgentEvent } from './event-fields.ts'

@@ -1,6 +1,7 @@
 import { type InputMessage, MillraceError } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import type { CancelBody, ProblemBody, StartRunBody } from './http.ts'
-import { isBlock, isRecord } from './json-guards.ts'
+import { isBlock } from './json-guards.ts'
 
 const runIdPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 

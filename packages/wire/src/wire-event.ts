@@ -1,6 +1,6 @@
 import { type AgentEvent, MillraceError } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import { isAgentEvent, isKnownType, undatedTypes, wrongField } from './event-fields.ts'
-import { isRecord } from './json-guards.ts'
 import { toolInputs } from './tool-inputs.ts'
 
 /** An event of a type that this version does not know. */

@@ -1,5 +1,6 @@
+import { isRecord } from '@millrace/core/kit'
 import { EventSchema } from '@ag-ui/core/schemas'
-import { isRecord, parseJson } from '../src/json-guards.ts'
+import { parseJson } from '../src/json-guards.ts'
 
 type Frame = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,6 @@
 import { type AgentEvent, checksum, type EventBody } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import { describe, expect, it } from 'vitest'
-import { isRecord } from '../src/json-guards.ts'
 import { ndjsonEncoder, sseEncoder } from '../src/index.ts'
 import { asReceived, decodeAll } from './expected.ts'
 

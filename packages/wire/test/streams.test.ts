@@ -1,7 +1,7 @@
 import type { AgentEvent } from '@millrace/core'
 import { collect, macrotask, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
-import { batchEvents, encodeStream, sseEncoder } from '../src/index.ts'
+import { encodeStream, sseEncoder } from '../src/index.ts'
 import { withHeartbeat } from '../src/with-heartbeat.ts'
 
 function deltas(count: number): AgentEvent[] {
@@ -53,62 +53,6 @@ function handFed<Item>() {
     },
   }
 }
-
-describe('batchEvents', () => {
-  it('makes one batch of what arrives together', async () => {
-    const fed = handFed<number>()
-    const batches = collect(batchEvents(fed.source))
-    fed.push(1, 2, 3)
-    await macrotask()
-    fed.push(4)
-    await macrotask()
-    fed.push(5, 6)
-    fed.end()
-    expect(await batches).toEqual([[1, 2, 3], [4], [5, 6]])
-  })
-
-  it('holds nothing back', async () => {
-    const fed = handFed<number>()
-    const iterator = batchEvents(fed.source)[Symbol.asyncIterator]()
-    fed.push(1)
-    expect(await iterator.next()).toEqual({ done: false, value: [1] })
-  })
-
-  it('keeps to its limit, and asks for one item ahead at most', async () => {
-    const fed = handFed<number>()
-    fed.push(...Array.from({ length: 1000 }, (_, index) => index))
-    const iterator = batchEvents(fed.source, 10)[Symbol.asyncIterator]()
-    expect((await iterator.next()).value).toHaveLength(10)
-    await macrotask()
-    expect(fed.seen.pulls).toBe(11)
-  })
-
-  it('gives what came before a failure, and then the failure', async () => {
-    const fed = handFed<number>()
-    fed.push(1, 2)
-    fed.end(new Error('cut'))
-    const iterator = batchEvents(fed.source)[Symbol.asyncIterator]()
-    expect(await iterator.next()).toEqual({ done: false, value: [1, 2] })
-    await expect(iterator.next()).rejects.toThrow('cut')
-    expect(fed.seen.returned).toBe(0)
-  })
-
-  it('lets go of its source when the reader leaves', async () => {
-    const fed = handFed<number>()
-    fed.push(1)
-    for await (const batch of batchEvents(fed.source)) {
-      expect(batch).toEqual([1])
-      break
-    }
-    expect(fed.seen.returned).toBe(1)
-  })
-
-  it('is empty for an empty source', async () => {
-    const fed = handFed<number>()
-    fed.end()
-    expect(await collect(batchEvents(fed.source))).toEqual([])
-  })
-})
 
 describe('withHeartbeat', () => {
   it('beats while it is quiet, and only then, with one timer however much passes', async () => {
@@ -178,17 +122,6 @@ describe('encodeStream', () => {
     fed.end()
     const chunks = await collect(encodeStream(sseEncoder(), fed.source))
     expect(chunks).toHaveLength(3)
-  })
-
-  it('writes once for what arrives together from a run', async () => {
-    const fed = handFed<AgentEvent>()
-    const chunks = collect(encodeStream(sseEncoder(), batchEvents(fed.source)))
-    for (let read = 0; read < 10; read++) {
-      fed.push(...deltas(5))
-      await macrotask()
-    }
-    fed.end()
-    expect(await chunks).toHaveLength(1 + 10)
   })
 
   it('reads no further than its own reader', async () => {

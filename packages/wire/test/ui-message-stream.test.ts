@@ -1,4 +1,5 @@
 import type { AgentEvent, EventBody } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import { AbstractChat, type ChatState, DefaultChatTransport, type UIMessage } from 'ai'
 import * as fc from 'fast-check'
 import { createServer, type Server } from 'node:http'
@@ -6,7 +7,6 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { encodeStream } from '../src/index.ts'
 import { readChatRequest, uiMessageStreamEncoder, type UiMessageStreamOptions } from '../src/ui-message-stream/index.ts'
 import { type ForeignRun, foreignRun, type Shown, simulate } from './foreign-runs.ts'
-import { isRecord } from '../src/json-guards.ts'
 
 /** The engine behind `useChat`, with plain fields for its state. */
 class PlainChat extends AbstractChat<UIMessage> {}

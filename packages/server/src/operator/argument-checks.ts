@@ -18,9 +18,7 @@ export function checkHandler(value: unknown, method: 'fetch' | 'handle'): void {
  */
 export function checkRun(value: unknown): void {
   const isRun =
-    hasMethod(value, 'interrupt') &&
-    hasMethod(value, Symbol.asyncIterator) &&
-    hasMethod(Reflect.get(value, 'result'), 'then')
+    hasMethod(value, 'interrupt') && hasMethod(value, 'batches') && hasMethod(Reflect.get(value, 'result'), 'then')
   if (isRun) return
   const hint = hasMethod(value, 'run') ? '; this is an agent: give agent.run({ messages })' : ''
   refuse('run', `must be a run, as agent.run() gives${hint}`)

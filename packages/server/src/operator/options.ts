@@ -1,4 +1,14 @@
-import type { Agent, FlagContext, LocalAgent, Message, RunInput, RunStore, Runtime, SessionStore } from '@millrace/core'
+import {
+  type Agent,
+  agentOf,
+  type AgentSource,
+  type FlagContext,
+  type Message,
+  type RunInput,
+  type RunStore,
+  type Runtime,
+  type SessionStore,
+} from '@millrace/core'
 import {
   aBoolean,
   aCount,
@@ -7,6 +17,7 @@ import {
   anObject,
   anything,
   checkOptions,
+  hasMethod,
   oneOf,
   readRuntime,
   type Rule,
@@ -49,8 +60,11 @@ export interface HandlerLimits {
 }
 
 export interface HandlerOptions {
-  /** What runs. With `resume`, as an agent of `createAgent` with a journal has it, `recover` can take over runs of a process that died. */
-  readonly agent: Agent & Partial<Pick<LocalAgent, 'resume'>>
+  /**
+   * What runs: an agent, or a loop of `adaptLoop`, with the legacy loop as its fallback. With `resume`, as an agent of
+   * `createAgent` with a journal has it, `recover` can take over runs of a process that died.
+   */
+  readonly agent: AgentSource
   /** The store that the agent writes its runs to (`createAgent({ journal: runJournal(runs) })`): from it they are followed and looked up. */
   readonly runs: RunStore
   /** Where conversations are kept. Without it every request brings its whole conversation. */
@@ -137,7 +151,8 @@ type Defaulted =
 
 /** The options, with their defaults. */
 export interface HandlerSettings
-  extends Omit<HandlerOptions, Defaulted | 'limits' | 'runtime'>, Required<Pick<HandlerOptions, Defaulted>> {
+  extends Omit<HandlerOptions, Defaulted | 'agent' | 'limits' | 'runtime'>, Required<Pick<HandlerOptions, Defaulted>> {
+  readonly agent: Agent
   readonly limits: HandlerLimits
   readonly runtime: Runtime
 }
@@ -173,7 +188,7 @@ const defaults: Required<Pick<HandlerOptions, Defaulted>> = {
 }
 
 const rules: Readonly<Record<keyof HandlerOptions, Rule>> = {
-  agent: withMethods('run'),
+  agent: rule((agent) => hasMethod(agent, 'run') || hasMethod(agent, 'toAgent'), 'must be an agent or an adapted loop'),
   runs: withMethods('read', 'snapshot', 'cancel'),
   sessions: withMethods('load', 'claim', 'release', 'commit'),
   authorize: aFunction,
@@ -209,6 +224,7 @@ export function readHandlerOptions(options: HandlerOptions): HandlerSettings {
   return {
     ...options,
     ...withDefaults(defaults, options),
+    agent: agentOf(options.agent),
     limits: withDefaults(defaultLimits(limits), limits),
     runtime: readRuntime(options.runtime),
   }

@@ -1,6 +1,5 @@
 import { type AgentRun, isMillraceError, type RunInput, type RunSnapshot } from '@millrace/core'
 import { defined, isRecord, refuse } from '@millrace/core/kit'
-import { batchEvents } from '@millrace/wire'
 import { internalProblem, parseBody, ProblemError, shutDownProblem } from '../http/problem.ts'
 import type { Route } from '../http/routes.ts'
 import { checkRun } from '../operator/argument-checks.ts'
@@ -175,7 +174,7 @@ function answer(
   signal.addEventListener('abort', leaves, { once: true })
   const source = {
     runId: run.runId,
-    batches: () => untilSettled(batchEvents(run), () => settled),
+    batches: () => untilSettled(run.batches(), () => settled),
     result: async () => resultBody(await settled, rawContent),
   }
   return respondWith(exchange, source, {

@@ -18,7 +18,8 @@ export interface RecoverReport {
  */
 export async function recoverRuns(services: Services): Promise<RecoverReport> {
   const { settings, runs, live, hooks, shutdown } = services
-  if (settings.agent.resume === undefined) refuse('agent', 'must be one of createAgent, for runs to be taken over')
+  if (settings.agent.resume === undefined)
+    refuse('agent', 'must be one that can resume runs, such as one of createAgent, for runs to be taken over')
   withMethods('abandoned')(settings.runs, 'runs')
   const resumed: string[] = []
   // A store that is away was reported where it was asked.

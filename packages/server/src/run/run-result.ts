@@ -1,4 +1,6 @@
-import { type AgentEvent, type ContentBlock, clientError, type RunResult, type Usage } from '@millrace/core'
+import { clientError, type RunResult } from '@millrace/core'
+import { defined } from '@millrace/core/kit'
+import { answerText, createHistoryFold } from '@millrace/core/reduce'
 import type { RunResultBody } from '@millrace/wire'
 import { shutDownProblem } from '../http/problem.ts'
 import type { EventBatches } from '../response/until-settled.ts'
@@ -20,32 +22,16 @@ export function resultBody(result: RunResult, rawContent: boolean): RunResultBod
 
 /** The same from a run's stored events. @throws ProblemError `shutting_down` where they stop before the run has ended */
 export async function resultFromEvents(batches: EventBatches): Promise<RunResultBody> {
-  let text = ''
-  let turns = 0
+  // What the model was asked to go on with is no part of the answer.
+  const history = createHistoryFold('')
   for await (const batch of batches) {
     for (const event of batch) {
-      if (event.type === 'run.finished') return finished(event, text, turns)
-      if (event.type !== 'turn.finished') continue
-      turns = event.turn
-      // The answer is what was said after the last tool result.
-      text = event.content.some(({ type }) => type === 'tool_use') ? '' : text + textOf(event.content)
+      history.apply(event)
+      if (event.type !== 'run.finished') continue
+      const { runId, outcome, stopReason, usage, error } = event
+      const { messages, turn: turns } = history
+      return { runId, outcome, stopReason, text: answerText(messages), usage, turns, ...defined({ error }) }
     }
   }
   throw shutDownProblem()
-}
-
-function finished(
-  event: Extract<AgentEvent, { readonly type: 'run.finished' }>,
-  text: string,
-  turns: number,
-): RunResultBody {
-  const { runId, outcome, stopReason, error } = event
-  const usage: Usage = event.usage
-  return { runId, outcome, stopReason, text, usage, turns, ...(error !== undefined && { error }) }
-}
-
-function textOf(content: readonly ContentBlock[]): string {
-  return content
-    .map((block) => (block.type === 'text' && typeof block['text'] === 'string' ? block['text'] : ''))
-    .join('')
 }

@@ -1,5 +1,6 @@
 import { type ContentBlock, type Message, MillraceError } from '@millrace/core'
-import { isRecord, parseJson } from '../json-guards.ts'
+import { isRecord } from '@millrace/core/kit'
+import { parseJson } from '../json-guards.ts'
 import { fileBlock } from '../media-block.ts'
 import { type MessageLog, messageLog } from '../message-log.ts'
 import type { AgUiMessage } from './translate.ts'

@@ -60,24 +60,19 @@ function translate(state: AgUiState, event: AgentEvent): readonly AgUiEvent[] {
     case 'turn.started':
       return startStep(state, event.turn)
     case 'block.started':
-      return isCallKind(event.kind) ? [] : openText(state, state.shown.at(event, event.kind))
+      return isCallKind(event.kind) ? [] : openText(state, state.shown.show(event))
     case 'text.delta':
     case 'thinking.delta': {
-      const found = state.shown.at(event, event.type === 'text.delta' ? 'text' : 'thinking')
-      const opening = openText(state, found)
-      found.block.text += event.text
-      return [...opening, content(state, found.block, event.text)]
+      const shown = state.shown.show(event)
+      return [...openText(state, shown), content(state, shown.block, event.text)]
     }
     case 'tool.input': {
-      const { block, isFresh } = state.shown.at(event, 'tool_use')
-      block.toolUseId = event.toolUseId
-      block.name = event.name
-      block.text += event.json
-      const args: AgUiEvent = { type: 'TOOL_CALL_ARGS', toolCallId: block.toolUseId, delta: event.json }
+      const { block, isFresh } = state.shown.show(event)
+      const args: AgUiEvent = { type: 'TOOL_CALL_ARGS', toolCallId: event.toolUseId, delta: event.json }
       return isFresh ? [...startCall(state, block), args] : [args]
     }
     case 'block.finished': {
-      const block = state.shown.all.findLast(({ turn, block: index }) => turn === event.turn && index === event.block)
+      const block = state.shown.at(event)
       return block ? closeBlock(state, block) : []
     }
     case 'tool.started':
@@ -108,7 +103,7 @@ function startStep(state: AgUiState, turn: number): readonly AgUiEvent[] {
 }
 
 function closeStep(state: AgUiState): readonly AgUiEvent[] {
-  const closing = state.shown.all.flatMap((block) => closeBlock(state, block))
+  const closing = state.shown.all().flatMap((block) => closeBlock(state, block))
   const { step } = state
   state.step = undefined
   return step === undefined ? closing : [...closing, { type: 'STEP_FINISHED', stepName: step }]
@@ -148,7 +143,7 @@ function startCall(state: AgUiState, { toolUseId, name, turn }: ShownBlock): rea
 
 function closeBlock(state: AgUiState, block: ShownBlock): readonly AgUiEvent[] {
   if (!block.isOpen) return []
-  block.isOpen = false
+  state.shown.close(block)
   const id = messageId(state, block)
   if (block.kind === 'text') return [{ type: 'TEXT_MESSAGE_END', messageId: id }]
   if (block.kind === 'thinking') {
@@ -157,7 +152,7 @@ function closeBlock(state: AgUiState, block: ShownBlock): readonly AgUiEvent[] {
       { type: 'REASONING_END', messageId: `${id}.span` },
     ]
   }
-  return block.toolUseId === '' ? [] : [{ type: 'TOOL_CALL_END', toolCallId: block.toolUseId }]
+  return block.toolUseId === undefined ? [] : [{ type: 'TOOL_CALL_END', toolCallId: block.toolUseId }]
 }
 
 /** A call that the model's blocks have not shown, such as one of a loop that does not stream. */
@@ -167,10 +162,11 @@ function ensureCall(
 ): readonly AgUiEvent[] {
   const known = state.shown.find(toolUseId)
   if (known) return closeBlock(state, known)
-  const index = Math.max(-1, ...state.shown.all.filter((each) => each.turn === turn).map((each) => each.block)) + 1
-  const { block } = state.shown.at({ turn, attempt: 1, block: index }, 'tool_use')
-  Object.assign(block, { toolUseId, name, text: JSON.stringify(input ?? {}) })
-  const args: AgUiEvent = { type: 'TOOL_CALL_ARGS', toolCallId: toolUseId, delta: block.text }
+  const last = state.shown.all().findLast((each) => each.turn === turn)
+  const json = JSON.stringify(input ?? {})
+  const place = { turn, attempt: 1, block: last === undefined ? 0 : last.block + 1 }
+  const { block } = state.shown.show({ type: 'tool.input', ...place, toolUseId, name, json })
+  const args: AgUiEvent = { type: 'TOOL_CALL_ARGS', toolCallId: toolUseId, delta: json }
   return [...startCall(state, block), args, ...closeBlock(state, block)]
 }
 
@@ -230,16 +226,16 @@ function withEmptied(withdrawn: readonly string[], messages: readonly AgUiMessag
 
 /** The run's messages as they stand, without the block that is about to be opened again. */
 function messagesOf(state: AgUiState, cut: ShownBlock | undefined): readonly AgUiMessage[] {
-  const blocks = state.shown.all.filter((block) => block !== cut)
+  const blocks = state.shown.all().filter(({ id }) => id !== cut?.id)
   const seen = new Set<string>()
   return blocks.flatMap((block): readonly AgUiMessage[] => {
     const id = messageId(state, block)
     if (block.kind === 'text') return [{ id, role: 'assistant', content: block.text }]
     if (block.kind === 'thinking') return [{ id, role: 'reasoning', content: block.text }]
     const callsId = callsMessageId(state, block.turn)
-    if (block.toolUseId === '' || seen.has(callsId)) return []
+    if (block.toolUseId === undefined || seen.has(callsId)) return []
     seen.add(callsId)
-    const calls = blocks.filter(({ turn, toolUseId }) => turn === block.turn && toolUseId !== '')
+    const calls = blocks.filter(({ turn, toolUseId }) => turn === block.turn && toolUseId !== undefined)
     return [
       { id: callsId, role: 'assistant', toolCalls: calls.map(toToolCall) },
       ...calls.flatMap((call) => around(state, call)),
@@ -251,7 +247,7 @@ function toToolCall({ toolUseId, name, text }: ShownBlock): object {
   return { id: toolUseId, type: 'function', function: { name, arguments: text } }
 }
 
-function around({ results, activities }: AgUiState, { toolUseId }: ShownBlock): readonly AgUiMessage[] {
+function around({ results, activities }: AgUiState, { toolUseId = '' }: ShownBlock): readonly AgUiMessage[] {
   return [results.get(toolUseId), activities.get(toolUseId)].filter((message) => message !== undefined)
 }
 

@@ -1,6 +1,6 @@
 import { type ContentBlock, type Message, MillraceError } from '@millrace/core'
+import { isRecord } from '@millrace/core/kit'
 import type { StartRunBody } from '../http.ts'
-import { isRecord } from '../json-guards.ts'
 import { fileBlock } from '../media-block.ts'
 import { messageLog } from '../message-log.ts'
 import { isRetraction } from '../parse-http.ts'

@@ -52,21 +52,21 @@ function translate(state: UiState, event: AgentEvent): readonly UiChunk[] {
     case 'turn.started':
       return startTurn(state, event.turn)
     case 'block.started':
-      return isCallKind(event.kind) ? [] : touch(state, event, event.kind).opening
+      return isCallKind(event.kind) ? [] : opening(state.shown.show(event))
     case 'text.delta':
-      return append(state, event, 'text', event.text)
-    case 'thinking.delta':
-      return append(state, event, 'thinking', event.text)
+    case 'thinking.delta': {
+      const shown = state.shown.show(event)
+      const { id, kind } = shown.block
+      return [...opening(shown), { type: `${partTypes[kind]}-delta`, id, delta: event.text }]
+    }
     case 'tool.input': {
-      const { block, isFresh } = state.shown.at(event, 'tool_use')
-      block.toolUseId = event.toolUseId
-      block.name = event.name
-      block.text += event.json
-      const delta: UiChunk = { type: 'tool-input-delta', toolCallId: block.toolUseId, inputTextDelta: event.json }
+      const { block, isFresh } = state.shown.show(event)
+      const { toolUseId: toolCallId, json } = event
+      const delta: UiChunk = { type: 'tool-input-delta', toolCallId, inputTextDelta: json }
       return isFresh ? [inputStart(block), delta] : [delta]
     }
     case 'block.finished': {
-      const block = state.shown.all.findLast(({ turn, block: index }) => turn === event.turn && index === event.block)
+      const block = state.shown.at(event)
       return block ? finishBlock(state, block) : []
     }
     case 'tool.started':
@@ -100,33 +100,17 @@ function startTurn(state: UiState, turn: number): readonly UiChunk[] {
 
 const partTypes: Readonly<Record<string, string>> = { text: 'text', thinking: 'reasoning' }
 
-function touch(
-  state: UiState,
-  place: { readonly turn: number; readonly attempt: number; readonly block: number },
-  kind: string,
-): { readonly block: ShownBlock; readonly opening: readonly UiChunk[] } {
-  const { block, isFresh } = state.shown.at(place, kind)
+function opening({ block: { id, kind }, isFresh }: ReturnType<ShownBlocks['show']>): readonly UiChunk[] {
   const part = partTypes[kind]
-  return { block, opening: isFresh && part ? [{ type: `${part}-start`, id: block.id }] : [] }
-}
-
-function append(
-  state: UiState,
-  place: { readonly turn: number; readonly attempt: number; readonly block: number },
-  kind: 'text' | 'thinking',
-  delta: string,
-): readonly UiChunk[] {
-  const { block, opening } = touch(state, place, kind)
-  block.text += delta
-  return [...opening, { type: `${partTypes[kind]}-delta`, id: block.id, delta }]
+  return isFresh && part ? [{ type: `${part}-start`, id }] : []
 }
 
 function finishBlock(state: UiState, block: ShownBlock): readonly UiChunk[] {
   if (!block.isOpen) return []
-  block.isOpen = false
+  state.shown.close(block)
   const part = partTypes[block.kind]
   if (part) return [{ type: `${part}-end`, id: block.id }]
-  if (block.toolUseId === '') return []
+  if (block.toolUseId === undefined || block.name === undefined) return []
   const input = parseJson(block.text === '' ? '{}' : block.text)
   // Cut JSON: the call is answered as an error, or withdrawn; either says more than a part with a made-up input.
   return input === undefined ? [] : makeAvailable(state, block.toolUseId, block.name, input)
@@ -181,11 +165,11 @@ function retract(state: UiState, event: TurnRetracted): readonly UiChunk[] {
   if (reached.length === 0) return []
   if (!resets) return leaveBehind(state, event, reached)
   state.shown.retract(event)
-  const kept = new Set(state.shown.all.map(({ toolUseId }) => toolUseId))
+  const kept = new Set<unknown>(state.shown.all().map(({ toolUseId }) => toolUseId))
   const tools = [...state.tools]
   state.tools = new Map(tools.filter(([toolCallId, { output }]) => kept.has(toolCallId) || output !== undefined))
   const withoutBlock = [...state.tools].filter(([toolCallId]) => !kept.has(toolCallId)).map(([, tool]) => tool)
-  const again = state.shown.all.flatMap((block) => showAgain(state, block))
+  const again = state.shown.all().flatMap((block) => showAgain(state, block))
   return [{ type: 'reset-step' }, ...again, ...withoutBlock.flatMap(toolChunks)]
 }
 
@@ -199,7 +183,7 @@ function leaveBehind(state: UiState, event: TurnRetracted, reached: readonly Sho
     const part = partTypes[block.kind]
     if (part) return block.isOpen ? [{ type: `${part}-end`, id: block.id }] : []
     const { toolUseId: toolCallId } = block
-    if (toolCallId === '' || state.tools.get(toolCallId)?.output) return []
+    if (toolCallId === undefined || state.tools.get(toolCallId)?.output) return []
     state.tools.delete(toolCallId)
     return [{ type: 'tool-output-error', toolCallId, errorText: 'The call was withdrawn before it was run' }]
   })
@@ -215,11 +199,12 @@ function showAgain(state: UiState, block: ShownBlock): readonly UiChunk[] {
     const delta: UiChunk[] = text === '' ? [] : [{ type: `${part}-delta`, id, delta: text }]
     return [{ type: `${part}-start`, id }, ...delta, ...(isOpen ? [] : [{ type: `${part}-end`, id }])]
   }
-  const tool = state.tools.get(block.toolUseId)
-  if (tool && !block.isOpen) return toolChunks(tool)
-  state.tools.delete(block.toolUseId)
-  if (block.toolUseId === '') return []
-  return [inputStart(block), { type: 'tool-input-delta', toolCallId: block.toolUseId, inputTextDelta: block.text }]
+  const { toolUseId: toolCallId, text, isOpen } = block
+  if (toolCallId === undefined) return []
+  const tool = state.tools.get(toolCallId)
+  if (tool && !isOpen) return toolChunks(tool)
+  state.tools.delete(toolCallId)
+  return [inputStart(block), { type: 'tool-input-delta', toolCallId, inputTextDelta: text }]
 }
 
 function toolChunks(tool: { readonly available: UiChunk; progress?: UiChunk; output?: UiChunk }): readonly UiChunk[] {
@@ -227,7 +212,7 @@ function toolChunks(tool: { readonly available: UiChunk; progress?: UiChunk; out
 }
 
 function closeTexts(state: UiState): readonly UiChunk[] {
-  const open = state.shown.all.filter(({ isOpen, kind }) => isOpen && partTypes[kind] !== undefined)
+  const open = state.shown.all().filter(({ isOpen, kind }) => isOpen && partTypes[kind] !== undefined)
   return open.flatMap((block) => finishBlock(state, block))
 }
 
