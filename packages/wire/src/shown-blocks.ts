@@ -2,7 +2,7 @@ import type { BlockPlace, TurnRetracted } from '@millrace/core'
 import { applyToBlocks, type BlockEvent, type ShownBlock as CoreBlock } from '@millrace/core/reduce'
 
 /** A content block as a client of a foreign protocol has been shown it. */
-export interface ShownBlock extends Omit<CoreBlock, 'open'> {
+export interface ShownBlock extends CoreBlock {
   readonly turn: number
   /** Its id in the foreign protocol; another one after a retraction has opened it again. */
   readonly id: string
@@ -99,7 +99,7 @@ export function shownBlocks(): ShownBlocks {
   }
 }
 
-function viewOf(turn: number, { foreign }: ShownTurn, { open: _, ...block }: CoreBlock): ShownBlock {
+function viewOf(turn: number, { foreign }: ShownTurn, block: CoreBlock): ShownBlock {
   const { id = '', isOpen = false } = foreign.get(block.block) ?? {}
   return { ...block, turn, id, isOpen }
 }
