@@ -45,14 +45,12 @@ it('shows what the stream helper of a legacy loop has lost', async () => {
 const anyConversation: fc.Arbitrary<Turn[]> = fc
   .array(
     fc.tuple(
-      fc
-        .uniqueArray(
-          fc.constantFrom(...Object.values(conversationOfKind).flatMap((turns) => turns.flatMap(ownBlocks))),
-          {
-            maxLength: 3,
-          },
-        )
-        .map((groups) => groups.flat()),
+      fc.uniqueArray(
+        fc.constantFrom(...Object.values(conversationOfKind).flatMap((turns) => turns.flatMap(ownBlocks))),
+        {
+          maxLength: 3,
+        },
+      ),
       fc.array(
         fc
           .dictionary(
@@ -67,13 +65,23 @@ const anyConversation: fc.Arbitrary<Turn[]> = fc
     { maxLength: 2 },
   )
   .map((turns) => [
-    ...turns.map(([blocks, calls, words]): Turn => ({ content: [...blocks, { type: 'text', text: words }, ...calls] })),
+    ...turns.map(([groups, calls, words], turn): Turn => {
+      const blocks = groups.flatMap((group, index) => withOwnIds(group, `${turn}${index}`))
+      return { content: [...blocks, { type: 'text', text: words }, ...calls] }
+    }),
     { content: [{ type: 'text', text: 'The end.' }] },
   ])
 
 /** Blocks that may stand anywhere: all but calls, which a turn of this test makes itself. */
 function ownBlocks({ content, stopReason }: Turn): ContentBlock[][] {
   return stopReason === undefined ? [content.filter(({ type }) => type !== 'tool_use')] : []
+}
+
+/** The blocks with ids that no other group has, as in the API's answers: Millrace renames an id that occurs twice. */
+function withOwnIds(blocks: readonly ContentBlock[], suffix: string): ContentBlock[] {
+  const json = JSON.stringify(blocks).replaceAll(/"((?:srv|mcp)?toolu_\w+)"/g, `"$1_${suffix}"`)
+  const renamed: ContentBlock[] = JSON.parse(json)
+  return renamed
 }
 
 it('finds conversations equal that mix all blocks, with any text and input', async () => {

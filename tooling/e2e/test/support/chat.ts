@@ -2,7 +2,7 @@ import { AbstractChat, DefaultChatTransport, type UIMessage } from 'ai'
 import { AbstractChat as AbstractChat6, DefaultChatTransport as Transport6, type UIMessage as UIMessage6 } from 'ai6'
 
 /** The engine of `useChat`, with plain fields for its state. */
-export class PlainChat extends AbstractChat<UIMessage> {}
+class PlainChat extends AbstractChat<UIMessage> {}
 
 /** The same of the version before. */
 export class PlainChat6 extends AbstractChat6<UIMessage6> {}
