@@ -1,4 +1,11 @@
-import { type AgentEvent, checksum } from '@millrace/core'
+import {
+  type AgentEvent,
+  type BlockPlace,
+  checksum,
+  type TextDelta,
+  type ThinkingDelta,
+  type ToolInput,
+} from '@millrace/core'
 import { createShownText } from '@millrace/core/reduce'
 
 /** The content blocks that a client shows. */
@@ -26,8 +33,14 @@ export function createShownBlocks(): ShownBlocks {
     problems.push(`block ${block} of turn ${turn} has ${text?.length ?? 'no'} characters, expected ${length}`)
   }
 
+  const isOpen = ({ turn, block }: BlockPlace): boolean =>
+    shown.blocks(turn).some((each) => each.block === block && each.open)
+
   return {
     see(event) {
+      if (isDelta(event) && !isOpen(event)) {
+        problems.push(`received a delta for block ${event.block} of turn ${event.turn}, which is not open`)
+      }
       const change = shown.apply(event)
       if (change?.type === 'retract') retractions++
       if (event.type === 'block.finished') verify(event)
@@ -42,4 +55,8 @@ export function createShownBlocks(): ShownBlocks {
     texts: () =>
       shown.turns.flatMap((turn) => shown.blocks(turn).flatMap(({ kind, text }) => (kind === 'text' ? [text] : []))),
   }
+}
+
+function isDelta(event: AgentEvent): event is Extract<AgentEvent, TextDelta | ThinkingDelta | ToolInput> {
+  return event.type === 'text.delta' || event.type === 'thinking.delta' || event.type === 'tool.input'
 }
