@@ -11,13 +11,18 @@ export function assistantText(messages: readonly unknown[], start: number): stri
     .join('')
 }
 
-/** Returns the text of the final message, and that of the whole answer: one that was continued has several messages. */
+/**
+ * Returns the texts that a loop may return: of the final message, of the whole answer, which has several messages if it was
+ * continued, and of the last message that said anything, for a run that ended behind a tool result.
+ */
 export function finalTexts(messages: readonly unknown[]): readonly string[] {
   const lastUser = messages.findLastIndex((message) => isObject(message) && message.role === 'user')
   const lastResult = messages.findLastIndex(
     (message) => isObject(message) && contentBlocks(message).some((block) => block.type === 'tool_result'),
   )
-  return [assistantText(messages, lastUser + 1), assistantText(messages, lastResult + 1)]
+  const said = messages.map((_message, index) => assistantText(messages.slice(index, index + 1), 0))
+  const lastSaid = said.findLast((text) => text.trim() !== '') ?? ''
+  return [assistantText(messages, lastUser + 1), assistantText(messages, lastResult + 1), lastSaid]
 }
 
 /** What a text must be made of. */
