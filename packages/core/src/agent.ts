@@ -6,6 +6,7 @@ import { type AgentOptions, type AgentSettings, readAgentOptions } from './loop/
 import { legacyOutcomeUnknown } from './loop/legacy-outcome.ts'
 import { runLoop } from './loop/loop.ts'
 import type { RebuiltRun } from './loop/rebuilt-run.ts'
+import { fresh, type ResumePoint } from './loop/resume-point.ts'
 import { type LoopEnd, type RunContext, toResult } from './loop/run-context.ts'
 import { initialState } from './loop/run-state.ts'
 import type { RunDecision } from './protocol/run-decision.ts'
@@ -40,17 +41,17 @@ export function createAgent(options: AgentOptions): LocalAgent {
 
   function prepare(input: RunInput): PreparedRun {
     const messages = readRunInput(input)
-    const fresh: RebuiltRun = {
+    const rebuilt: RebuiltRun = {
       state: initialState(messages),
       tail: 0,
       decision: undefined,
-      pending: undefined,
+      from: fresh,
       missing: [],
       legacy: undefined,
       shown: createShownText(),
     }
     const open = journal && ((handle: RunHandle) => journal.open(handle, { clock, input, messages }))
-    return prepareRun(settings, input, fresh, open)
+    return prepareRun(settings, input, rebuilt, open)
   }
 
   const takeOver: LocalAgent['takeOver'] = async (runId, given = {}) => {
@@ -78,18 +79,19 @@ export function createAgent(options: AgentOptions): LocalAgent {
 }
 
 function start({ runtime, onWarning }: AgentSettings, prepared: PreparedRun, runId: string): AgentRun {
-  const { input, tail, open } = prepared
+  const { input, tail, shown, open } = prepared
   return createRun({
     runId,
     runtime,
     onWarning,
     tail,
+    shown,
     async drive(handle) {
       handle.attach(input.callbacks, input.signal)
       if (open !== undefined) await handle.record(open)
       return prepared.drive(handle)
     },
-    crashed: (error) => prepared.crashed(runId, error),
+    crashed: (error, handle) => prepared.crashed(handle, error),
   })
 }
 
@@ -110,7 +112,7 @@ function prepareRun(
     shown,
     open,
     drive: (handle, given) => drive(settings, input, rebuilt, handle, given),
-    crashed: (runId, error) => toResult(runId, state, { outcome: 'failed', error }),
+    crashed: (handle, error) => toResult(handle, state, { outcome: 'failed', error }),
   }
 }
 
@@ -121,14 +123,14 @@ async function drive(
   handle: RunHandle,
   given: RunDecision | undefined,
 ): Promise<RunResult> {
-  const { state, decision: stored, pending, missing, legacy } = rebuilt
+  const { state, decision: stored, from, missing, legacy } = rebuilt
   for (const end of missing) handle.emit(end)
   const decision = stored ?? given ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
   if (stored === undefined) handle.emit({ type: 'run.started', ...defined({ sessionId }), decision })
-  if (legacy === 'answered') return toResult(handle.runId, state, { outcome: 'completed' })
+  if (legacy === 'answered') return toResult(handle, state, { outcome: 'completed' })
   if (legacy === 'under_way') {
-    return toResult(handle.runId, state, { outcome: 'failed', error: legacyOutcomeUnknown() })
+    return toResult(handle, state, { outcome: 'failed', error: legacyOutcomeUnknown() })
   }
   const requested: unknown = input.request?.['model']
   const scope: RunScope = {
@@ -149,7 +151,6 @@ async function drive(
     flags: input.flags ?? settings.flags,
     flagContext: flagContext(input.user),
     state,
-    pending,
   }
   return compose(settings.use, scope, {
     scope,
@@ -158,14 +159,14 @@ async function drive(
     grace: settings.limits.middlewareGrace,
     report: handle.report,
     accept: (result, called): result is RunResult => called && isRunResult(result),
-    core: async () => toResult(handle.runId, state, await endOf(run)),
+    core: async () => toResult(handle, state, await endOf(run, from)),
   })
 }
 
 /** Returns how the loop ended. A defect of ours ends it like any failure, with the history so far. */
-async function endOf(run: RunContext): Promise<LoopEnd> {
+async function endOf(run: RunContext, from: ResumePoint): Promise<LoopEnd> {
   try {
-    const end = await runLoop(run)
+    const end = await runLoop(run, from)
     const lost: MillraceError | undefined = run.handle.lost()
     return lost === undefined ? end : { outcome: 'failed', error: lost }
   } catch (cause) {

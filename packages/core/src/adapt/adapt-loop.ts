@@ -1,5 +1,6 @@
 import { refuse } from '../kit/checks.ts'
 import type { Runtime } from '../kit/clock.ts'
+import { defined } from '../kit/defined.ts'
 import { readRuntime } from '../kit/read-runtime.ts'
 import { readMessages } from '../protocol/read-messages.ts'
 import type { Agent, ResumeInput, ResumeResult } from '../run/agent.ts'
@@ -114,6 +115,7 @@ function startRun<R>(
     runtime,
     onWarning,
     tail: taken?.tail ?? 0,
+    ...defined({ shown: taken?.shown }),
     async drive(handle) {
       if (onEvent !== undefined) handle.observe(onEvent)
       const driven = await driveAdapted<R>({
@@ -123,7 +125,7 @@ function startRun<R>(
         base,
         taken,
         ledger: createToolLedger(),
-        progress: followProgress(handle, taken?.shown),
+        progress: followProgress(handle),
       })
       end = driven.value
       return driven.result

@@ -1,7 +1,7 @@
 import type { Clock } from '../kit/clock.ts'
 import type { AgentEvent, TurnMode } from '../protocol/events.ts'
 import type { Message } from '../protocol/messages.ts'
-import { createShownText, type ShownText } from '../reduce/shown-text.ts'
+import type { ShownText } from '../reduce/shown-text.ts'
 import type { DrivableAgent } from '../run/agent.ts'
 import type { FlagClient } from '../run/flag-client.ts'
 import type { PreparedRun } from '../run/prepared-run.ts'
@@ -55,16 +55,15 @@ export interface Progress {
 }
 
 /** Follows the events of a run from now on. */
-export function followProgress(handle: RunHandle, shown: ShownText = createShownText()): Progress {
+export function followProgress(handle: RunHandle): Progress {
   let lastMode: TurnMode = 'stream'
   let finished = 0
   handle.observe((event: AgentEvent) => {
-    shown.apply(event)
     if (event.type === 'turn.started') lastMode = event.mode
     if (event.type === 'turn.finished') finished = event.turn
   })
   return {
-    shown,
+    shown: handle.shown,
     get lastMode() {
       return lastMode
     },

@@ -167,7 +167,7 @@ async function driveAgent(handle: RunHandle, prepared: PreparedRun, decision: Ru
   try {
     return await prepared.drive(handle, decision)
   } catch (cause) {
-    return prepared.crashed(handle.runId, asMillraceError(cause))
+    return prepared.crashed(handle, asMillraceError(cause))
   }
 }
 

@@ -1,9 +1,10 @@
 import type { MillraceError } from '../kit/errors.ts'
-import type { Message } from '../protocol/messages.ts'
+import { isBlank, type Message, textOf } from '../protocol/messages.ts'
 import { cannotRetract } from '../recovery/ladder.ts'
 import { recoveryDefaults } from '../recovery/policy.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
 import { blocksOf, closeHistory, userMessage } from '../reduce/history.ts'
+import type { ShownText } from '../reduce/shown-text.ts'
 import { readRetraction } from '../run/read-input.ts'
 import type { RunInput, RunResult } from '../run/run.ts'
 import type { AdaptedRun } from './adapted-run.ts'
@@ -16,6 +17,8 @@ interface Begin {
   readonly retract: readonly number[]
   /** The legacy loop goes on from these, added to the history; without them it is called with the caller's arguments. */
   readonly newMessages?: readonly Message[]
+  /** Whether those end with the request to go on with an answer that broke. */
+  readonly continues?: true
 }
 
 /** Decides where the legacy loop may begin, so that it repeats neither a call nor a word. */
@@ -45,7 +48,7 @@ export function planHandover<R>(
   if (committed.length === 0 && !executed) {
     if (!isBound(shownTurns)) return { retract: shownTurns }
     if (handover !== 'history' || retraction === 'fail') return { error: cannotRetract(error) }
-    return goOnFromPartial(newMessages)
+    return goOnFromPartial(newMessages, shown, error)
   }
   if (handover === 'restart') {
     // The ledger of the process that died is lost.
@@ -55,15 +58,41 @@ export function planHandover<R>(
     return isBound(shownTurns) ? { error: cannotRetract(error) } : { retract: shownTurns }
   }
   if (handover === 'none') return { error }
-  const plan = goOnFromCommitted(committed, error, shownTurns, unfinished?.turn ?? progress.finished + 1)
+  const broken = unfinished?.turn ?? progress.finished + 1
+  const plan =
+    unfinished?.continues === true
+      ? { ...withPrompt(committed), retract: shownTurns.filter((turn) => turn >= broken) }
+      : goOnFromCommitted(committed, error, shownTurns, broken)
   if ('error' in plan || !isBound(plan.retract)) return plan
-  return retraction === 'fail' ? { error: cannotRetract(error) } : goOnFromPartial(newMessages)
+  return retraction === 'fail' ? { error: cannotRetract(error) } : goOnFromPartial(newMessages, shown, error)
 }
 
 /** The partial answer stays, and the legacy loop is asked to go on where it stopped. */
-function goOnFromPartial(newMessages: readonly Message[]): Begin {
+function goOnFromPartial(newMessages: readonly Message[], shown: ShownText, error: MillraceError): HandoverPlan {
+  // A legacy loop that is not told of shown text says it again: a remote agent may show text without giving its content.
+  if (shownText(shown) !== saidText(newMessages)) return { error: cannotRetract(error) }
+  return { ...withPrompt(newMessages), retract: [] }
+}
+
+function withPrompt(messages: readonly Message[]): Pick<Begin, 'newMessages' | 'continues'> {
   const prompt = userMessage([{ type: 'text', text: recoveryDefaults.continuePrompt }])
-  return { newMessages: [...closeHistory(newMessages, 'The call was not run'), prompt], retract: [] }
+  return { newMessages: [...closeHistory(messages, 'The call was not run'), prompt], continues: true }
+}
+
+/** Returns all text that is shown, but for blank blocks: history has none. */
+function shownText(shown: ShownText): string {
+  return shown.turns
+    .flatMap((turn) => shown.blocks(turn))
+    .map(({ kind, text }) => (kind === 'text' && !isBlank(text) ? text : ''))
+    .join('')
+}
+
+function saidText(messages: readonly Message[]): string {
+  return messages
+    .filter(({ role }) => role === 'assistant')
+    .flatMap(blocksOf)
+    .map(textOf)
+    .join('')
 }
 
 /**

@@ -3,7 +3,6 @@ import type { FallbackReason } from '../protocol/events.ts'
 import { isFaultCode } from '../protocol/faults.ts'
 import type { Message } from '../protocol/messages.ts'
 import { addUsage } from '../protocol/usage.ts'
-import { answerText, assistantMessage } from '../reduce/history.ts'
 import type { PreparedRun } from '../run/prepared-run.ts'
 import type { RunResult } from '../run/run.ts'
 import type { LedgerEntry } from '../run/tool-ledger.ts'
@@ -11,6 +10,7 @@ import type { AdaptedCall } from './adapted-call.ts'
 import { type AdaptedRun, type Driven, givenMessages } from './adapted-run.ts'
 import type { HandedOver } from './handed-over.ts'
 import { planHandover } from './handover-plan.ts'
+import { withoutBeginning } from './legacy-answer.ts'
 import {
   beginLegacyTurn,
   completedResult,
@@ -65,7 +65,7 @@ export async function handOver<R>(
     ledger,
     error,
   }
-  const legacy = { run, call, result, handed, retract, turn: turn + 1 }
+  const legacy = { run, call, result, handed, retract, turn: turn + 1, continues: plan.continues === true }
   try {
     return plan.newMessages === undefined ? await callAnew(legacy) : await goOn(legacy)
   } catch (cause) {
@@ -87,6 +87,8 @@ interface LegacyCall<R> {
   readonly retract: () => void
   /** The number of its turn. */
   readonly turn: number
+  /** Whether it is asked to go on with an answer that broke. */
+  readonly continues: boolean
 }
 
 /** Calls the legacy loop from its start. Its value is the caller's, untouched. */
@@ -117,16 +119,16 @@ async function callAnew<R>({ run, call, result, handed, retract, turn }: LegacyC
 }
 
 /** Calls the legacy loop with the history so far, and merges what it adds with what the run had. */
-async function goOn<R>({ run, call, result, handed, retract, turn }: LegacyCall<R>): Promise<Driven<R>> {
+async function goOn<R>({ run, call, result, handed, retract, turn, continues }: LegacyCall<R>): Promise<Driven<R>> {
   const { handle } = run
   if (call.goOn === undefined || call.read === undefined) throw new TypeError('unreachable')
   const value = await call.goOn(handed)
-  const answer = call.read(value, handed)
+  const given = call.read(value, handed)
   retract()
+  const answer = continues ? withoutBeginning(given, handle.shown.answer) : given
   emitLegacyText(handle, turn, answer)
   const added: readonly Message[] = [...handed.newMessages, ...answer.messages]
-  const said = answer.messages.length > 0 ? [] : [assistantMessage([{ type: 'text', text: answer.text }])]
-  const text = answerText([...added, ...said])
+  const text = handle.shown.answer
   const usage = addUsage(result.usage, answer.usage)
   const completed = completedResult(handle.runId, { given: givenMessages(result), added, text, usage, turns: turn })
   return { result: completed, value: { from: 'result' } }

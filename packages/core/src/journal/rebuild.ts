@@ -1,9 +1,10 @@
-import { initialState, type ReopenedTurn } from '../loop/run-state.ts'
-import type { PendingTurn, RebuiltRun } from '../loop/rebuilt-run.ts'
+import type { RebuiltRun } from '../loop/rebuilt-run.ts'
+import { fresh, type ResumePoint } from '../loop/resume-point.ts'
+import { initialState } from '../loop/run-state.ts'
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
-import type { AgentEvent, Fallback, TurnFinished } from '../protocol/events.ts'
+import type { AgentEvent, Fallback, ToolFinished } from '../protocol/events.ts'
 import { isPause } from '../protocol/messages.ts'
-import { createHistoryFold, type OpenTurn } from '../reduce/history-fold.ts'
+import { createHistoryFold, type HistoryFold } from '../reduce/history-fold.ts'
 import type { ShownBlock } from '../reduce/shown-blocks.ts'
 import type { RunRecord, RunStore } from '../stores/run-store.ts'
 import { createShownText } from '../reduce/shown-text.ts'
@@ -31,8 +32,9 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
   const fold = createHistoryFold(continuePrompt)
   const shown = createShownText()
   const state = initialState(record.messages)
-  /** Streams that broke, of one answer. */
+  /** Streams that broke, of one answer, and its text over all its pieces. */
   let brokenStreams = 0
+  let said = ''
   let legacy: RebuiltRun['legacy']
 
   for (const event of events) {
@@ -50,41 +52,59 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
       case 'turn.finished':
         if (event.mode === 'legacy') legacy = 'answered'
         if (fold.kept !== 'continue') brokenStreams = 0
+        said = fold.kept === 'continue' ? said + shownText(shown.blocks(event.turn)) : ''
         state.pauses = isPause(event.stopReason) ? state.pauses + 1 : 0
         break
       default:
         break
     }
   }
-  const { open, turn, decision } = fold
-  if (open !== undefined && open.turn > turn && open.mode !== 'legacy') state.reopened = reopen(open)
-  // A continued turn has said all there is; any other may still have calls to answer.
-  if (fold.kept === 'continue') fold.answer()
+  const { turn, usage, stopReason, container, decision } = fold
   const missing = missingEnds(fold)
-  const settled = new Map([
-    ...fold.settled,
-    ...missing.filter(({ outcome }) => outcome === 'error').map((end) => [end.toolUseId, end] as const),
-  ])
-  const { last, kept, usage, stopReason, container } = fold
-  const pending = last && {
-    ...pick(last),
-    salvaged: kept === 'salvage',
-    settled,
-    started: new Set(fold.started.keys()),
-  }
   return {
     state: { ...state, added: [...fold.messages], turn, usage, stopReason, container },
+    from: resumePoint(fold, missing, { said, brokenStreams, staysBuffered: state.staysBuffered }),
     tail: events.at(-1)?.seq ?? 0,
     decision,
-    pending,
     missing,
     legacy,
     shown,
   }
 }
 
-function pick({ stopReason, attempt, content }: TurnFinished): Pick<PendingTurn, 'stopReason' | 'attempt' | 'content'> {
-  return { stopReason, attempt, content }
+interface BrokenAnswer {
+  /** The text of the answer that broke, over all its pieces. */
+  readonly said: string
+  /** Streams of it that broke. */
+  readonly brokenStreams: number
+  readonly staysBuffered: boolean
+}
+
+function resumePoint(
+  { open, turn, last, kept, settled, started }: HistoryFold,
+  missing: readonly ToolFinished[],
+  { said, brokenStreams, staysBuffered }: BrokenAnswer,
+): ResumePoint {
+  if (open !== undefined && open.turn > turn && open.mode !== 'legacy') {
+    const { attempt, blocks: shown, continues } = open
+    return { type: 'reopened', attempt, shown, blocks: blocksOfShown(shown), said: continues ? said : undefined }
+  }
+  if (kept === 'continue') {
+    const failures = { streams: brokenStreams, buffered: 0, empty: 0 }
+    return { type: 'continued', said, failures, request: staysBuffered ? 'buffered' : 'stream', delay: 0 }
+  }
+  if (last === undefined) return fresh
+  const { stopReason, attempt, content } = last
+  const ends = missing.filter(({ outcome }) => outcome === 'error').map((end) => [end.toolUseId, end] as const)
+  return {
+    type: 'committed',
+    stopReason,
+    attempt,
+    content,
+    salvaged: kept === 'salvage',
+    settled: new Map([...settled, ...ends]),
+    started: new Set(started.keys()),
+  }
 }
 
 /** Whether a request had failed: the rung was not left out, by the kill switch or the breaker. */
@@ -92,14 +112,11 @@ function isFailure({ reason }: Fallback): boolean {
   return reason !== 'killed' && reason !== 'circuit_open'
 }
 
-function reopen({ attempt, blocks }: OpenTurn): ReopenedTurn {
-  const shown: ReopenedTurn['shown'][number][] = []
-  for (const { block: index, kind, text, open, toolUseId = '', name = '' } of blocks)
-    shown[index] = { index, kind, text, toolUseId, name, finished: !open }
-  return { attempt, shown, blocks: blocksOfShown(blocks) }
+function shownText(blocks: readonly ShownBlock[]): string {
+  return blocks.map(({ kind, text }) => (kind === 'text' ? text : '')).join('')
 }
 
-/** The text that is shown, and the server tools that were called: those whose input has begun to arrive. */
+/** Returns the text that is shown, and the server tools that were called: those whose input has begun to arrive. */
 function blocksOfShown(shown: readonly ShownBlock[]): AccumulatedBlock[] {
   return shown.flatMap(({ block: index, kind, open, text, toolUseId: id = '', name = '' }): AccumulatedBlock[] => {
     const common = { index, kind, finished: !open, text, validInput: true }

@@ -15,7 +15,8 @@ import type { RequestBody } from '../model/model-client.ts'
 import { fault } from '../protocol/faults.ts'
 import { linkedController } from '../kit/signals.ts'
 import type { StreamEvent, TurnSource } from '../model/turn-source.ts'
-import type { TurnView } from './turn-view.ts'
+import { createRepetitionFilter } from './repetition-filter.ts'
+import type { ShownTurn } from './shown-turn.ts'
 
 export interface AttemptOptions {
   readonly source: TurnSource
@@ -28,14 +29,16 @@ export interface AttemptOptions {
   readonly onDrain: (drained: Promise<void>) => void
   /** Sends everything that is emitted meanwhile as one batch. */
   readonly batch: <T>(body: () => T) => T
-  readonly view: TurnView
+  readonly shown: ShownTurn
+  /** The text that this answer goes on from, because it broke; empty for any other. */
+  readonly said: string
   /** Told of each call as soon as its block is whole. */
   readonly onCall: (call: ToolUseBlock) => void
   /** Whether a call's input may be no JSON: the model is then told so, instead of being asked again. */
   readonly acceptsInvalidInput: (call: AccumulatedBlock) => boolean
 }
 
-/** What came of asking the model once. `blocks` is everything that arrived, whole or not. */
+/** What came of asking the model once. `blocks` is everything that arrived, whole or not, and repeats nothing of `said`. */
 export type AttemptEnd =
   | { readonly status: 'whole'; readonly message: AssistantMessage; readonly blocks: readonly AccumulatedBlock[] }
   | {
@@ -52,16 +55,17 @@ export type AttemptEnd =
 
 /** Asks the model once, through either source, and shows what arrives. Never rejects. */
 export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
-  const { source, request, history, signal, ready, onDrain, view, batch, onCall, acceptsInvalidInput } = options
+  const { source, request, history, said, signal, ready, onDrain, shown, batch, onCall, acceptsInvalidInput } = options
   const accumulator = createAccumulator(history.flatMap(blocksOf))
   const link = linkedController(signal)
+  const repetition = createRepetitionFilter(said)
 
   /** Takes one batch of the stream; gives an error instead of throwing it, after having shown what came before. */
   function take(events: readonly StreamEvent[]): MillraceError | undefined {
     try {
       for (const event of events) {
         for (const addition of accumulator.add(event)) {
-          view.add(addition)
+          for (const unsaid of repetition.add(addition)) shown.add(unsaid)
           if (addition.type !== 'finished') continue
           const finished = accumulator.block(addition.index)
           if (finished?.validInput === true && isToolUse(finished.block)) onCall(finished.block)
@@ -71,7 +75,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     } catch (error) {
       return asFault(error)
     } finally {
-      view.flush()
+      shown.endBatch()
     }
   }
 
@@ -87,7 +91,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
       if (accumulator.ended || signal.aborted) break
     }
   } catch (error) {
-    const { blocks } = accumulator
+    const blocks = repetition.trim(accumulator.blocks)
     if (signal.aborted) return { status: 'interrupted', message: accumulator.message(), blocks }
     const broken = asFault(error)
     if (!accumulator.whole) return { status: 'broken', error: broken, message: accumulator.message(), blocks }
@@ -95,7 +99,8 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     link.dispose()
   }
 
-  const { blocks } = accumulator
+  if (accumulator.whole) repetition.end()
+  const blocks = repetition.trim(accumulator.blocks)
   const message = accumulator.message()
   if (signal.aborted && !accumulator.whole) return { status: 'interrupted', message, blocks }
   if (!accumulator.whole || message === undefined)

@@ -1,10 +1,12 @@
 import { isRecord } from '../kit/guards.ts'
 import type { ContentBlock } from '../protocol/messages.ts'
+import type { ShownBlock } from '../reduce/shown-blocks.ts'
 
 /** What makes two blocks of two attempts the same one. */
 export interface BlockIdentity {
   readonly index: number
   readonly kind: string
+  /** Empty for a block that is no call. */
   readonly toolUseId: string
   readonly name: string
 }
@@ -20,18 +22,18 @@ export function identify(index: number, block: ContentBlock): BlockIdentity {
   }
 }
 
-/** What a start event holds already: all of it where the answer came in one body. */
+/** Whether a shown block may be this one. The id of a call is shown with the first piece of its input. */
+export function isSame({ kind, toolUseId = '' }: ShownBlock, block: BlockIdentity): boolean {
+  return kind === block.kind && (toolUseId === '' || toolUseId === block.toolUseId)
+}
+
+/** Returns what a start event holds already: all of it if the answer came in one body. */
 export function initialText(block: ContentBlock): string {
   const { text, thinking, input } = block
   if (block.type === 'text') return typeof text === 'string' ? text : ''
   if (block.type === 'thinking') return typeof thinking === 'string' ? thinking : ''
   if (!isCall(block.type)) return ''
   return isRecord(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : ''
-}
-
-/** A call without arguments is shown as one with an empty object, whether its JSON was sent or not. */
-export function emptyInput({ type }: ContentBlock): string {
-  return isCall(type) ? '{}' : ''
 }
 
 /** Whether a block is a call, whose text is the JSON of its input. */

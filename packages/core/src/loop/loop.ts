@@ -1,86 +1,68 @@
 import { defined } from '../kit/defined.ts'
-import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from '../reduce/history.ts'
-import { addUsage, noUsage } from '../protocol/usage.ts'
+import { isRecord } from '../kit/guards.ts'
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import type { RetractionReason } from '../protocol/events.ts'
 import { isPause, isToolUse, type ToolUseBlock } from '../protocol/messages.ts'
-import { isRecord } from '../kit/guards.ts'
-import type { LoopEnd, RunContext } from './run-context.ts'
-import type { PendingTurn } from './rebuilt-run.ts'
-import type { RecoveredCalls } from '../tools/recovered-calls.ts'
+import { addUsage, noUsage } from '../protocol/usage.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
+import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from '../reduce/history.ts'
 import { notRun } from '../tools/executor.ts'
+import type { RecoveredCalls } from '../tools/recovered-calls.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from '../tools/tool-runner.ts'
+import { type CommittedTurn, fresh, type ResumePoint } from './resume-point.ts'
+import type { LoopEnd, RunContext } from './run-context.ts'
 import { takeTurn, type TurnResult } from './turn.ts'
 
+/** What follows a turn: another one, or the end. */
+type Next = ResumePoint | LoopEnd
+
 /**
- * The loop: ask for a turn, run its calls, and again, until the model is done. The only one: streaming or not is a
- * matter of `takeTurn`, and both come here with the same result.
+ * The loop: ask for a turn, run its calls, and again, until the model is done. There is no other: whether a turn streams is
+ * a matter of `takeTurn`, and the result is the same.
  */
-export async function runLoop(run: RunContext): Promise<LoopEnd> {
-  const { handle, settings, state, pending } = run
-  if (pending !== undefined) {
-    const end = await takeUp(run, pending)
-    if (end !== undefined) return end
-  }
-  while (state.turn < settings.limits.turns) {
-    if (handle.signal.aborted) return { outcome: 'interrupted' }
-    const turn = ++state.turn
-    const tools = toolsOfTurn(run, turn)
-    const result = await takeTurn(run, turn, tools)
-    const end = await commit(run, turn, result, tools)
-    if (end !== undefined) return end
-  }
-  return { outcome: 'limit' }
+export async function runLoop(run: RunContext, from: ResumePoint): Promise<LoopEnd> {
+  let next: Next = from
+  while (!('outcome' in next)) next = await goOn(run, next)
+  return next
 }
 
-/** Makes a turn part of history and does what it asks for. Undefined where the loop goes on. */
-async function commit(
+async function goOn(run: RunContext, from: ResumePoint): Promise<Next> {
+  const { handle, settings, state } = run
+  if (from.type === 'committed') return takeUp(run, from)
+  if (state.turn >= settings.limits.turns) return { outcome: 'limit' }
+  if (handle.signal.aborted) return { outcome: 'interrupted' }
+  const turn = ++state.turn
+  const tools = toolsOfTurn(run, turn)
+  const result = await takeTurn(run, { turn, tools, from })
+  return commit(run, turn, result, tools)
+}
+
+/** Makes a turn part of history and does what it asks for. */
+async function commit(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<Next> {
+  switch (result.status) {
+    case 'whole':
+      return commitWhole(run, turn, result, tools)
+    case 'continued':
+      tools.discard([])
+      await addTurn(run, turn, result, result.blocks, null)
+      return result.next
+    case 'salvaged':
+      await addTurn(run, turn, result, result.blocks, null)
+      return runCalls(run, result.attempt, result.blocks, tools)
+    case 'interrupted':
+      return commitInterrupted(run, turn, result, tools)
+    case 'failed':
+      return commitFailed(run, turn, result, tools)
+  }
+}
+
+/** Keeps what an interrupt leaves of a turn. */
+async function commitInterrupted(
   run: RunContext,
   turn: number,
   result: TurnResult,
-  tools: ToolRunner,
-): Promise<LoopEnd | undefined> {
-  if (result.status === 'whole') return commitWhole(run, turn, result, tools)
-  if (result.status === 'continued') return commitContinued(run, turn, result, tools)
-  if (result.status !== 'salvaged') return commitPartial(run, turn, result, tools)
-  await addTurn(run, turn, result, result.blocks, null)
-  return runCalls(run, result.attempt, result.blocks, tools)
-}
-
-/** Keeps what was shown of a broken answer, and asks the model to go on where it stopped. */
-async function commitContinued(
-  run: RunContext,
-  turn: number,
-  result: TurnResult,
-  tools: ToolRunner,
-): Promise<undefined> {
-  tools.discard([])
-  await addTurn(run, turn, result, result.blocks, null)
-  run.state.added.push(userMessage([{ type: 'text', text: run.settings.recovery.continuePrompt }]))
-}
-
-/** Keeps what an interrupt or a failure leaves of a turn. */
-async function commitPartial(
-  run: RunContext,
-  turn: number,
-  result: Extract<TurnResult, { status: 'interrupted' | 'failed' }>,
   tools: ToolRunner,
 ): Promise<LoopEnd> {
-  const committed = run.state.added.length
-  if (result.status === 'failed') {
-    tools.discard([])
-    // Calls that could be trusted have been salvaged; any other is better not there than answered as not run. What is
-    // held back is not shown now: it can still be asked for elsewhere.
-    const kept = run.retraction === 'hold' ? [] : result.blocks.filter(({ kind }) => kind !== 'tool_use')
-    await addTurn(run, turn, result, keptOfPartial(kept), null)
-    const { retryAfterServerTools } = run.settings.recovery
-    const repeatable = mayAskAgain(
-      retryAfterServerTools,
-      result.blocks.map(({ block }) => block),
-    )
-    return { outcome: 'failed', error: result.error, broken: { committed, ...(!repeatable && { repeatable }) } }
-  }
   const kept = keptOfPartial(result.blocks)
   const calls = callsOf(kept)
   tools.discard(calls)
@@ -89,35 +71,62 @@ async function commitPartial(
   return { outcome: 'interrupted' }
 }
 
+/** Keeps what a failure leaves of a turn. */
+async function commitFailed(
+  run: RunContext,
+  turn: number,
+  result: Extract<TurnResult, { status: 'failed' }>,
+  tools: ToolRunner,
+): Promise<LoopEnd> {
+  const committed = run.state.added.length
+  const { blocks, prompt, error } = result
+  tools.discard([])
+  // Calls that could be trusted have been salvaged; any other is better not there than answered as not run. What is held
+  // back is not shown now: it can still be asked for elsewhere.
+  const kept = run.retraction === 'hold' ? [] : blocks.filter(({ kind }) => kind !== 'tool_use')
+  await addTurn(run, turn, result, keptOfPartial(kept), null)
+  const { retryAfterServerTools } = run.settings.recovery
+  const repeatable = mayAskAgain(
+    retryAfterServerTools,
+    blocks.map(({ block }) => block),
+  )
+  const broken = {
+    committed,
+    ...(!repeatable && { repeatable }),
+    ...(prompt.length > 0 && { continues: true as const }),
+  }
+  return { outcome: 'failed', error, broken }
+}
+
 /** Adds a whole turn, and goes on to what it leads to. */
 async function commitWhole(
   run: RunContext,
   turn: number,
   result: Extract<TurnResult, { status: 'whole' }>,
   tools: ToolRunner,
-): Promise<LoopEnd | undefined> {
+): Promise<Next> {
   const { blocks, attempt } = result
   const stopReason = result.message.stop_reason
   if (stopReason === 'refusal') return refuseTurn(run, turn, result, tools)
   const usable = stopReason === 'tool_use' ? blocks : blocks.filter(isUsable)
-  await addTurn(run, turn, result, withoutRefused(usable), stopReason)
+  await addTurn(run, turn, result, usable, stopReason)
   run.state.pauses = isPause(stopReason) ? run.state.pauses + 1 : 0
   return leadOn(run, stopReason, usable, attempt, tools)
 }
 
-/** What a turn that is part of history leads to, by its stop reason. Undefined where the loop goes on. */
+/** Does what a turn that is part of history leads to, by its stop reason. */
 async function leadOn(
   run: RunContext,
   stopReason: string | null,
   blocks: readonly AccumulatedBlock[],
   attempt: number,
   tools: ToolRunner,
-): Promise<LoopEnd | undefined> {
+): Promise<Next> {
   const isPaused = isPause(stopReason)
   // A pause waits for no answer of ours, unless it left calls behind.
   if (stopReason === 'tool_use' || (isPaused && callsOf(blocks).length > 0))
     return runCalls(run, attempt, blocks, tools)
-  if (isPaused) return run.state.pauses > run.settings.limits.pauses ? { outcome: 'limit' } : undefined
+  if (isPaused) return run.state.pauses > run.settings.limits.pauses ? { outcome: 'limit' } : fresh
   // Any other end starts no tool: of a call that `max_tokens` cut, nobody knows what was still to come.
   tools.discard([])
   const why = `The call was not run: the turn ended with ${stopReason ?? 'no stop reason'}`
@@ -127,9 +136,9 @@ async function leadOn(
 }
 
 /** Goes on from the last turn of a run that was taken over. */
-async function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | undefined> {
-  const { content, stopReason, attempt, salvaged } = pending
-  const tools = toolsOfTurn(run, run.state.turn, pending)
+async function takeUp(run: RunContext, committed: CommittedTurn): Promise<Next> {
+  const { content, stopReason, attempt, salvaged } = committed
+  const tools = toolsOfTurn(run, run.state.turn, committed)
   const blocks = content.map(asWhole)
   if (salvaged) return runCalls(run, attempt, blocks, tools)
   if (stopReason !== null && stopReason !== 'refusal') return leadOn(run, stopReason, blocks, attempt, tools)
@@ -138,29 +147,31 @@ async function takeUp(run: RunContext, pending: PendingTurn): Promise<LoopEnd | 
   return { outcome: stopReason === null ? 'interrupted' : 'refused' }
 }
 
-/** The refused turn is left out of history: with it there, the model would refuse again. */
+/** Leaves a refused turn out of history: with it there, the model would refuse again. */
 async function refuseTurn(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<LoopEnd> {
-  const bound = run.retraction !== 'retract' && result.view.hasText
+  const bound = run.retraction !== 'retract' && result.shown.hasText
   const kept = bound ? keptOfPartial(result.blocks).filter(({ kind }) => kind !== 'tool_use') : []
   tools.discard([])
   await addTurn(run, turn, result, kept, 'refusal', 'refusal')
   return { outcome: 'refused' }
 }
 
-/** Shows a turn as history holds it, adds it there, and makes that durable. */
+/** Shows a turn as it is kept, adds it to history, and makes that durable. */
 async function addTurn(
   run: RunContext,
   turn: number,
-  { view, message, attempt, mode, status, reason = 'interrupted' }: TurnResult,
+  { shown, prompt, message, attempt, mode, status, reason = 'interrupted' }: TurnResult,
   kept: readonly AccumulatedBlock[],
   stopReason: string | null,
   why: RetractionReason = reason,
 ): Promise<void> {
   const { handle, state } = run
-  const content = kept.map(({ block }) => block)
-  // First, so that history holds what was shown even if showing the rest fails.
-  if (content.length > 0) state.added.push(assistantMessage(content))
-  view.settle(kept, why)
+  // Blank text between cited text is shown and is not sent back: the API refuses it.
+  const content = withoutRefused(kept).map(({ block }) => block)
+  // First, so that history holds what was shown even if showing the rest fails. The prompt goes with what it led to:
+  // history never ends with words that no user wrote.
+  if (content.length > 0) state.added.push(...prompt, assistantMessage(content))
+  shown.reconcile(kept, why)
   state.stopReason = stopReason
   state.container = containerOf(message) ?? state.container
   const usage = message?.usage ?? noUsage
@@ -189,13 +200,13 @@ async function runCalls(
   attempt: number,
   blocks: readonly AccumulatedBlock[],
   tools: ToolRunner,
-): Promise<LoopEnd | undefined> {
+): Promise<Next> {
   const calls = callsOf(blocks)
   const invalid = callsOf(blocks.filter(({ validInput }) => !validInput))
   tools.discard(calls)
   addResults(run, await tools.run(calls, attempt, invalid))
   if (tools.storeError !== undefined) return { outcome: 'failed', error: tools.storeError }
-  return run.handle.signal.aborted ? { outcome: 'interrupted' } : undefined
+  return run.handle.signal.aborted ? { outcome: 'interrupted' } : fresh
 }
 
 function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls): ToolRunner {

@@ -1,17 +1,16 @@
 import { defined } from '../kit/defined.ts'
 import type { RunHandle } from '../run/run-handle.ts'
 import type { MillraceError } from '../kit/errors.ts'
-import { answerText, closeHistory } from '../reduce/history.ts'
+import { closeHistory } from '../reduce/history.ts'
 import type { RunScope } from '../run/middleware.ts'
 import type { AgentSettings } from './agent-options.ts'
 import type { FlagClient, FlagContext } from '../run/flag-client.ts'
 import type { Retraction } from '../protocol/retraction.ts'
 import type { RunInput, RunResult } from '../run/run.ts'
 import type { RunOutcome } from '../protocol/events.ts'
-import type { PendingTurn } from './rebuilt-run.ts'
 import type { RunState } from './run-state.ts'
 
-/** What is needed to drive a run, and does not change. */
+/** What is needed to drive a run. Only `state` changes. */
 export interface RunContext {
   readonly handle: RunHandle
   readonly settings: AgentSettings
@@ -21,20 +20,18 @@ export interface RunContext {
   readonly flags: FlagClient | undefined
   readonly flagContext: FlagContext
   readonly state: RunState
-  /** Where the run was taken over: its last turn, which has not led on to anything yet. */
-  readonly pending: PendingTurn | undefined
 }
 
 /** How the loop ended. */
 export interface LoopEnd {
   readonly outcome: RunOutcome
   readonly error?: MillraceError
-  /** How many of the added messages were committed before the turn that broke, and whether it may be asked again. */
-  readonly broken?: { readonly committed: number; readonly repeatable?: false }
+  /** Set if it ended inside a turn. */
+  readonly broken?: Omit<NonNullable<RunResult['unfinished']>, 'turn'>
 }
 
-/** The result of a run that ended in this state. */
-export function toResult(runId: string, state: RunState, end: LoopEnd): RunResult {
+/** Returns the result of a run that ended in this state. */
+export function toResult({ runId, shown }: RunHandle, state: RunState, end: LoopEnd): RunResult {
   const newMessages = closeHistory(state.added, 'The call was not run: the run ended')
   return {
     runId,
@@ -42,7 +39,7 @@ export function toResult(runId: string, state: RunState, end: LoopEnd): RunResul
     stopReason: state.stopReason,
     messages: [...state.given, ...newMessages],
     newMessages,
-    text: answerText(newMessages),
+    text: shown.answer,
     usage: state.usage,
     turns: state.turn,
     ...defined({ error: end.error }),

@@ -1,6 +1,6 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { MillraceError } from '../kit/errors.ts'
-import { keptOfPartial, pendingServerCalls } from '../reduce/history.ts'
+import { keptOfPartial, pendingServerCalls, withoutRefused } from '../reduce/history.ts'
 import { isClientLimit } from '../protocol/faults.ts'
 import type { RecoveryPolicy } from './policy.ts'
 import { salvage } from './salvage.ts'
@@ -76,7 +76,7 @@ export function nextStep(broken: BrokenAttempt, policy: RecoveryPolicy, random: 
   // A call that could not be salvaged is not to be trusted; the model will make it again.
   const kept = keptOfPartial(blocks.filter(({ kind }) => kind !== 'tool_use'))
   if (boundByText && !mayContinue) return { type: 'fail', error: cannotRetract(error) }
-  if (kept.length === 0) return { type: 'fail', error: outcomeUnknown(error) }
+  if (withoutRefused(kept).length === 0) return { type: 'fail', error: outcomeUnknown(error) }
   return { type: 'continue', blocks: kept, ...how }
 }
 

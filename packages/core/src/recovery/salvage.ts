@@ -1,5 +1,5 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
-import { isUnsignedThinking, pendingServerCalls, withoutRefused } from '../reduce/history.ts'
+import { isUnsignedThinking, pendingServerCalls } from '../reduce/history.ts'
 import { type ContentBlock, isToolUse } from '../protocol/messages.ts'
 import { isRecord } from '../kit/guards.ts'
 
@@ -28,7 +28,7 @@ export function salvage(
   if (content.some(isCalledByServer)) return undefined
   // A model that took over may have cut the call off.
   if (content.slice(lastCall).some((block) => block.type === 'fallback')) return undefined
-  return withoutRefused(kept)
+  return kept
 }
 
 /**

@@ -12,6 +12,8 @@ export interface OpenTurn {
   readonly mode: TurnFinished['mode']
   /** What is shown of it. */
   readonly blocks: readonly ShownBlock[]
+  /** Whether it goes on with the answer of the turn before it, which broke. */
+  readonly continues: boolean
 }
 
 /** What the events of a run, `turn.finished.content` included, add up to. */
@@ -19,9 +21,8 @@ export interface HistoryFold {
   /** Applies the next event of the run. */
   apply(event: AgentEvent): void
   /**
-   * Answers the calls of the last turn with the results that are known, and asks the model to go on if that turn was
-   * continued. The next turn does this by itself. `missing` is the result of a call that has none; without it, such a call
-   * stays unanswered.
+   * Answers the calls of the last turn with the results that are known. The next turn does this by itself. `missing` is the
+   * result of a call that has none; without it, such a call stays unanswered.
    */
   answer(missing?: string): void
   /** The messages that the run has added so far. */
@@ -78,27 +79,29 @@ export function createHistoryFold(continuePrompt: string): HistoryFold {
   }
 
   function answer(missing?: string): void {
-    const { last, kept } = state
+    const { last } = state
     if (last === undefined) return
     const results = callsOf(last).flatMap((call) => resultOf(call, settled.get(call.id), missing))
-    const prompt = kept === 'continue' ? [{ type: 'text', text: continuePrompt }] : []
-    if (results.length + prompt.length > 0) messages.push(userMessage([...results, ...prompt]))
+    if (results.length > 0) messages.push(userMessage(results))
     state.last = undefined
   }
 
-  function begin({ turn, attempt, mode }: Omit<OpenTurn, 'blocks'>): void {
-    const { open } = state
+  function begin({ turn, attempt, mode }: Pick<OpenTurn, 'turn' | 'attempt' | 'mode'>): void {
+    const { open, kept } = state
+    let continues = open?.continues ?? false
     if (open?.turn !== turn) {
+      continues = state.last !== undefined && kept === 'continue'
       answer()
       state.committed = messages.length
       startOf.set(turn, messages.length)
+      shown = []
     }
     state.kept = undefined
-    if (open?.turn !== turn) shown = []
-    state.open = { turn, attempt, mode, blocks: shown }
+    state.open = { turn, attempt, mode, blocks: shown, continues }
   }
 
   function finish(event: TurnFinished): void {
+    const { open } = state
     state.inputs = new Map(shown.flatMap(({ toolUseId, text }) => (toolUseId === undefined ? [] : [[toolUseId, text]])))
     state.open = undefined
     shown = []
@@ -107,7 +110,10 @@ export function createHistoryFold(continuePrompt: string): HistoryFold {
     state.stopReason = event.stopReason
     state.usage = addUsage(state.usage, event.usage)
     state.container = event.container ?? state.container
-    if (event.content.length > 0) messages.push(assistantMessage(event.content))
+    if (event.content.length === 0) return
+    // Only with what it led to: history never ends with words that no user wrote.
+    if (open?.continues === true) messages.push(userMessage([{ type: 'text', text: continuePrompt }]))
+    messages.push(assistantMessage(event.content))
   }
 
   /** A turn that had finished is retracted whole: another loop says it anew. */

@@ -82,17 +82,17 @@ function isDead(block: ContentBlock, dead: ReadonlySet<unknown>): boolean {
 }
 
 /**
- * What an unfinished answer leaves in history: its whole blocks and the text that had arrived, without unsigned or
- * trailing thinking, unfinished calls, and calls of server tools whose result never came.
+ * Returns what is kept of an unfinished answer: its whole blocks and the text that had arrived, without unsigned thinking,
+ * unfinished calls, and calls of server tools whose result never came. History holds that `withoutRefused`.
  */
 export function keptOfPartial(blocks: readonly AccumulatedBlock[]): readonly AccumulatedBlock[] {
   const whole = blocks.filter(({ block, finished, validInput }) => {
     // The result of a server tool comes whole, in its start event.
-    if (!finished) return block.type === 'text' || serverToolResultId(block) !== undefined
+    if (!finished) return (block.type === 'text' && !isBlankText(block)) || serverToolResultId(block) !== undefined
     return !isUnsignedThinking(block) && (validInput || block.type !== 'tool_use')
   })
   const dead = deadCalls(whole.map(({ block }) => block))
-  return withoutRefused(whole.filter(({ block }) => !isDead(block, dead)))
+  return whole.filter(({ block }) => !isDead(block, dead))
 }
 
 /** The answer to a call, with what the API asks for beside it. */
@@ -128,7 +128,8 @@ function withoutDead(message: Message, dead: ReadonlySet<unknown>, isLast: boole
     if (alive.length === blocks.length) return [message]
     return alive.length === 0 ? [] : [userMessage(alive)]
   }
-  const kept = (isLast ? keptOfPartial : withoutRefused)(alive.map(asWhole)).map(({ block }) => block)
+  const whole = alive.map(asWhole)
+  const kept = withoutRefused(isLast ? keptOfPartial(whole) : whole).map(({ block }) => block)
   if (kept.length === blocks.length) return [message]
   return kept.length === 0 ? [] : [assistantMessage(kept)]
 }
@@ -139,19 +140,19 @@ export function asWhole(block: ContentBlock, index: number): AccumulatedBlock {
 }
 
 /**
- * Returns the text of the answer: that of all assistant messages after the last tool result. Where those have none, it
- * is the text of the last assistant message that has any: an answer that ends with calls which are not run has its text
- * in front of their results.
+ * Returns the text of the answer: that of all assistant messages after the last tool result. If they have none, it is the
+ * text before that result: an answer that ends with calls which are not run has its text in front of their results. Blank
+ * blocks are no part of history, so `result.text` may have white space that this lacks.
  */
 export function answerText(messages: readonly Message[]): string {
-  const lastResult = messages.findLastIndex((message) =>
-    blocksOf(message).some((block) => block.type === 'tool_result'),
-  )
-  const text = messages
-    .slice(lastResult + 1)
-    .map(saidIn)
-    .join('')
-  return isBlank(text) ? (messages.map(saidIn).findLast((each) => !isBlank(each)) ?? text) : text
+  let answer = ''
+  let said = ''
+  for (const message of messages) {
+    if (blocksOf(message).some((block) => block.type === 'tool_result')) said = ''
+    said += saidIn(message)
+    if (!isBlank(said) || isBlank(answer)) answer = said
+  }
+  return answer
 }
 
 /** The text that the model said in a message. */

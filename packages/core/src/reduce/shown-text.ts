@@ -1,4 +1,5 @@
 import type { AgentEvent, TurnRetracted } from '../protocol/events.ts'
+import { isBlank } from '../protocol/messages.ts'
 import { applyToBlocks, isBlockEvent, type ShownBlock } from './shown-blocks.ts'
 
 /** What one event changed in the text that is shown. */
@@ -15,6 +16,11 @@ export interface ShownText {
   blocks(turn: number): readonly ShownBlock[]
   /** The turns of which anything is shown, in their order. */
   readonly turns: readonly number[]
+  /**
+   * The text of the answer: what is shown of the turns after the last one whose calls have ended. If that is blank, the same
+   * before these calls: an answer that ends with calls which are not run has its text before them.
+   */
+  readonly answer: string
   /** Forgets the turns before `turn`, which can no longer be retracted from. */
   forget(turn: number): void
 }
@@ -22,6 +28,8 @@ export interface ShownText {
 /** Follows what a run shows from its events, without anything shown yet. */
 export function createShownText(): ShownText {
   const turns = new Map<number, ShownBlock[]>()
+  /** The turns whose calls have ended. */
+  const called = new Set<number>()
 
   function blocksOf(turn: number): ShownBlock[] {
     const known = turns.get(turn)
@@ -31,8 +39,15 @@ export function createShownText(): ShownText {
     return blocks
   }
 
+  const inOrder = (): number[] => [...turns.keys()].sort((a, b) => a - b)
+  const textOf = (turn: number): string =>
+    (turns.get(turn) ?? []).map(({ kind, text }) => (kind === 'text' ? text : '')).join('')
+
   return {
     apply(event) {
+      // A legacy loop is given the ends of calls of earlier turns again, in a turn of its own.
+      if (event.type === 'tool.finished' && event.outcome !== 'discarded' && event.reused !== true)
+        called.add(event.turn)
       if (!isBlockEvent(event)) return undefined
       const { turn } = event
       const blocks = blocksOf(turn)
@@ -44,7 +59,17 @@ export function createShownText(): ShownText {
     },
     blocks: (turn) => turns.get(turn) ?? [],
     get turns() {
-      return [...turns.keys()].sort((a, b) => a - b)
+      return inOrder()
+    },
+    get answer() {
+      let answer = ''
+      let said = ''
+      for (const turn of inOrder()) {
+        said += textOf(turn)
+        if (!isBlank(said) || isBlank(answer)) answer = said
+        if (called.has(turn)) said = ''
+      }
+      return answer
     },
     forget(turn) {
       for (const known of turns.keys()) if (known < turn) turns.delete(known)

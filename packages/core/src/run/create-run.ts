@@ -3,6 +3,7 @@ import { asMillraceError, clientError, MillraceError } from '../kit/errors.ts'
 import { guarded } from '../kit/hooks.ts'
 import { onAbort } from '../kit/signals.ts'
 import type { AgentEvent } from '../protocol/events.ts'
+import { createShownText, type ShownText } from '../reduce/shown-text.ts'
 import { type AgentCallbacks, createCallbackDispatcher } from './callbacks.ts'
 import { createEventChannel } from './event-channel.ts'
 import { createEventSender } from './event-sender.ts'
@@ -18,16 +19,18 @@ export interface RunDriver {
   readonly onWarning?: ((error: MillraceError) => void) | undefined
   /** The `seq` of the last event that another instance has sent already. Default: 0. */
   readonly tail?: number
+  /** What another instance has shown already. Default: nothing. */
+  readonly shown?: ShownText
   /** Emits every event but `run.finished`, which is made from the result. */
   readonly drive: (handle: RunHandle) => Promise<RunResult>
   /** Returns the result for a `drive` that throws, which is a defect. */
-  readonly crashed: (error: MillraceError) => RunResult
+  readonly crashed: (error: MillraceError, handle: RunHandle) => RunResult
 }
 
 /** Starts a run: its numbering, its consumers, its callbacks, its journal, its end. */
 // oxlint-disable-next-line max-lines-per-function -- short functions over one run
 export function createRun(driver: RunDriver): AgentRun {
-  const { runId, runtime, onWarning } = driver
+  const { runId, runtime, onWarning, shown = createShownText() } = driver
   const channel = createEventChannel()
   const controller = new AbortController()
   const observers: ((event: AgentEvent) => void)[] = []
@@ -49,6 +52,7 @@ export function createRun(driver: RunDriver): AgentRun {
     // The last event closes the run in the store: `close` stores it.
     journal.record(events.filter(({ type }) => type !== 'run.finished'))
     for (const event of events) {
+      shown.apply(event)
       dispatcher.dispatch(event)
       for (const observer of observers) guarded(() => observer(event), observerFailed)
     }
@@ -73,6 +77,7 @@ export function createRun(driver: RunDriver): AgentRun {
   const handle: RunHandle = {
     runId,
     signal: controller.signal,
+    shown,
     attach,
     async record(openJournal) {
       journal = await openJournal(handle)
@@ -103,7 +108,7 @@ export function createRun(driver: RunDriver): AgentRun {
     try {
       result = await driver.drive(handle)
     } catch (cause) {
-      result = driver.crashed(asMillraceError(cause))
+      result = driver.crashed(asMillraceError(cause), handle)
     }
     const { outcome, stopReason, usage, error } = result
     const last = sender.emit({

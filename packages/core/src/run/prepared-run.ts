@@ -25,5 +25,5 @@ export interface PreparedRun {
    */
   readonly drive: (handle: RunHandle, decision?: RunDecision) => Promise<RunResult>
   /** Returns the result for a `drive` or an `open` that rejected: what is known of the run so far. */
-  readonly crashed: (runId: string, error: MillraceError) => RunResult
+  readonly crashed: (handle: RunHandle, error: MillraceError) => RunResult
 }

@@ -1,5 +1,6 @@
 import type { MillraceError } from '../kit/errors.ts'
 import type { AgentEvent, EventBody } from '../protocol/events.ts'
+import type { ShownText } from '../reduce/shown-text.ts'
 import type { AgentCallbacks } from './callbacks.ts'
 import type { Journal } from './journal.ts'
 
@@ -8,6 +9,8 @@ export interface RunHandle {
   readonly runId: string
   /** Aborts when the run is interrupted; its reason is a MillraceError `aborted`. */
   readonly signal: AbortSignal
+  /** What the run shows, up to the last event. */
+  readonly shown: ShownText
   /** Calls `callbacks` with what is emitted from now on, and interrupts the run when `signal` aborts. */
   readonly attach: (callbacks: AgentCallbacks | undefined, signal: AbortSignal | undefined) => void
   /** Writes every event from now on to the journal that `open` gives. Rejects where `open` does; nothing is then recorded. */

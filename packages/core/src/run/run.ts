@@ -61,6 +61,8 @@ export interface RunResult {
     readonly committed: number
     /** False where the broken turn had used server tools whose effects asking again could repeat. */
     readonly repeatable?: false
+    /** True if the turn was to go on with an answer that had broken: the last of the committed messages. */
+    readonly continues?: true
   }
 }
 

@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createAccumulator } from '../../src/model/accumulator.ts'
-import { type AssistantMessage, createAgent, type Message } from '../../src/index.ts'
+import { type AssistantMessage, createAgent, type Message, type ModelClient } from '../../src/index.ts'
 import { isRecord } from '../../src/kit/guards.ts'
 import { createSseParser } from '../../src/model/sse-parser.ts'
-import { question, request } from '../support/scripted.ts'
+import { screenOf } from '../recovery/screen.ts'
+import { eventsOf, question, request } from '../support/scripted.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -128,11 +129,26 @@ function clientFor(pieces: Iterable<Uint8Array>): Anthropic {
   return new Anthropic({ apiKey: 'sk-test', fetch: () => Promise.resolve(response) })
 }
 
-/** The assistant message of a run's first turn. */
-async function firstAnswer(pieces: Iterable<Uint8Array>): Promise<Message | undefined> {
-  const agent = createAgent({ client: clientFor(pieces), request, limits: { turns: 1 } })
-  const { newMessages } = await agent.run({ messages: question }).result
-  return newMessages[0]
+interface Answered {
+  /** The assistant message of a run's first turn. */
+  readonly message: Message | undefined
+  readonly text: string
+  /** The text that is shown. */
+  readonly shown: string
+}
+
+async function firstAnswer(client: ModelClient, mode: 'stream' | 'buffered'): Promise<Answered> {
+  const agent = createAgent({ client, request, limits: { turns: 1 } })
+  const run = agent.run({ messages: question, mode })
+  const shown = screenOf(await eventsOf(run)).text()
+  const { newMessages, text } = await run.result
+  return { message: newMessages[0], text, shown }
+}
+
+/** The text of a message, as a caller of the SDK without streaming puts it together. */
+function textOf(content: unknown): string {
+  const blocks = Array.isArray(content) ? content.map(record) : []
+  return blocks.map(({ text = '' }) => String(text)).join('')
 }
 
 const recordings = folder === undefined ? [] : readRecordings(folder)
@@ -166,9 +182,19 @@ describe.skipIf(folder === undefined)(`a recorded stream is accumulated to what 
 
     it('by an agent, through the SDK', async () => {
       for (const sizes of [[bytes.length], [1_000], [7, 64, 3]]) {
-        const answer = await firstAnswer(slices(bytes, sizes))
-        expect(answer).toEqual({ role: 'assistant', content: echoed(expected['content']) })
+        const { message, text, shown } = await firstAnswer(clientFor(slices(bytes, sizes)), 'stream')
+        expect(message).toEqual({ role: 'assistant', content: echoed(expected['content']) })
+        expect(text).toBe(textOf(expected['content']))
+        expect(shown).toBe(text)
       }
+    })
+
+    it('by an agent, without streaming, to the same text', async () => {
+      const client = { messages: { create: () => Promise.resolve(expected) } }
+      const { message, text, shown } = await firstAnswer(client, 'buffered')
+      expect(message).toEqual({ role: 'assistant', content: echoed(expected['content']) })
+      expect(text).toBe(textOf(expected['content']))
+      expect(shown).toBe(text)
     })
   })
 })

@@ -21,8 +21,8 @@ function openTurn(blocks: number): AgentEvent[] {
 async function elementsFor(blocks: number): Promise<number> {
   const events = openTurn(blocks)
   const { elements } = await countWork(async () => {
-    const { state } = rebuild(record, events, 'Go on.')
-    expect(state.reopened?.shown.at(-1)).toMatchObject({ text: 'abcd' })
+    const { from } = rebuild(record, events, 'Go on.')
+    expect(from.type === 'reopened' && from.shown.at(-1)).toMatchObject({ text: 'abcd' })
   })
   return elements
 }

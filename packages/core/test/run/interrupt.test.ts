@@ -103,7 +103,7 @@ function tools(): readonly Tool[] {
   ]
 }
 
-/** The text that a reader of the events has before it in the end, by turn. */
+/** The text that a consumer of the events has in the end, by turn; without blank blocks, which history does not hold. */
 function shownText(events: readonly AgentEvent[]): string {
   const shown = new Map<string, { turn: number; block: number; text: string }>()
   for (const event of events) {
@@ -118,7 +118,7 @@ function shownText(events: readonly AgentEvent[]): string {
       entry.text = entry.block === event.fromBlock ? entry.text.slice(0, event.fromOffset) : ''
     }
   }
-  return [...shown.values()].map((entry) => entry.text).join('')
+  return [...shown.values()].map(({ text }) => (text.trim() === '' ? '' : text)).join('')
 }
 
 function textOfHistory({ newMessages }: RunResult): string {
@@ -158,7 +158,7 @@ describe.each(ways)('a run that is %s', (_name, options, input) => {
       expect(result.error, at).toBeUndefined()
       expect(validateMessages([...result.messages, { role: 'user', content: 'Next' }]), at).toBeUndefined()
       expect(result.messages.slice(0, question.length)).toEqual(question)
-      // What a client has before it is what history holds.
+      // What a client shows is what history holds.
       expect(shownText(events), at).toBe(textOfHistory(result))
       expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1))
       expect(only(events, 'run.finished')).toHaveLength(1)
