@@ -62,6 +62,12 @@ function readMilestones(events: readonly object[], offsets: readonly number[]): 
     const index = field(event, 'index')
     const kind = kinds.get(index)
     switch (field(event, 'type')) {
+      case 'message_start':
+        // The whole answer, as code that calls tools gets it: nothing that comes after it is missed.
+        if (typeof field(event, 'message', 'stop_reason') !== 'string') break
+        found.whole = after
+        found.calls = field(event, 'message', 'stop_reason') === 'tool_use'
+        break
       case 'content_block_start':
         open.add(index)
         kinds.set(index, field(event, 'content_block', 'type'))
