@@ -68,7 +68,7 @@ export function remoteAgent(options: RemoteAgentOptions): DrivableAgent {
           handle.attach(input.callbacks, input.signal)
           return prepared.drive(handle)
         },
-        crashed: (error) => prepared.crashed(runId, error),
+        crashed: (error, handle) => prepared.crashed(handle, error),
       })
     },
   }

@@ -39,9 +39,11 @@ export function prepareRemote(remote: RemoteRun): PreparedRun {
     async drive(handle, given = input.decision) {
       const history = remoteHistory(handle.runId, messages)
       if (handle.signal.aborted) return history.result({ outcome: 'interrupted' })
-      return history.result(await follow(remote, handle, history, given))
+      const result = history.result(await follow(remote, handle, history, given))
+      // Blank text is shown and is no part of history.
+      return { ...result, text: handle.shown.answer }
     },
-    crashed: (runId, error) => remoteHistory(runId, messages).result({ outcome: 'failed', error }),
+    crashed: ({ runId }, error) => remoteHistory(runId, messages).result({ outcome: 'failed', error }),
   }
 }
 

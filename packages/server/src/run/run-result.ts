@@ -1,6 +1,6 @@
 import { clientError, type RunResult } from '@millrace/core'
 import { defined } from '@millrace/core/kit'
-import { answerText, createHistoryFold } from '@millrace/core/reduce'
+import { createShownText } from '@millrace/core/reduce'
 import type { RunResultBody } from '@millrace/wire'
 import { shutDownProblem } from '../http/problem.ts'
 import type { EventBatches } from '../response/until-settled.ts'
@@ -22,15 +22,15 @@ export function resultBody(result: RunResult, rawContent: boolean): RunResultBod
 
 /** The same from a run's stored events. @throws ProblemError `shutting_down` where they stop before the run has ended */
 export async function resultFromEvents(batches: EventBatches): Promise<RunResultBody> {
-  // What the model was asked to go on with is no part of the answer.
-  const history = createHistoryFold('')
+  const shown = createShownText()
+  let turns = 0
   for await (const batch of batches) {
     for (const event of batch) {
-      history.apply(event)
+      shown.apply(event)
+      if (event.type === 'turn.finished') turns = event.turn
       if (event.type !== 'run.finished') continue
       const { runId, outcome, stopReason, usage, error } = event
-      const { messages, turn: turns } = history
-      return { runId, outcome, stopReason, text: answerText(messages), usage, turns, ...defined({ error }) }
+      return { runId, outcome, stopReason, text: shown.answer, usage, turns, ...defined({ error }) }
     }
   }
   throw shutDownProblem()
