@@ -101,7 +101,8 @@ const chunking = fc.oneof(
 const usage = fc.record({
   input_tokens: fc.nat(999),
   cache_read_input_tokens: fc.nat(999),
-  output_tokens: fc.nat(999),
+  // An answer without a block and without a token is a fault, and is asked again.
+  output_tokens: fc.integer({ min: 1, max: 999 }),
   server_tool_use: fc.option(fc.record({ web_search_requests: fc.nat(9) })),
   output_tokens_details: fc.option(fc.record({ thinking_tokens: fc.nat(99) })),
   service_tier: fc.constantFrom('standard', 'priority'),
