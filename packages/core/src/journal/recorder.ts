@@ -56,6 +56,10 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   let stopped = false
   let cancelRenewal = clock.setTimer(renew, leaseTime / 3)
   let heldUntil = clock.now() + leaseTime
+  const watching = new AbortController()
+  // Where the store cannot tell, or stops telling, the next append or renewal does.
+  const watchCancel = async (): Promise<void> => noteCancel(await store.cancelled?.(runId, watching.signal))
+  watchCancel().catch(() => {})
   let giveUp: (error: MillraceError) => void = () => {}
   const givenUp = new Promise<never>((_, reject) => {
     giveUp = reject
@@ -72,6 +76,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
 
   function stop(): void {
     stopped = true
+    watching.abort()
     cancelCommit?.()
     cancelRenewal()
   }

@@ -57,7 +57,7 @@ function leaseMethods(table: MemoryRunTable): Pick<RunStore, 'create' | 'acquire
   }
 }
 
-function eventMethods(table: MemoryRunTable): Pick<RunStore, 'append' | 'snapshot' | 'cancel'> {
+function eventMethods(table: MemoryRunTable): Pick<RunStore, 'append' | 'snapshot' | 'cancel' | 'cancelled'> {
   return {
     async append(runId, fence, events, close) {
       const run = table.find(runId)
@@ -84,7 +84,17 @@ function eventMethods(table: MemoryRunTable): Pick<RunStore, 'append' | 'snapsho
       const run = table.find(runId)
       if (!run || run.closed) return false
       run.cancelled ??= reason
+      run.changed.notify()
       return true
+    },
+    async cancelled(runId, signal) {
+      while (!signal.aborted) {
+        const run = table.find(runId)
+        if (!run || run.closed) return undefined
+        if (run.cancelled !== undefined) return run.cancelled
+        await run.changed.wait(signal)
+      }
+      return undefined
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { AgentEvent, RunOutcome } from '../protocol/events.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
-import { type ChangeSignal, changeSignal } from './change-signal.ts'
+import { type ChangeSignal, changeSignal } from '../kit/change-signal.ts'
 import type { RunRecord } from './run-store.ts'
 import { storeFull } from './store-full.ts'
 

@@ -1,5 +1,5 @@
 import { MillraceError } from '../kit/errors.ts'
-import { type ChangeSignal, changeSignal } from './change-signal.ts'
+import { type ChangeSignal, changeSignal } from '../kit/change-signal.ts'
 import { storeFull } from './store-full.ts'
 import type { StateEntry, StateStore } from './state-store.ts'
 

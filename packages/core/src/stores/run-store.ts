@@ -101,6 +101,12 @@ export interface RunStore {
    * is no open run.
    */
   cancel(runId: string, reason: string): Promise<boolean>
+  /**
+   * Resolves with the reason once somebody has asked for the run to stop, so that its owner need not wait for its next
+   * append or renewal. Resolves with undefined when `signal` aborts and where there is no open run. It may be late, and
+   * may reject: the wish itself is durable. Without this method the owner learns of a cancel from its appends and renewals.
+   */
+  cancelled?(runId: string, signal: AbortSignal): Promise<string | undefined>
   /** The runs that are open and whose lease has expired, so that somebody may take them over; the oldest lease first. */
   abandoned(limit: number): Promise<readonly string[]>
 }

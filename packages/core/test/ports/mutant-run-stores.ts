@@ -248,6 +248,21 @@ export const runStoreMutants: readonly Mutant<RunStore>[] = [
       },
     }),
   ),
+  mutant(
+    'a cancel is told',
+    'an owner that waits for a cancel is told, from another instance and before anything is appended',
+    () => ({ cancelled: () => new Promise(() => undefined) }),
+  ),
+  mutant(
+    'waiting for a cancel ends',
+    'waiting for a cancel ends with the run, with its signal, and where there is no run',
+    (store) => ({
+      async cancelled(runId, signal) {
+        const reason = await store.cancelled?.(runId, signal)
+        return reason ?? new Promise(() => undefined)
+      },
+    }),
+  ),
   mutant('the first cancel counts', 'the first cancel counts', (store) => {
     let last: string | undefined
     return {

@@ -141,6 +141,32 @@ export const appendCases: readonly CaseDefinition<RunStore>[] = [
     },
   },
   {
+    name: 'an owner that waits for a cancel is told, from another instance and before anything is appended',
+    applies: ({ store }) => store.cancelled !== undefined,
+    async check({ store, peer, signal }) {
+      await store.create(recordOf(), leaseMs)
+      const told = store.cancelled?.(runId, signal)
+      await peer.cancel(runId, 'user')
+      expectEqual(await told, 'user', 'the reason')
+      expectEqual(await store.cancelled?.(runId, signal), 'user', 'the reason, asked for afterwards')
+    },
+  },
+  {
+    name: 'waiting for a cancel ends with the run, with its signal, and where there is no run',
+    applies: ({ store }) => store.cancelled !== undefined,
+    async check({ store, peer, signal }) {
+      expectEqual((await store.cancelled?.('none', signal)) ?? 'nothing', 'nothing', 'an unknown run')
+      await store.create(recordOf(), leaseMs)
+      const leaving = new AbortController()
+      const left = store.cancelled?.(runId, AbortSignal.any([leaving.signal, signal]))
+      leaving.abort()
+      expectEqual((await left) ?? 'nothing', 'nothing', 'a wait that was given up')
+      const ended = store.cancelled?.(runId, signal)
+      await peer.append(runId, 1, [finished(1)], { outcome: 'completed' })
+      expectEqual((await ended) ?? 'nothing', 'nothing', 'a run that ended')
+    },
+  },
+  {
     name: 'the first cancel counts',
     async check({ store, peer }) {
       await store.create(recordOf(), leaseMs)

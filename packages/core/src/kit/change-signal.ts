@@ -1,4 +1,4 @@
-import { onAbort } from '../kit/signals.ts'
+import { onAbort } from './signals.ts'
 
 /** Wakes everything that waits for a change, once. */
 export interface ChangeSignal {
@@ -7,6 +7,7 @@ export interface ChangeSignal {
   wait(signal: AbortSignal | undefined): Promise<void>
 }
 
+/** Makes a signal that any number of waiters share; nothing is kept for who comes later. */
 export function changeSignal(): ChangeSignal {
   const waiters = new Set<() => void>()
   return {
