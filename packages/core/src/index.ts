@@ -54,13 +54,23 @@ export type {
   AcquireResult,
   AppendResult,
   CreateResult,
+  ListPosition,
   RenewResult,
   RunLease,
+  RunQuery,
   RunRecord,
   RunSnapshot,
   RunStore,
+  RunSummary,
 } from './stores/run-store.ts'
-export type { ClaimResult, CommitResult, Session, SessionStore } from './stores/session-store.ts'
+export type {
+  ClaimResult,
+  CommitResult,
+  Session,
+  SessionQuery,
+  SessionStore,
+  SessionSummary,
+} from './stores/session-store.ts'
 export type { SetResult, StateEntry, StateStore } from './stores/state-store.ts'
 export type { ModelClient, RequestBody, RequestOptions } from './model/model-client.ts'
 export type { AgentOptions } from './loop/agent-options.ts'

@@ -1,7 +1,9 @@
+import { defined } from '../kit/defined.ts'
 import { MillraceError } from '../kit/errors.ts'
 import type { AgentEvent } from '../protocol/events.ts'
 import { type MemoryRunStoreOptions, type MemoryRunTable, memoryRunTable, type MemoryRun } from './memory-run-table.ts'
-import type { RunLease, RunRecord, RunSnapshot, RunStore } from './run-store.ts'
+import { pageOf } from './page-of.ts'
+import type { RunLease, RunRecord, RunSnapshot, RunStore, RunSummary } from './run-store.ts'
 
 export type { MemoryRunStoreOptions }
 
@@ -15,7 +17,23 @@ const batchSize = 256
  */
 export function memoryRunStore(options: MemoryRunStoreOptions = {}): RunStore {
   const table = memoryRunTable(options)
-  return { ...leaseMethods(table), ...eventMethods(table), read: (...args) => readEvents(table, ...args) }
+  return {
+    durable: false,
+    ...leaseMethods(table),
+    ...eventMethods(table),
+    read: (...args) => readEvents(table, ...args),
+    async list({ owner, closed, ...page }) {
+      const wanted = table
+        .all()
+        .map(summaryOf)
+        .filter((run) => (owner ?? run.owner) === run.owner && (closed ?? run.closed) === run.closed)
+      return pageOf(wanted, ({ createdAt: at, runId: id }) => ({ at, id }), page)
+    },
+    async delete(runId) {
+      const run = table.find(runId)
+      if (run) table.drop(runId, run)
+    },
+  }
 }
 
 function leaseMethods(table: MemoryRunTable): Pick<RunStore, 'create' | 'acquire' | 'renew' | 'abandoned'> {
@@ -74,7 +92,7 @@ function eventMethods(table: MemoryRunTable): Pick<RunStore, 'append' | 'snapsho
     async snapshot(runId) {
       const run = table.find(runId)
       if (!run) return undefined
-      const record: RunRecord = JSON.parse(run.recordJson)
+      const record = recordOf(run)
       const hasExpired = run.tail > run.events.length
       const first = hasExpired ? run.tail + 1 : 1
       const snapshot: RunSnapshot = { record, tail: run.tail, closed: run.closed !== undefined, first, ...wish(run) }
@@ -121,6 +139,17 @@ async function* readEvents(
       await run.changed.wait(signal)
     }
   }
+}
+
+function recordOf({ recordJson }: MemoryRun): RunRecord {
+  return JSON.parse(recordJson)
+}
+
+function summaryOf(run: MemoryRun): RunSummary {
+  const { runId, sessionId, owner, createdAt } = recordOf(run)
+  const { closed } = run
+  const summary = { runId, ...defined({ sessionId, owner, outcome: closed?.outcome }), createdAt }
+  return { ...summary, closed: closed !== undefined, ...wish(run) }
 }
 
 function wish(run: MemoryRun): { readonly cancelled?: string } {

@@ -50,6 +50,9 @@ export interface MemoryRunTable {
   close(runId: string, run: MemoryRun, outcome: RunOutcome): void
   /** Open runs whose lease has expired. */
   abandoned(): [runId: string, run: MemoryRun][]
+  /** All runs that have not expired. */
+  all(): readonly MemoryRun[]
+  drop(runId: string, run: MemoryRun): void
 }
 
 export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
@@ -104,6 +107,11 @@ export function memoryRunTable(options: MemoryRunStoreOptions): MemoryRunTable {
     abandoned() {
       return [...rows.open].filter(([, run]) => run.leaseEnds <= clock.now() && !hasExpired(run))
     },
+    all() {
+      expire()
+      return [...rows.open.values(), ...rows.closed.values()].filter((run) => !hasExpired(run))
+    },
+    drop: (runId, run) => rows.drop(runId, run),
   }
 }
 

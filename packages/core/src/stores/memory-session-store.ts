@@ -1,5 +1,7 @@
 import type { Message } from '../protocol/messages.ts'
-import { type MemorySessionStoreOptions, memorySessionTable } from './memory-session-table.ts'
+import { defined } from '../kit/defined.ts'
+import { type MemorySessionStoreOptions, memorySessionTable, type StoredSession } from './memory-session-table.ts'
+import { pageOf } from './page-of.ts'
 import type { SessionStore } from './session-store.ts'
 
 export type { MemorySessionStoreOptions }
@@ -13,28 +15,30 @@ export function memorySessionStore(options: MemorySessionStoreOptions = {}): Ses
   const table = memorySessionTable(options)
   const { clock } = table
 
+  const claimOf = (session: StoredSession | undefined): StoredSession['claim'] =>
+    session && table.isClaimed(session) ? session.claim : undefined
+
   return {
     async load(sessionId) {
       const session = table.find(sessionId)
-      const claim = session && table.isClaimed(session) ? session.claim : undefined
       return {
         sessionId,
         version: session?.version ?? 0,
         messages: parseMessages(session?.messagesJson),
-        ...(claim && { activeRunId: claim.runId }),
+        ...defined({ owner: session?.owner, activeRunId: claimOf(session)?.runId }),
       }
     },
-    async claim(sessionId, runId, ttlMs) {
+    async claim(sessionId, runId, ttlMs, named) {
       const session = table.find(sessionId)
-      const claim = session && table.isClaimed(session) ? session.claim : undefined
+      const claim = claimOf(session)
       if (claim && claim.runId !== runId) {
         return { status: 'busy', activeRunId: claim.runId, expiresAt: claim.expiresAt }
       }
-      const { messagesJson = '[]', version = 0 } = session ?? {}
+      const { messagesJson = '[]', version = 0, owner = named } = session ?? {}
       const expiresAt = clock.now() + ttlMs
-      table.keep(sessionId, { messagesJson, version, usedAt: clock.now(), claim: { runId, expiresAt } })
+      table.keep(sessionId, { messagesJson, version, owner, usedAt: clock.now(), claim: { runId, expiresAt } })
       const messages = parseMessages(messagesJson)
-      return { status: 'claimed', session: { sessionId, version, messages, activeRunId: runId } }
+      return { status: 'claimed', session: { sessionId, version, messages, ...defined({ owner }), activeRunId: runId } }
     },
     async release(sessionId, runId) {
       const session = table.find(sessionId)
@@ -50,11 +54,19 @@ export function memorySessionStore(options: MemorySessionStoreOptions = {}): Ses
         return { status: 'conflict', version, ...(claim && claim.runId !== runId && { activeRunId: claim.runId }) }
       }
       const messagesJson = JSON.stringify(messages)
-      table.keep(sessionId, { messagesJson, version: version + 1, usedAt: clock.now(), claim })
+      const owner = session?.owner
+      table.keep(sessionId, { messagesJson, version: version + 1, owner, usedAt: clock.now(), claim })
       return { status: 'committed', version: version + 1 }
     },
     async delete(sessionId) {
       table.drop(sessionId)
+    },
+    async list({ owner, ...page }) {
+      const own = table.all().filter(([, session]) => session.owner === owner)
+      return pageOf(own, ([id, { usedAt: at }]) => ({ at, id }), page).map(([sessionId, session]) => {
+        const { version, usedAt } = session
+        return { sessionId, version, usedAt, ...defined({ activeRunId: claimOf(session)?.runId }) }
+      })
     },
   }
 }

@@ -17,6 +17,7 @@ export interface MemorySessionStoreOptions {
 export interface StoredSession {
   readonly messagesJson: string
   readonly version: number
+  readonly owner: string | undefined
   readonly usedAt: number
   readonly claim: { readonly runId: string; readonly expiresAt: number } | undefined
 }
@@ -25,6 +26,7 @@ export interface StoredSession {
 export interface MemorySessionTable {
   readonly clock: Clock
   find(sessionId: string): StoredSession | undefined
+  all(): readonly (readonly [sessionId: string, session: StoredSession])[]
   isClaimed(session: StoredSession): boolean
   /** Stores it as the one that was used last. @throws MillraceError `store_unavailable` */
   keep(sessionId: string, session: StoredSession): void
@@ -56,16 +58,24 @@ export function memorySessionTable(options: MemorySessionStoreOptions): MemorySe
     if (chars + moreChars > maxChars) throw storeFull('limits.chars', maxChars)
   }
 
+  function expire(): void {
+    for (const [id, session] of stored) {
+      if (session.usedAt + retentionMs > clock.now()) break
+      drop(id)
+    }
+  }
+
   return {
     clock,
     isClaimed,
     drop,
     find(sessionId) {
-      for (const [id, session] of stored) {
-        if (session.usedAt + retentionMs > clock.now()) break
-        drop(id)
-      }
+      expire()
       return stored.get(sessionId)
+    },
+    all() {
+      expire()
+      return [...stored]
     },
     keep(sessionId, session) {
       const size = session.messagesJson.length

@@ -63,6 +63,36 @@ export interface RunSnapshot {
   readonly first: number
 }
 
+/** A place in a list that is sorted by time, then by id, both descending. */
+export interface ListPosition {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly id: string
+}
+
+export interface RunQuery {
+  /** Only the runs of this owner. Default: those of all. */
+  readonly owner?: string
+  /** Only the runs that are closed, or only those that are open. Default: both. */
+  readonly closed?: boolean
+  /** Only what comes after this position: the `createdAt` and the id of the last run of the page before. */
+  readonly before?: ListPosition
+  readonly limit: number
+}
+
+/** A run in a list. */
+export interface RunSummary {
+  readonly runId: string
+  readonly sessionId?: string
+  readonly owner?: string
+  readonly createdAt: number
+  readonly closed: boolean
+  /** How the run ended; set once it is closed. */
+  readonly outcome?: RunOutcome
+  /** The reason, once somebody asked for the run to stop. */
+  readonly cancelled?: string
+}
+
 /**
  * Where runs and their events are kept, so that a client may come back, on this instance or another, and a run may
  * outlive its process. The events are the journal too: a tool call is in it from its `tool.started` on, its result with
@@ -71,6 +101,11 @@ export interface RunSnapshot {
  * Each method is one atomic step. Methods reject only where the store itself failed, full included.
  */
 export interface RunStore {
+  /**
+   * Whether another process can take over what is stored here. If so, a shutdown hands its runs over; otherwise it
+   * interrupts them.
+   */
+  readonly durable: boolean
   /** Stores the record and grants its first lease, unless the run id exists already, open or closed. */
   create(record: RunRecord, leaseMs: number): Promise<CreateResult>
   /** Grants a lease where there is none or it has expired, to whoever asks. The fence grows with every grant. */
@@ -109,4 +144,11 @@ export interface RunStore {
   cancelled?(runId: string, signal: AbortSignal): Promise<string | undefined>
   /** The runs that are open and whose lease has expired, so that somebody may take them over; the oldest lease first. */
   abandoned(limit: number): Promise<readonly string[]>
+  /** Lists runs, the newest first. A run that was created or closed a moment ago may be missing or still be as it was. */
+  list(query: RunQuery): Promise<readonly RunSummary[]>
+  /**
+   * Forgets a run, open or closed, with its events. What its owner then writes is answered with `not_found`, and reading it
+   * throws `events_missed`. An unknown run is ignored.
+   */
+  delete(runId: string): Promise<void>
 }

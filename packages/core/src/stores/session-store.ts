@@ -1,10 +1,13 @@
 import type { Message } from '../protocol/messages.ts'
+import type { ListPosition } from './run-store.ts'
 
 export interface Session {
   readonly sessionId: string
   /** 0 for a session that was never committed; grows by 1 with each commit. */
   readonly version: number
   readonly messages: readonly Message[]
+  /** Whose conversation it is: the owner that its first claim named. */
+  readonly owner?: string
   /** The run that may commit to it now, where there is one. */
   readonly activeRunId?: string
 }
@@ -19,6 +22,22 @@ export type ClaimResult =
   /** `expiresAt`: when the claim ends unless it is prolonged, in ms since the epoch. */
   | { readonly status: 'busy'; readonly activeRunId: string; readonly expiresAt: number }
 
+export interface SessionQuery {
+  readonly owner: string
+  /** Only what comes after this position: the `usedAt` and the id of the last session of the page before. */
+  readonly before?: ListPosition
+  readonly limit: number
+}
+
+/** A session in a list. */
+export interface SessionSummary {
+  readonly sessionId: string
+  readonly version: number
+  /** When it was last claimed, released or committed, in milliseconds since the epoch. */
+  readonly usedAt: number
+  readonly activeRunId?: string
+}
+
 /**
  * Where conversations are kept. A framework's session holds the id alone. Each method is one atomic step. Methods reject
  * only where the store itself failed.
@@ -26,8 +45,11 @@ export type ClaimResult =
 export interface SessionStore {
   /** The session; an unknown id is an empty session of version 0. */
   load(sessionId: string): Promise<Session>
-  /** Makes `runId` the one active run for `ttlMs` milliseconds. Claiming again by the same run prolongs it. */
-  claim(sessionId: string, runId: string, ttlMs: number): Promise<ClaimResult>
+  /**
+   * Makes `runId` the one active run for `ttlMs` milliseconds. Claiming again by the same run prolongs it. The first claim
+   * that names an `owner` makes the session theirs; later ones do not change that.
+   */
+  claim(sessionId: string, runId: string, ttlMs: number, owner?: string): Promise<ClaimResult>
   /** Gives the claim back where `runId` still holds it. */
   release(sessionId: string, runId: string): Promise<void>
   /**
@@ -37,4 +59,6 @@ export interface SessionStore {
   commit(sessionId: string, runId: string, expectedVersion: number, messages: readonly Message[]): Promise<CommitResult>
   /** Forgets the conversation and its claim. A run that is under way gets a conflict when it commits. */
   delete(sessionId: string): Promise<void>
+  /** Lists the sessions of an owner, the one that was used last first. */
+  list(query: SessionQuery): Promise<readonly SessionSummary[]>
 }

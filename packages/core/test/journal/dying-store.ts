@@ -22,12 +22,15 @@ export function dyingStore(store: RunStore, lastSeq: number): DyingStore {
       dead ? never() : method(...args)
   return {
     died,
+    durable: store.durable,
     create: alive((...args) => store.create(...args)),
     acquire: alive((...args) => store.acquire(...args)),
     renew: alive((...args) => store.renew(...args)),
     snapshot: alive((...args) => store.snapshot(...args)),
     cancel: alive((...args) => store.cancel(...args)),
     abandoned: alive((...args) => store.abandoned(...args)),
+    list: alive((...args) => store.list(...args)),
+    delete: alive((...args) => store.delete(...args)),
     read: (...args) => store.read(...args),
     append: alive(async (runId, fence, events, close) => {
       const stored = events.filter(({ seq }) => seq <= lastSeq)

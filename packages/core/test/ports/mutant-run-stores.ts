@@ -341,4 +341,17 @@ export const runStoreMutants: readonly Mutant<RunStore>[] = [
       return result.status === 'not_found' ? { status: 'fenced' } : result
     },
   })),
+  mutant(
+    'list pages by position',
+    'list gives the newest runs first, of one owner or all, open or closed, page by page',
+    (store) => ({ list: ({ limit }) => store.list({ limit }) }),
+  ),
+  mutant(
+    'list knows owners',
+    'list gives the newest runs first, of one owner or all, open or closed, page by page',
+    (store) => ({ list: ({ limit }) => store.list({ limit }) }),
+  ),
+  mutant('delete deletes', 'a deleted run is gone, and its owner can write nothing more', () => ({
+    delete: async () => {},
+  })),
 ]

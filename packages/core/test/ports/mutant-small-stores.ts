@@ -140,6 +140,14 @@ export const sessionStoreMutants: readonly Mutant<SessionStore>[] = [
       }
     },
   ),
+  sessionMutant('a session keeps its owner', 'a session keeps the owner that its first claim named', (store) => ({
+    claim: (sessionId, runId, ttlMs) => store.claim(sessionId, runId, ttlMs),
+  })),
+  sessionMutant(
+    'list pages by position',
+    'list gives the sessions of an owner, the one that was used last first, page by page',
+    (store) => ({ list: ({ owner, limit }) => store.list({ owner, limit }) }),
+  ),
 ]
 
 export const stateStoreMutants: readonly Mutant<StateStore>[] = [

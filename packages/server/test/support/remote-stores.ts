@@ -29,6 +29,7 @@ export function remoteStores(): RemoteStores {
 
   return {
     runs: {
+      durable: true,
       create: (...args) => ask('runs', 'create', args),
       acquire: (...args) => ask('runs', 'acquire', args),
       renew: (...args) => ask('runs', 'renew', args),
@@ -36,6 +37,8 @@ export function remoteStores(): RemoteStores {
       snapshot: async (...args) => (await ask('runs', 'snapshot', args)) ?? undefined,
       cancel: (...args) => ask('runs', 'cancel', args),
       abandoned: (...args) => ask('runs', 'abandoned', args),
+      list: (...args) => ask('runs', 'list', args),
+      delete: (...args) => ask('runs', 'delete', args),
       read() {
         throw new Error('not asked for here')
       },
@@ -46,6 +49,7 @@ export function remoteStores(): RemoteStores {
       release: (...args) => ask('sessions', 'release', args),
       commit: (...args) => ask('sessions', 'commit', args),
       delete: (...args) => ask('sessions', 'delete', args),
+      list: (...args) => ask('sessions', 'list', args),
     },
   }
 }

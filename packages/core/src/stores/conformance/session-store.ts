@@ -142,6 +142,51 @@ const sessionCases: readonly CaseDefinition<SessionStore>[] = [
     },
   },
   {
+    name: 'a session keeps the owner that its first claim named',
+    async check({ store, peer }) {
+      await store.claim(id, 'run-1', claimMs, 'ada')
+      const claimed = await peer.claim(id, 'run-1', claimMs, 'eve')
+      expectEqual(claimed.status === 'claimed' && claimed.session.owner, 'ada', 'the owner after another claim')
+      await store.commit(id, 'run-1', 0, talk('a'))
+      await store.release(id, 'run-1')
+      expectEqual(
+        await peer.load(id),
+        { sessionId: id, version: 1, messages: talk('a'), owner: 'ada' },
+        'the session after its run',
+      )
+    },
+  },
+  {
+    name: 'list gives the sessions of an owner, the one that was used last first, page by page',
+    async check({ store, peer, clock }) {
+      const start = clock.now()
+      for (const [sessionId, owner] of [
+        ['a', 'ada'],
+        ['b', 'ada'],
+        ['c', 'eve'],
+        ['d', undefined],
+      ] as const) {
+        await store.claim(sessionId, `run-${sessionId}`, claimMs, owner)
+        clock.advance(1)
+      }
+      await store.commit('a', 'run-a', 0, talk('a'))
+      await store.release('a', 'run-a')
+      const all = [
+        { sessionId: 'a', version: 1, usedAt: start + 4 },
+        { sessionId: 'b', version: 0, usedAt: start + 1, activeRunId: 'run-b' },
+      ]
+      expectEqual(await peer.list({ owner: 'ada', limit: 10 }), all, 'the sessions of an owner')
+      expectEqual(await peer.list({ owner: 'ada', limit: 1 }), all.slice(0, 1), 'the first page')
+      const before = { at: start + 4, id: 'a' }
+      expectEqual(await peer.list({ owner: 'ada', limit: 1, before }), all.slice(1), 'the second page')
+      clock.advance(claimMs)
+      const [, abandoned] = await peer.list({ owner: 'ada', limit: 10 })
+      expectEqual(abandoned?.activeRunId, undefined, 'the active run of a claim that has expired')
+      await store.delete('a')
+      expectEqual((await peer.list({ owner: 'ada', limit: 10 })).length, 1, 'how many are left after a deletion')
+    },
+  },
+  {
     name: 'sessions are apart, and what a caller does to its messages afterwards changes nothing',
     async check({ store }) {
       const messages = talk('a')
