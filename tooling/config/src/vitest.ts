@@ -40,6 +40,11 @@ export function defineTests(test: TestOptions = {}, { packages = 'source' }: Res
     ssr: { resolve },
     test: {
       include: isLong ? sizedTests() : ['test/**/*.test.ts'],
+      // The files of a package share a worker and its modules. In `core`, importing them again for each file took 73 of 181
+      // seconds of CPU time. A test that changes what is global puts it back.
+      isolate: false,
+      // Two of turbo's tasks run at once; the last one would leave a core idle otherwise.
+      maxWorkers: '100%',
       // These limits end what hangs. They are far above what is slow, so that a busy machine of two cores fails no test.
       testTimeout: patience,
       hookTimeout: patience,
