@@ -14,13 +14,13 @@ import Anthropic from '@anthropic-ai/sdk'
 import { createAgent } from '@millrace/core'
 import { runJournal } from '@millrace/core/journal'
 import { memoryRunStore, memorySessionStore } from '@millrace/core/memory'
-import { sendRun, toNodeListener } from '@millrace/node'
+import { createNodeFetch, sendRun, toNodeListener } from '@millrace/node'
 import { createHandler } from '@millrace/server'
 import { createServer } from 'node:http'
 
 const runs = memoryRunStore()
 const agent = createAgent({
-  client: new Anthropic(),
+  client: new Anthropic({ fetch: createNodeFetch() }),
   request: { model: 'claude-sonnet-5-5', max_tokens: 2048 },
   journal: runJournal(runs),
 })
@@ -63,7 +63,7 @@ assert.partialDeepStrictEqual(snapshot, { closed: true, outcome: 'completed', se
 assert.match(await (await fetch(`${run}/events`, { headers: { ...headers, 'last-event-id': '2' } })).text(), /^id: 3$/m)
 const cancelled: unknown = await (await fetch(`${run}/cancel`, { method: 'POST', headers })).json()
 assert.partialDeepStrictEqual(cancelled, { cancelled: false })
-assert.match(await (await fetch(`${url}/joke`)).text(), /All is well/)
+assert.match(await (await fetch(`${url}/joke`)).text(), /"text":"All/)
 process.emit('SIGTERM')
 await once(server, 'close')
 await claude.close()

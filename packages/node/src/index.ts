@@ -1,3 +1,4 @@
+export { createNodeFetch, type NodeFetch, type NodeFetchOptions } from './transport/create-node-fetch.ts'
 export { eventTransform, type EventTransformOptions } from './event-transform.ts'
 export { type RequestHandler, sendToHandler, toNodeListener } from './node-listener.ts'
 export { readTarget, type RequestTarget } from './request-target.ts'

@@ -1,20 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { nodeExchange, sendResponse, sendRun, sendToHandler, toNodeListener, toRequest } from '../src/index.ts'
+import { listen } from './support/listen.ts'
 import { delta, runOf, untilAborted } from './support/runs.ts'
-
-async function listen(listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  onTestFinished(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  await once(server, 'listening')
-  const address = server.address()
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
-}
 
 test('a Request has the method, the path, the headers and the body', async () => {
   const url = await listen(
