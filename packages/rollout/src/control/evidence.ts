@@ -1,0 +1,20 @@
+import type { Metric } from '../plan/metrics.ts'
+
+/** What was counted of one group in one stage. A metric that is missing is 0. */
+export interface GroupEvidence {
+  /** Units that were seen. */
+  readonly units: number
+  /** Units whose first run of the stage was bad. Absolute gates use these: one observation for each unit. */
+  readonly first: Readonly<Partial<Record<Metric, number>>>
+  /** Units that had at least one bad run in the stage. Relative gates use these. */
+  readonly any: Readonly<Partial<Record<Metric, number>>>
+}
+
+/** What was counted in one stage. A unit belongs to the group it was drawn for, whatever its runs then do. */
+export interface StageEvidence {
+  readonly streaming: GroupEvidence
+  readonly control: GroupEvidence
+}
+
+const noGroupEvidence: GroupEvidence = { units: 0, first: {}, any: {} }
+export const noEvidence: StageEvidence = { streaming: noGroupEvidence, control: noGroupEvidence }
