@@ -68,6 +68,9 @@ async function listening(listener: RequestListener, path: string): Promise<Mount
 }
 
 async function mounted(server: Server, path: string): Promise<Mounted> {
+  // Idle connections are closed by the client alone. A server that closes one while the client sends its next request on it
+  // resets that request, which a busy machine makes likely.
+  server.keepAliveTimeout = 0
   onTestFinished(async () => {
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()
