@@ -1,5 +1,5 @@
 import { defined } from '../kit/defined.ts'
-import { MillraceError } from '../kit/errors.ts'
+import { eventsMissed } from '../kit/stored-values.ts'
 import type { AgentEvent } from '../protocol/events.ts'
 import { type MemoryRunStoreOptions, type MemoryRunTable, memoryRunTable, type MemoryRun } from './memory-run-table.ts'
 import { pageOf } from './page-of.ts'
@@ -123,12 +123,12 @@ async function* readEvents(
   afterSeq: number,
   signal: AbortSignal | undefined,
 ): AsyncIterable<readonly AgentEvent[]> {
-  if (afterSeq > (table.find(runId)?.tail ?? 0)) throw missed(runId, afterSeq)
+  if (afterSeq > (table.find(runId)?.tail ?? 0)) throw eventsMissed(runId, afterSeq)
   let seq = afterSeq
   for (;;) {
     if (signal?.aborted === true) return
     const run = table.find(runId)
-    if (!run || (seq < run.tail && run.events.length === 0)) throw missed(runId, seq)
+    if (!run || (seq < run.tail && run.events.length === 0)) throw eventsMissed(runId, seq)
     if (seq < run.tail) {
       const batch = run.events.slice(seq, seq + batchSize)
       seq += batch.length
@@ -154,8 +154,4 @@ function summaryOf(run: MemoryRun): RunSummary {
 
 function wish(run: MemoryRun): { readonly cancelled?: string } {
   return run.cancelled === undefined ? {} : { cancelled: run.cancelled }
-}
-
-function missed(runId: string, seq: number): MillraceError {
-  return new MillraceError('events_missed', `the events of run ${runId} after ${seq} are no longer kept`)
 }

@@ -1,5 +1,5 @@
-import { MillraceError } from '../kit/errors.ts'
 import { type ChangeSignal, changeSignal } from '../kit/change-signal.ts'
+import { checkCounters, toJson } from '../kit/stored-values.ts'
 import { storeFull } from './store-full.ts'
 import type { StateEntry, StateStore } from './state-store.ts'
 
@@ -87,9 +87,7 @@ function counterTable(maxKeys: number, maxOnce: number): CounterTable {
   let onceStored = 0
   return {
     add(key, numbers, once) {
-      for (const [name, amount] of Object.entries(numbers)) {
-        if (!Number.isFinite(amount)) throw new MillraceError('invalid_input', `counter ${name} is not a finite number`)
-      }
+      checkCounters(numbers)
       const stored = table.get(key) ?? { totals: new Map(), once: new Set() }
       if (once !== undefined && stored.once.has(once)) return
       if (!table.has(key) && table.size >= maxKeys) throw storeFull('limits.keys', maxKeys)
@@ -108,16 +106,4 @@ function counterTable(maxKeys: number, maxOnce: number): CounterTable {
       table.delete(key)
     },
   }
-}
-
-function toJson(value: unknown): string {
-  let json: string | undefined
-  try {
-    json = JSON.stringify(value)
-  } catch (cause) {
-    throw new MillraceError('invalid_input', 'the value cannot be written as JSON', { cause })
-  }
-  if (json === undefined)
-    throw new MillraceError('invalid_input', 'the value cannot be written as JSON; use null for none')
-  return json
 }
