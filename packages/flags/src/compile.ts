@@ -129,18 +129,20 @@ function compileFlag(key: string, flag: FlagDefinition, surroundings: Surroundin
   if (flag.state === 'DISABLED') return always({ status: 'default', reason: 'DISABLED', ...metadata })
   const ruled = hasTargeting(flag)
   const miss = giveDefault(flag, flag.rollout === undefined && !ruled ? 'STATIC' : 'DEFAULT', metadata)
+  // A rule decided, not the percentage: a rollout must not compare these users with those who were drawn.
+  const kept = giveDefault(flag, 'TARGETING_MATCH', metadata)
   const rollout = compileRollout(key, flag, surroundings.segments, metadata)
   const excluded = compileAny(flag.rollout?.exclude, surroundings.segments)
   if (!ruled) {
     if (rollout === undefined) return always(miss)
-    return (context) => (excluded(context) ? miss : (rollout(context) ?? miss))
+    return (context) => (excluded(context) ? kept : (rollout(context) ?? miss))
   }
   const { targeting } = surroundings
   if (targeting === undefined) {
     return always(failed(key, 'GENERAL', needsEngine))
   }
   return (context) => {
-    if (excluded(context)) return miss
+    if (excluded(context)) return kept
     const rule = targeting.resolve(key, context)
     if (rule.status === 'error') {
       return { status: 'error', errorCode: rule.errorCode ?? 'GENERAL', errorMessage: rule.message }

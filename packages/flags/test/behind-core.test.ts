@@ -1,5 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk'
-import { type AgentEvent, createAgent, defineTool, type FlagClient } from '@millrace/core'
+import { type AgentEvent, checksum, createAgent, defineTool, type FlagClient } from '@millrace/core'
 import { memoryStateStore } from '@millrace/core/memory'
 import { type ScriptedClaude, startClaude, text, toolUse } from '@millrace/testing'
 import { type Hook, OpenFeature, type Provider, TypedInMemoryProvider } from '@openfeature/server-sdk'
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { changeFlag, changeKill } from '../src/change-flag.ts'
 import { changeStateFlags } from '../src/change-state-flags.ts'
 import { combineFlags } from '../src/combine-flags.ts'
+import { fixedFlags } from '../src/fixed-flags.ts'
 import type { FlagSourceEvent, LocalFlagSource } from '../src/source.ts'
 import { stateFlags } from '../src/state-flags.ts'
 
@@ -153,5 +154,14 @@ describe('the kill switch', () => {
       decision: { mode: 'buffered', reason: 'killed' },
       modes: ['buffered', 'buffered'],
     })
+  })
+})
+
+describe('a percentage behind core', () => {
+  it('gives the decision its reason and a checksum of the user, not the user', async () => {
+    const source = fixedFlags(changeFlag({ flags: {} }, 'use_streaming', { percent: 100 }))
+    const { decision } = await run(source)
+    expect(decision).toMatchObject({ reason: 'flag', flagReason: 'SPLIT', unit: checksum('u1') })
+    expect(JSON.stringify(decision)).not.toContain('u1')
   })
 })

@@ -32,9 +32,9 @@ describe('the order of rules', () => {
     ['included by a targetingKey that is an address', { targetingKey: 'ada@corp.example' }, true, 'TARGETING_MATCH'],
     ['not of a domain that ends alike', { targetingKey: outside, email: 'ada@evil-corp.example' }, false, 'DEFAULT'],
     ['not of a subdomain', { targetingKey: outside, email: 'ada@x.corp.example' }, false, 'DEFAULT'],
-    ['excluded though drawn', { targetingKey: inside, plan: 'pro' }, false, 'DEFAULT'],
-    ['excluded though included', { targetingKey: 'boss', plan: 7 }, false, 'DEFAULT'],
-    ['excluded by one of a list', { targetingKey: inside, plan: ['free', true] }, false, 'DEFAULT'],
+    ['excluded though drawn', { targetingKey: inside, plan: 'pro' }, false, 'TARGETING_MATCH'],
+    ['excluded though included', { targetingKey: 'boss', plan: 7 }, false, 'TARGETING_MATCH'],
+    ['excluded by one of a list', { targetingKey: inside, plan: ['free', true] }, false, 'TARGETING_MATCH'],
     ['not excluded by a value of another type', { targetingKey: inside, plan: '7' }, true, 'SPLIT'],
   ])('decides for a user who is %s', (_, context, value, reason) => {
     expect(resolve(document, context)).toMatchObject({

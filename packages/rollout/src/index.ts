@@ -21,3 +21,13 @@ export { twoWeekPlan } from './plan/two-weeks.ts'
 export { simulate } from './simulate/simulate.ts'
 export { type Quantiles, type SimulationSummary, summarize } from './simulate/summarize.ts'
 export type { Change, Rates, SimulatedRollout, World } from './simulate/world.ts'
+export { createRecorder, type RecorderOptions, type RolloutRecorder } from './record/recorder.ts'
+export { createRollout, type Rollout, type RolloutOptions, type RolloutReport } from './run/rollout.ts'
+export {
+  callbackTarget,
+  type CallbackTargetOptions,
+  type RolloutTarget,
+  stateTarget,
+  type StateTargetOptions,
+  type TargetExposure,
+} from './run/target.ts'

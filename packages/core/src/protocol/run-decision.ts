@@ -12,6 +12,10 @@ export interface RunDecision {
   readonly reason: DecisionReason
   readonly flag?: string
   readonly variant?: string
+  /** What the flag source gave as its reason, in OpenFeature's terms: `SPLIT` for a percentage, `TARGETING_MATCH` for a rule. */
+  readonly flagReason?: string
+  /** A checksum of the context's `targetingKey`, so that a rollout counts a user once without knowing who it is. */
+  readonly unit?: string
   /** For each tool by name: whether it streams (progress, early start). */
   readonly tools: Readonly<Record<string, boolean>>
 }

@@ -1,5 +1,6 @@
 import { defined } from '../kit/defined.ts'
 import { MillraceError } from '../kit/errors.ts'
+import { checksum } from '../protocol/events.ts'
 import type { DecisionReason, RunDecision } from '../protocol/run-decision.ts'
 import { type FlagClient, type FlagContext, type FlagDetails, flagKeys } from './flag-client.ts'
 import { isRecord } from '../kit/guards.ts'
@@ -34,15 +35,20 @@ export async function decide(options: DecideOptions): Promise<RunDecision> {
   }
   const keys = [flagKeys.kill, flagKeys.streaming, ...toolNames.map(flagKeys.tool)]
   const [kill, streaming, ...perTool] = await evaluateAll(flags, keys, options)
-  if (isOn(kill)) return decision(false, 'killed', otherwise, allTools(toolNames, false), flagKeys.kill)
+  if (isOn(kill)) return decision(false, 'killed', otherwise, allTools(toolNames, false), { flag: flagKeys.kill })
 
   const tools = Object.fromEntries(toolNames.map((name, index) => [name, isOn(perTool[index])]))
   if (explicit !== undefined) return decision(explicit, 'explicit', otherwise, tools)
   const reason =
     streaming?.status === 'value' ? 'flag' : streaming?.status === 'timeout' ? 'flag_timeout' : 'flag_error'
   const on = isOn(streaming)
-  const variant = streaming?.status === 'value' ? streaming.details.variant : undefined
-  return decision(on, reason, otherwise, on ? tools : allTools(toolNames, false), flagKeys.streaming, variant)
+  const details = streaming?.status === 'value' ? streaming.details : undefined
+  return decision(on, reason, otherwise, on ? tools : allTools(toolNames, false), {
+    flag: flagKeys.streaming,
+    variant: details?.variant,
+    flagReason: details?.reason,
+    unit: unitOf(options.context),
+  })
 }
 
 /** Whether the kill switch is on now. A source that cannot say has not pulled it. */
@@ -59,16 +65,20 @@ function decision(
   reason: DecisionReason,
   otherwise: 'buffered' | 'legacy',
   tools: Readonly<Record<string, boolean>>,
-  flag?: string,
-  variant?: string,
+  by: Partial<Record<'flag' | 'flagReason' | 'unit' | 'variant', string | undefined>> = {},
 ): RunDecision {
   return Object.freeze({
     mode: streams ? 'stream' : otherwise,
     arm: streams ? 'streaming' : 'control',
     reason,
-    ...defined({ flag, variant }),
+    ...defined(by),
     tools: Object.freeze(tools),
   })
+}
+
+/** A checksum, because the decision travels to clients and into stores, and the key may be an address. */
+function unitOf({ targetingKey }: FlagContext): string | undefined {
+  return targetingKey === undefined || targetingKey === '' ? undefined : checksum(targetingKey)
 }
 
 function allTools(names: readonly string[], streams: boolean): Record<string, boolean> {

@@ -16,5 +16,5 @@ export interface StageEvidence {
   readonly control: GroupEvidence
 }
 
-const noGroupEvidence: GroupEvidence = { units: 0, first: {}, any: {} }
+export const noGroupEvidence: GroupEvidence = { units: 0, first: {}, any: {} }
 export const noEvidence: StageEvidence = { streaming: noGroupEvidence, control: noGroupEvidence }

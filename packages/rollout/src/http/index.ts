@@ -1,0 +1,1 @@
+export { createRolloutHandler, type RolloutHandlerOptions } from './handler.ts'
