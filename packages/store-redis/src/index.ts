@@ -1,0 +1,5 @@
+export type { RedisClient } from './client/connect.ts'
+export type { IoredisClient } from './client/ioredis.ts'
+export type { NodeRedisClient, NodeRedisCluster } from './client/node-redis.ts'
+export type { RedisStoresOptions } from './options.ts'
+export { type RedisStores, redisStores } from './redis-stores.ts'
