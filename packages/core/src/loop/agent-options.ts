@@ -5,28 +5,12 @@ import type { Middleware } from '../run/middleware.ts'
 import type { ModelClient } from '../model/model-client.ts'
 import type { FlagClient } from '../run/flag-client.ts'
 import type { RunJournal } from './run-journal.ts'
-import { createCircuitBreaker } from '../recovery/circuit-breaker.ts'
-import { recoveryDefaults, type RecoveryOptions, type RecoveryPolicy } from '../recovery/policy.ts'
-import { createRetryBudget } from '../recovery/retry-budget.ts'
+import type { RecoveryOptions, RecoveryPolicy } from '../recovery/policy.ts'
+import { readRecovery } from '../recovery/read-recovery.ts'
 import type { Runtime } from '../kit/clock.ts'
 import type { Tool } from '../tools/define-tool.ts'
-import {
-  aBoolean,
-  anId,
-  aCount,
-  aDelay,
-  aFunction,
-  anything,
-  checkOptions,
-  oneOf,
-  refuse,
-  rule,
-  withDefaults,
-  withMethods,
-} from '../kit/checks.ts'
+import { aBoolean, anId, aFunction, anything, checkOptions, refuse, rule, withMethods } from '../kit/checks.ts'
 import { type Limits, readLimits } from '../run/limits.ts'
-import { isBlank } from '../protocol/messages.ts'
-import { aRetraction } from '../protocol/retraction.ts'
 import { readRuntime } from '../kit/read-runtime.ts'
 import { refuseHalfPairs } from '../kit/well-formed.ts'
 
@@ -170,38 +154,4 @@ function isTool(value: unknown): value is Tool {
     isRecord(value['definition']) &&
     typeof value['validate'] === 'function'
   )
-}
-
-const recoveryRules = {
-  connectTimeout: aDelay(),
-  idleTimeout: aDelay(),
-  idleTimeoutWithoutPings: aDelay(),
-  contentTimeout: aDelay(),
-  bufferedTimeout: aDelay(),
-  streamRetries: aCount(0),
-  bufferedRetries: aCount(0),
-  extraRequests: aCount(0),
-  backoff: aDelay(0),
-  maxBackoff: aDelay(0),
-  retryAfterCap: aDelay(0),
-  retryAfterServerTools(value: unknown, path: string): void {
-    if (typeof value !== 'function') oneOf('always', 'never', 'reads')(value, path)
-  },
-  retraction: aRetraction,
-  continuePrompt(value: unknown, path: string): void {
-    if (typeof value !== 'string' || isBlank(value)) refuse(path, 'must be a text that is not blank')
-    refuseHalfPairs(value, path)
-  },
-  budget(value: unknown, path: string): void {
-    withMethods('request', 'take')(value, path)
-    // Without the number, no request would be one too many.
-    if (!isRecord(value) || typeof value['left'] !== 'number') refuse(`${path}.left`, 'must be a number')
-  },
-  breaker: withMethods('permit', 'onChange'),
-}
-
-function readRecovery(given: RecoveryOptions = {}, { clock }: Runtime): RecoveryPolicy {
-  checkOptions(given, 'recovery', recoveryRules)
-  const own = { budget: createRetryBudget({ clock }), breaker: createCircuitBreaker({ clock }) }
-  return withDefaults<RecoveryPolicy>({ ...recoveryDefaults, ...own }, given)
 }

@@ -1,21 +1,14 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { createAccumulator } from '../model/accumulator.ts'
 import { isMillraceError, type MillraceError } from '../kit/errors.ts'
-import {
-  type AssistantMessage,
-  type ContentBlock,
-  isBlank,
-  isToolUse,
-  type Message,
-  textOf,
-  type ToolUseBlock,
-} from '../protocol/messages.ts'
+import { type AssistantMessage, isToolUse, type Message, type ToolUseBlock } from '../protocol/messages.ts'
 import { blocksOf } from '../reduce/history.ts'
 import type { RequestBody } from '../model/model-client.ts'
 import { fault } from '../protocol/faults.ts'
 import { linkedController } from '../kit/signals.ts'
 import type { StreamEvent, TurnSource } from '../model/turn-source.ts'
-import { createRepetitionFilter } from './repetition-filter.ts'
+import { judgeAnswer } from '../recovery/judge-answer.ts'
+import { createRepetitionFilter } from '../recovery/repetition-filter.ts'
 import type { ShownTurn } from './shown-turn.ts'
 
 export interface AttemptOptions {
@@ -105,7 +98,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   if (signal.aborted && !accumulator.whole) return { status: 'interrupted', message, blocks }
   if (!accumulator.whole || message === undefined)
     return { status: 'broken', error: fault('truncated'), message, blocks }
-  const wrong = judge(message, blocks, acceptsInvalidInput)
+  const wrong = judgeAnswer(message, blocks, acceptsInvalidInput)
   return wrong === undefined
     ? { status: 'whole', message, blocks }
     : { status: 'broken', error: wrong, message, blocks }
@@ -113,31 +106,4 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
 
 function asFault(error: unknown): MillraceError {
   return isMillraceError(error) ? error : fault('internal', { cause: error })
-}
-
-/** What is wrong with an answer that has arrived whole, if anything is. */
-function judge(
-  message: AssistantMessage,
-  blocks: readonly AccumulatedBlock[],
-  acceptsInvalidInput: (call: AccumulatedBlock) => boolean,
-): MillraceError | undefined {
-  if (isEmpty(message)) return fault('empty_answer')
-  if (message.stop_reason !== 'tool_use') return undefined
-  const calls = blocks.filter(({ kind }) => kind === 'tool_use')
-  if (calls.length === 0) return fault('protocol_error')
-  const invalid = calls.some((call) => !call.validInput && !acceptsInvalidInput(call))
-  return invalid ? fault('invalid_tool_input') : undefined
-}
-
-/**
- * Whether a gateway has taken a failure for an answer: it says that the model is done, and holds neither content nor a
- * token. A model that has nothing to add, as behind a tool result, spends a token to say so.
- */
-function isEmpty({ stop_reason, content, usage }: AssistantMessage): boolean {
-  if (stop_reason !== 'end_turn' || usage.output_tokens > 0) return false
-  return content.every((block) => block.type === 'text' && isBlank(textOf(block)) && !isCited(block))
-}
-
-function isCited({ citations }: ContentBlock): boolean {
-  return Array.isArray(citations) && citations.length > 0
 }

@@ -7,11 +7,13 @@ import { asMillraceError, type MillraceError } from '../kit/errors.ts'
 import type { FallbackReason, RetractionReason, Rung, TurnMode } from '../protocol/events.ts'
 import { keptOfPartial, userMessage } from '../reduce/history.ts'
 import type { AssistantMessage, Message } from '../protocol/messages.ts'
-import type { CircuitPermit } from '../recovery/circuit-breaker.ts'
-import { isFaultCode, isStreamFault } from '../protocol/faults.ts'
+import { settlePermit } from '../recovery/circuit-breaker.ts'
+import { isFaultCode } from '../protocol/faults.ts'
 import {
   cannotRetract,
+  countFailure,
   nextStep,
+  noFailures,
   outcomeUnknown,
   type NextStep,
   type Request,
@@ -92,7 +94,7 @@ async function climbLadder(run: RunContext, open: OpenTurn): Promise<TurnResult>
     handle.emit({ type: 'turn.started', turn, attempt, mode })
     shown.begin(attempt, reason)
     const end = await askModel(run, open, attempt, request)
-    tellBreaker(permit, end)
+    settlePermit(permit, end)
     // What consumers see is this attempt, unless it had only repeated the one before when it ended.
     if (visible === undefined || !shown.repeating) visible = end
     const result = { attempt, mode, shown, prompt }
@@ -123,8 +125,6 @@ async function climbLadder(run: RunContext, open: OpenTurn): Promise<TurnResult>
     if (handle.signal.aborted) return { ...unfinished, status: 'interrupted' }
   }
 }
-
-const noFailures: TurnFailures = { streams: 0, buffered: 0, empty: 0 }
 
 /** Keeps what is there of a turn whose process died, if it must not be asked again from its start. */
 function keepReopened(
@@ -199,22 +199,4 @@ async function firstRequest(run: RunContext, turn: number): Promise<Request> {
   state.staysBuffered = true
   handle.emit({ type: 'fallback', turn, from: 'stream', to: 'buffered', reason: 'killed', stage: 'before_output' })
   return 'buffered'
-}
-
-function tellBreaker(permit: CircuitPermit | undefined, end: AttemptEnd): void {
-  if (end.status === 'whole') permit?.succeeded()
-  else if (end.status === 'broken' && isStreamFault(end.error)) permit?.failed()
-  else permit?.released()
-}
-
-function countFailure(
-  { streams, buffered, empty }: TurnFailures,
-  request: Request,
-  error: MillraceError,
-): TurnFailures {
-  return {
-    streams: request === 'stream' ? streams + 1 : streams,
-    buffered: request === 'stream' ? buffered : buffered + 1,
-    empty: error.code === 'empty_answer' ? empty + 1 : empty,
-  }
 }

@@ -1,5 +1,7 @@
 import { aClock, aCount, aDelay, checkOptions, rule } from '../kit/checks.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
+import type { MillraceError } from '../kit/errors.ts'
+import { isStreamFault } from '../protocol/faults.ts'
 
 export interface CircuitBreakerOptions {
   /** Default: the platform's. */
@@ -128,4 +130,16 @@ export function createCircuitBreaker(options: CircuitBreakerOptions = {}): Circu
       return () => void listeners.delete(listener)
     },
   }
+}
+
+/** How an attempt ended, as the circuit breaker looks at it. */
+export type PermittedEnd =
+  | { readonly status: 'whole' | 'interrupted' }
+  | { readonly status: 'broken'; readonly error: MillraceError }
+
+/** Tells the circuit breaker how the attempt ended that `permit`, if there is one, was given for. */
+export function settlePermit(permit: CircuitPermit | undefined, end: PermittedEnd): void {
+  if (end.status === 'whole') permit?.succeeded()
+  else if (end.status === 'broken' && isStreamFault(end.error)) permit?.failed()
+  else permit?.released()
 }

@@ -19,6 +19,22 @@ export interface TurnFailures {
   readonly empty: number
 }
 
+/** The failures of a turn that has not been asked yet. */
+export const noFailures: TurnFailures = { streams: 0, buffered: 0, empty: 0 }
+
+/** Returns the failures of a turn with one more, of `request`. */
+export function countFailure(
+  { streams, buffered, empty }: TurnFailures,
+  request: Request,
+  error: MillraceError,
+): TurnFailures {
+  return {
+    streams: request === 'stream' ? streams + 1 : streams,
+    buffered: request === 'stream' ? buffered : buffered + 1,
+    empty: error.code === 'empty_answer' ? empty + 1 : empty,
+  }
+}
+
 /** One broken attempt, and what may be done about it. */
 export interface BrokenAttempt {
   readonly error: MillraceError

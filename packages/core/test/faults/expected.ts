@@ -1,5 +1,5 @@
 import type { Expected, FaultCase } from '@millrace/testing'
-import { type Arrived, arrivedBefore } from './milestones.ts'
+import { type Arrived, arrivedBefore } from '@millrace/faults'
 import { type Variant, variants } from './variants.ts'
 
 /** Why a case does not complete. */

@@ -1,7 +1,7 @@
 import type { Addition } from '../model/accumulator.ts'
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { type ContentBlock, textOf } from '../protocol/messages.ts'
-import { matchRepetition } from '../recovery/repetition.ts'
+import { matchRepetition } from './repetition.ts'
 
 /**
  * Takes out of an answer, which should go on from text that was said already, the repetition of that text at its
@@ -10,8 +10,8 @@ import { matchRepetition } from '../recovery/repetition.ts'
 export interface RepetitionFilter {
   /** Takes what an event added. Returns what may be shown now. */
   add(addition: Addition): readonly Addition[]
-  /** The answer is whole: what is held back and is no whole repetition belongs to it. */
-  end(): void
+  /** The answer is whole: what is held back and is no whole repetition belongs to it. Returns that. */
+  end(): readonly Addition[]
   /** Returns the blocks without the repetition, and without what is held back. */
   trim(blocks: readonly AccumulatedBlock[]): readonly AccumulatedBlock[]
 }
@@ -55,9 +55,7 @@ export function createRepetitionFilter(said: string): RepetitionFilter {
       const count = match.take(text)
       return count === undefined ? [] : release(count)
     },
-    end() {
-      if (!decided) release(match.end())
-    },
+    end: () => (decided ? [] : release(match.end())),
     trim: (blocks) => blocks.flatMap((block) => trimBlock(block, hidden.get(block.index) ?? 0)),
   }
 }

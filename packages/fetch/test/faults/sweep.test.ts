@@ -1,0 +1,35 @@
+import { sampled, sized } from '@millrace/config/sized'
+import { type FaultCase, faultMatrix, formatReport, gradeLoop, isAsItShould } from '@millrace/testing'
+import { expect, it } from 'vitest'
+import { sdkLoop } from '../support/sdk-loop.ts'
+import { expectedEnd } from './expected.ts'
+
+/**
+ * Every event with each fault; each byte, with the faults of the transport in turn. A reset, and a chunk that is not
+ * finished, take away bytes that had arrived, and how many differs: with them it is not known how far an MCP call had come.
+ */
+const byteKinds = ['destroy', 'end', 'gzip-cut', 'stall']
+
+function isSwept({ id, kind, layout }: FaultCase): boolean {
+  if (layout === 'mcp-connector' && (kind === 'reset' || kind === 'break-chunk')) return false
+  const byte = /@byte:(\d+)/.exec(id)?.[1]
+  return byte === undefined || byteKinds[Number(byte) % byteKinds.length] === kind
+}
+
+it('ends as it should under the loop of the SDK, whatever breaks', async () => {
+  const cases = sampled(faultMatrix({ seed: 1, ...sized({ quick: { sample: 150 }, long: {} }) }).filter(isSwept), 120)
+  const grades = await gradeLoop({
+    name: 'createFetch under the SDK',
+    loop: sdkLoop,
+    cases,
+    expected: expectedEnd,
+    concurrency: 16,
+    caseTimeout: 60_000,
+  })
+  expect(grades.results).toHaveLength(cases.length)
+  expect(
+    grades.results.filter((result) => !isAsItShould(result)),
+    formatReport([grades]),
+  ).toEqual([])
+  expect(grades.residue).toEqual([])
+})

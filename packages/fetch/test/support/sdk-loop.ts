@@ -1,0 +1,94 @@
+import Anthropic from '@anthropic-ai/sdk'
+import type { Job, LoopReport, LoopUnderTest } from '@millrace/testing'
+import { createFetch, type Fetch } from '../../src/index.ts'
+
+type Messages = Anthropic.MessageParam[]
+
+/** The loop of the SDK's own documentation: it streams, runs the calls, and asks again. It knows nothing of faults. */
+export const sdkLoop: LoopUnderTest = async (job) => {
+  const messages: Messages = structuredClone([...job.messages])
+  const fetch = createFetch({ runtime: { clock: job.clock }, limits: { pingInterval: 3_600_000 } })
+  const client = new Anthropic({ baseURL: job.baseURL, apiKey: job.apiKey, fetch })
+  let shown = ''
+  let partial = ''
+  const report = async (): Promise<LoopReport> => ({
+    outcome: 'completed',
+    shown,
+    text: shown,
+    messages: await sentUp(messages),
+    clientFacing: [shown],
+  })
+  try {
+    for (;;) {
+      const stream = client.messages.stream(
+        { model: job.model, max_tokens: 1024, messages, tools: job.tools.map(toTool) },
+        { signal: job.signal },
+      )
+      stream.on('text', (text) => {
+        shown += text
+        partial += text
+      })
+      const answer = await stream.finalMessage()
+      partial = ''
+      if (answer.content.length > 0) messages.push({ role: 'assistant', content: answer.content })
+      if (answer.stop_reason === 'refusal') {
+        messages.push(...(await answered(job, answer, false)))
+        return { ...(await report()), outcome: 'refused' }
+      }
+      if (answer.stop_reason === 'max_tokens' || answer.stop_reason === 'model_context_window_exceeded') {
+        messages.push(...(await answered(job, answer, false)))
+        return { ...(await report()), outcome: 'limit' }
+      }
+      const reason: string | null = answer.stop_reason
+      const isPaused = reason === 'pause_turn' || reason === 'compaction'
+      const results = await answered(job, answer, isPaused || answer.stop_reason === 'tool_use')
+      if (results.length === 0 && !isPaused) return await report()
+      messages.push(...results)
+    }
+  } catch (error) {
+    // What was shown stays in the history.
+    if (partial !== '') messages.push({ role: 'assistant', content: partial })
+    return { ...(await report()), outcome: 'failed', error: errorOf(error) }
+  }
+}
+
+function toTool({ name, description, inputSchema }: Job['tools'][number]): Anthropic.Tool {
+  return { name, description, input_schema: { ...inputSchema, type: 'object' } }
+}
+
+async function answered(job: Job, { content }: Anthropic.Message, run: boolean): Promise<Messages> {
+  const calls = content.filter((block) => block.type === 'tool_use')
+  if (calls.length === 0) return []
+  const results = calls.map(async ({ id, name, input }): Promise<Anthropic.ToolResultBlockParam> => {
+    const tool = job.tools.find((each) => each.name === name)
+    const given = run && tool !== undefined ? await tool.run(input, { signal: job.signal, toolUseId: id }) : 'not run'
+    return { type: 'tool_result', tool_use_id: id, content: String(given) }
+  })
+  return [{ role: 'user', content: await Promise.all(results) }]
+}
+
+/** Returns the messages as the next request would bring them to the API. */
+async function sentUp(messages: Messages): Promise<Messages> {
+  const last = messages.at(-1)
+  const asked: Messages = last?.role === 'user' ? messages : [...messages, { role: 'user', content: 'And now?' }]
+  let body: { messages: Messages } = { messages }
+  const capture: Fetch = async (_, init) => {
+    body = JSON.parse(String(init?.body))
+    return Response.json(
+      { type: 'error', error: { type: 'invalid_request_error', message: 'captured' } },
+      { status: 400 },
+    )
+  }
+  await createFetch({ fetch: capture })('http://localhost/v1/messages', {
+    method: 'POST',
+    body: JSON.stringify({ model: 'any', max_tokens: 1, stream: true, messages: asked }),
+  })
+  return last?.role === 'user' ? body.messages : body.messages.slice(0, -1)
+}
+
+function errorOf(error: unknown): { code: string; message: string; retryable: boolean } {
+  const isTyped = error instanceof Anthropic.APIError && typeof error.type === 'string'
+  return isTyped
+    ? { code: error.type ?? '', message: 'the model API failed', retryable: false }
+    : { code: '', message: String(error), retryable: false }
+}
