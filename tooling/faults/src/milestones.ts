@@ -80,7 +80,8 @@ function readMilestones(events: readonly object[], offsets: readonly number[]): 
       case 'content_block_delta': {
         const text = field(event, 'delta', 'text')
         if (typeof text === 'string' && text.trim() !== '') found.text = Math.min(found.text, after)
-        json.set(index, (json.get(index) ?? '') + String(field(event, 'delta', 'partial_json') ?? ''))
+        const piece = field(event, 'delta', 'partial_json')
+        json.set(index, (json.get(index) ?? '') + (typeof piece === 'string' ? piece : ''))
         break
       }
       case 'content_block_stop':
