@@ -3,32 +3,44 @@ import { z } from 'zod'
 import { bundleEntry } from './bundle.ts'
 import { entriesOf, type PackedPackage } from './package.ts'
 
+/** The most bytes that an entry may have; `with` names the packages that are counted as far as it uses them. */
+const budgetSchema = z.union([
+  z
+    .int()
+    .positive()
+    .transform((max) => ({ max, with: [] as const })),
+  z.strictObject({ max: z.int().positive(), with: z.array(z.string()) }),
+])
+
 /** Package folder to subpath to the most bytes it may have, minified and gzipped. */
-export type Budgets = Record<string, Record<string, number>>
+export type Budgets = Record<string, Record<string, { max: number; with: readonly string[] }>>
 
 /** The size of one entry. */
 export interface EntrySize {
   specifier: string
-  /** Bytes, minified and gzipped, without dependencies. */
+  /** Bytes, minified and gzipped, without dependencies, except for those in `with`. */
   size: number
+  with: readonly string[]
   budget: number | undefined
 }
 
 /** Reads `budgets.json`. */
 export function readBudgets(): Budgets {
   const text = readFileSync(new URL('../budgets.json', import.meta.url), 'utf8')
-  return z.record(z.string(), z.record(z.string(), z.int().positive())).parse(JSON.parse(text))
+  return z.record(z.string(), z.record(z.string(), budgetSchema)).parse(JSON.parse(text))
 }
 
 /** Measures every entry of the packages. */
 export async function measureSizes(packages: PackedPackage[], budgets: Budgets): Promise<EntrySize[]> {
   return Promise.all(
     packages.flatMap((pkg) =>
-      entriesOf(pkg).map(async (entry) => ({
-        specifier: entry.specifier,
-        size: (await bundleEntry(pkg, entry)).size,
-        budget: budgets[pkg.folder]?.[entry.subpath],
-      })),
+      entriesOf(pkg).map(async (entry) => {
+        const budget = budgets[pkg.folder]?.[entry.subpath]
+        const counted = budget?.with ?? []
+        const inside = packages.filter(({ folder }) => counted.includes(folder))
+        const { size } = await bundleEntry(pkg, entry, inside)
+        return { specifier: entry.specifier, size, with: counted, budget: budget?.max }
+      }),
     ),
   )
 }
@@ -52,8 +64,9 @@ export function findOversized(sizes: EntrySize[], packages: PackedPackage[], bud
 export function formatSizes(sizes: EntrySize[]): string {
   const width = Math.max(...sizes.map(({ specifier }) => specifier.length))
   return sizes
-    .map(({ specifier, size, budget }) => {
-      const allowed = budget === undefined ? '' : `  of ${budget}`
+    .map(({ specifier, size, budget, with: counted }) => {
+      const what = counted.length === 0 ? '' : `, with what it uses of ${counted.join(', ')}`
+      const allowed = budget === undefined ? '' : `  of ${budget}${what}`
       return `${specifier.padEnd(width)}  ${String(size).padStart(7)}${allowed}`
     })
     .join('\n')

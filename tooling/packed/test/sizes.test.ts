@@ -7,7 +7,7 @@ const heavy = `export const turns = [${Array.from({ length: 3000 }, (_, index) =
 it('measures what a bundler leaves, and what it imports is not counted', async () => {
   const light = packedPackage({ files: { 'dist/index.js': "// a comment\nexport { turns } from 'hub'\n" } })
   const [size] = await measureSizes([light], {})
-  expect(size).toEqual({ specifier: '@millrace/wheel', size: expect.any(Number), budget: undefined })
+  expect(size).toEqual({ specifier: '@millrace/wheel', size: expect.any(Number), with: [], budget: undefined })
   expect(size?.size).toBeLessThan(100)
 })
 
@@ -21,7 +21,8 @@ it('counts what is imported from within the package', async () => {
 
 it('finds an entry over its budget, and a budget without an entry', async () => {
   const pkg = packedPackage({ files: { 'dist/index.js': heavy } })
-  const budgets = { wheel: { '.': 1000, './gone': 1000 }, gone: { '.': 1000 } }
+  const budget = { max: 1000, with: [] }
+  const budgets = { wheel: { '.': budget, './gone': budget }, gone: { '.': budget } }
   const sizes = await measureSizes([pkg], budgets)
   expect(findOversized(sizes, [pkg], budgets)).toEqual([
     `@millrace/wheel has ${sizes[0]?.size} bytes, 1000 are allowed`,
@@ -30,4 +31,17 @@ it('finds an entry over its budget, and a budget without an entry', async () => 
   ])
   expect(findOversized(sizes, [pkg], {})).toHaveLength(1)
   expect(formatSizes(sizes)).toMatch(/^@millrace\/wheel +\d+ {2}of 1000$/)
+})
+
+it('counts another package as far as it is used, where the budget says so', async () => {
+  const hub = {
+    ...packedPackage({ files: { 'dist/index.js': `${heavy}export const unused = '${'x'.repeat(100)}'\n` } }),
+    folder: 'hub',
+  }
+  hub.manifest.name = '@millrace/hub'
+  const wheel = packedPackage({ files: { 'dist/index.js': "export { turns } from '@millrace/hub'\n" } })
+  const budgets = { wheel: { '.': { max: 1000, with: ['hub'] } } }
+  const [size] = await measureSizes([wheel, hub], budgets)
+  expect(size?.size).toBeGreaterThan(5000)
+  expect(findOversized(size === undefined ? [] : [size], [wheel, hub], budgets)).toHaveLength(1)
 })
