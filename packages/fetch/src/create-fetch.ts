@@ -1,7 +1,7 @@
 import { MillraceError } from '@millrace/core'
 import { answerWhole } from './answer-whole.ts'
 import { observeRequest } from './observe-request.ts'
-import { type FetchOptions, type FetchSettings, readFetchOptions } from './options.ts'
+import { type FetchOptions, type FetchSettings, readFetchOptions } from './request/options.ts'
 import { recoverStream } from './recover-stream.ts'
 import { type Fetch, type MessagesRequest, readRequest } from './request/messages-request.ts'
 import { repairRequest } from './request/repair-request.ts'

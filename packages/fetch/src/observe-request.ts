@@ -1,8 +1,7 @@
 import { clientError, type EventBody, MillraceError, type TurnMode, type TurnStarted } from '@millrace/core'
 import { guarded, noUsage } from '@millrace/core/recovery'
-import type { FetchSettings, RequestInfo } from './options.ts'
-import type { TurnEnd } from './turn/take-turn.ts'
-import type { TurnObserver } from './turn/turn-observer.ts'
+import type { FetchSettings, RequestInfo } from './request/options.ts'
+import type { TurnEnd, TurnObserver } from './turn/turn-observer.ts'
 
 const silent: TurnObserver = { attempt() {}, added() {}, fallback() {}, ended() {} }
 

@@ -2,12 +2,12 @@ import { linkedController, onAbort } from '@millrace/core/kit'
 import { errorEvent, errorResponse, passedHeaders } from './request/api-error.ts'
 import type { MessagesRequest } from './request/messages-request.ts'
 import { createUpstream, isEventStream } from './request/upstream.ts'
-import type { FetchSettings } from './options.ts'
+import type { FetchSettings } from './request/options.ts'
 import { createClientMessage, encodeEvent } from './stream/client-message.ts'
 import { createKeepAlive } from './stream/keep-alive.ts'
 import { createOutlet } from './stream/outlet.ts'
-import { takeTurn, type TurnEnd } from './turn/take-turn.ts'
-import type { TurnObserver } from './turn/turn-observer.ts'
+import { takeTurn } from './turn/take-turn.ts'
+import type { TurnEnd, TurnObserver } from './turn/turn-observer.ts'
 
 /**
  * Sends a streaming request and returns a response whose body is a valid stream, whatever happens upstream. Resolves with

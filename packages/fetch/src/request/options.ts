@@ -12,7 +12,7 @@ import {
   withDefaults,
 } from '@millrace/core/kit'
 import { readRecovery, type RecoveryPolicy } from '@millrace/core/recovery'
-import type { Fetch } from './request/messages-request.ts'
+import type { Fetch } from './messages-request.ts'
 
 export interface FetchLimits {
   /** Bytes of a request that is recovered; a larger one is passed as it is. Default: 33,554,432, the API's own limit. */
@@ -106,7 +106,9 @@ export function readFetchOptions(options: FetchOptions): FetchSettings {
     upgrades: (body) => {
       if (typeof upgrade === 'boolean') return upgrade
       try {
-        return upgrade(body) === true
+        // Anything but `true` says no, whatever its type promises.
+        const decided: unknown = upgrade(body)
+        return decided === true
       } catch {
         return false
       }

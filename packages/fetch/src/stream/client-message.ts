@@ -47,6 +47,7 @@ export function encodeEvent(event: StreamEvent): Uint8Array {
 /** What the API says at the end of a message, beside its stop reason. */
 const fieldsOfTheEnd = ['stop_details', 'container'] as const
 
+// oxlint-disable-next-line max-lines-per-function -- short functions over one message
 export function createClientMessage(emit: (item: Item) => void): ClientMessage {
   const blocks: ClientBlock[] = []
   let marked = 0

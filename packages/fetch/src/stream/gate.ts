@@ -107,20 +107,20 @@ export function createGate(options: GateOptions): Gate {
   function judgeStop(source: number): Verdict {
     const block = accumulator.block(source)
     if (openCall === source) openCall = undefined
-    switch (block?.kind) {
-      case undefined:
+    if (block === undefined) return 'follow'
+    switch (block.kind) {
       case 'text':
         return 'follow'
       case 'thinking':
       case 'redacted_thinking':
         return 'hold'
       case 'tool_use':
-        if (block?.validInput === false && !acceptsInvalidInput(block)) throw fault('invalid_tool_input')
+        if (!block.validInput && !acceptsInvalidInput(block)) throw fault('invalid_tool_input')
         if (passesInput) return 'release'
         hasUntrusted = !isTrusted()
         return hasUntrusted ? 'hold' : 'release'
       default:
-        return block?.validInput === false ? 'hold' : 'release'
+        return block.validInput ? 'release' : 'hold'
     }
   }
 

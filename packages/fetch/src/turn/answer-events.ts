@@ -59,3 +59,11 @@ function lastDeltas({ kind, text, block }: AccumulatedBlock): object[] {
   if (kind === 'compaction') return [{ ...block, type: 'compaction_delta' }]
   return []
 }
+
+/** The start of a message as one of which nothing has arrived yet. */
+export function emptied(event: StreamEvent): StreamEvent {
+  const { message } = event
+  return isRecord(message)
+    ? { ...event, message: { ...message, content: [], stop_reason: null, stop_sequence: null } }
+    : event
+}

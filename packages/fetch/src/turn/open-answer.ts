@@ -9,7 +9,7 @@ import {
   type TurnSource,
   watchedStream,
 } from '@millrace/core/recovery'
-import type { FetchSettings } from '../options.ts'
+import type { FetchSettings } from '../request/options.ts'
 import type { Upstream } from '../request/upstream.ts'
 import { createFrameReader, type Frame } from '../stream/frame-reader.ts'
 

@@ -1,7 +1,8 @@
-import type { FallbackReason, Message, MillraceError, RequestBody, Rung, TurnMode, Usage } from '@millrace/core'
+import type { Message, MillraceError, RequestBody, TurnMode, Usage } from '@millrace/core'
 import { isRecord, wait } from '@millrace/core/kit'
 import {
   type AccumulatedBlock,
+  type Addition,
   addUsage,
   asMillraceError,
   assistantMessage,
@@ -18,15 +19,17 @@ import {
   userMessage,
   withoutRefused,
 } from '@millrace/core/recovery'
-import type { FetchSettings } from '../options.ts'
+import type { FetchSettings } from '../request/options.ts'
 import { historyOf } from '../request/messages-request.ts'
 import type { Upstream } from '../request/upstream.ts'
 import type { ClientMessage } from '../stream/client-message.ts'
 import type { Outlet } from '../stream/outlet.ts'
-import { type Attempt, createFirstAttempt, createLaterAttempt } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
+import { createFirstAttempt } from './first-attempt.ts'
+import { createLaterAttempt } from './later-attempt.ts'
 import { openAnswer } from './open-answer.ts'
-import { type AttemptEnd, readAttempt } from './read-attempt.ts'
-import type { TurnObserver } from './turn-observer.ts'
+import { readAttempt } from './read-attempt.ts'
+import type { TurnEnd, TurnObserver } from './turn-observer.ts'
 
 export interface TurnOptions {
   readonly settings: FetchSettings
@@ -41,11 +44,6 @@ export interface TurnOptions {
   readonly signal: AbortSignal
 }
 
-export type TurnEnd =
-  | { readonly status: 'whole' | 'salvaged'; readonly stopReason: string | null; readonly usage: Usage }
-  | { readonly status: 'interrupted' }
-  | { readonly status: 'failed'; readonly error: MillraceError }
-
 /** Asks for an answer, and again by the recovery ladder until it is there or nothing is left to try. Never rejects. */
 export async function takeTurn(options: TurnOptions): Promise<TurnEnd> {
   try {
@@ -58,7 +56,6 @@ export async function takeTurn(options: TurnOptions): Promise<TurnEnd> {
 
 const modeOf = (request: RequestKind): TurnMode => (request === 'stream' ? 'stream' : 'buffered')
 
-// oxlint-disable-next-line max-lines-per-function -- the ladder reads best as one loop
 async function climbLadder(options: TurnOptions): Promise<TurnEnd> {
   const { settings, createClient, retracts, outlet, observer, signal } = options
   const { recovery, runtime } = settings
@@ -148,7 +145,7 @@ function createAttempt({ settings, observer }: TurnOptions, plan: AttemptPlan): 
     maxHeld: settings.limits.heldBytes,
     repairsIds: settings.repair,
     acceptsInvalidInput: ({ block: { name } }: AccumulatedBlock) => request === 'collected' || isEager(body, name),
-    onAddition: observer.added,
+    onAddition: (addition: Addition) => observer.added(addition),
   }
   const isFirst = request === 'stream' && !client.started && said === ''
   return isFirst ? createFirstAttempt(common) : createLaterAttempt({ ...common, totalUsage })

@@ -1,6 +1,11 @@
-import type { FallbackReason, Rung, TurnMode } from '@millrace/core'
+import type { FallbackReason, MillraceError, Rung, TurnMode, Usage } from '@millrace/core'
 import type { Addition } from '@millrace/core/recovery'
-import type { TurnEnd } from './take-turn.ts'
+
+/** How a request ended. */
+export type TurnEnd =
+  | { readonly status: 'whole' | 'salvaged'; readonly stopReason: string | null; readonly usage: Usage }
+  | { readonly status: 'interrupted' }
+  | { readonly status: 'failed'; readonly error: MillraceError }
 
 /** Is told how a request goes. */
 export interface TurnObserver {

@@ -1,4 +1,4 @@
-import Anthropic from '@anthropic-ai/sdk'
+import Anthropic, { APIError } from '@anthropic-ai/sdk'
 import type { Job, LoopReport, LoopUnderTest } from '@millrace/testing'
 import { createFetch, type Fetch } from '../../src/index.ts'
 
@@ -62,7 +62,7 @@ async function answered(job: Job, { content }: Anthropic.Message, run: boolean):
   const results = calls.map(async ({ id, name, input }): Promise<Anthropic.ToolResultBlockParam> => {
     const tool = job.tools.find((each) => each.name === name)
     const given = run && tool !== undefined ? await tool.run(input, { signal: job.signal, toolUseId: id }) : 'not run'
-    return { type: 'tool_result', tool_use_id: id, content: String(given) }
+    return { type: 'tool_result', tool_use_id: id, content: given }
   })
   return [{ role: 'user', content: await Promise.all(results) }]
 }
@@ -87,7 +87,7 @@ async function sentUp(messages: Messages): Promise<Messages> {
 }
 
 function errorOf(error: unknown): { code: string; message: string; retryable: boolean } {
-  const isTyped = error instanceof Anthropic.APIError && typeof error.type === 'string'
+  const isTyped = error instanceof APIError && typeof error.type === 'string'
   return isTyped
     ? { code: error.type ?? '', message: 'the model API failed', retryable: false }
     : { code: '', message: String(error), retryable: false }
