@@ -18,7 +18,10 @@ export async function sendResponse(response: Response, res: ServerResponse): Pro
     if (response.status < 200) throw new RangeError(`its status is ${response.status}`)
     writeHead(response, res)
     // A stream may be quiet at first, and its client waits for the status.
-    if (body && res.req.method !== 'HEAD') res.flushHeaders()
+    if (body && res.req.method !== 'HEAD') {
+      gatherWrites(res)
+      res.flushHeaders()
+    }
   } catch {
     refuse(res, before)
     await body?.cancel().catch(() => undefined)
@@ -38,6 +41,17 @@ function refuse(res: ServerResponse, before: OutgoingHttpHeaders): void {
   for (const [name, value] of Object.entries(before)) if (value !== undefined) res.setHeader(name, value)
   res.statusCode = 500
   res.end()
+}
+
+/**
+ * Sends what is written in this turn of the event loop as one packet: the head, the opening of the stream, and every batch
+ * that follows at once. A write to a socket costs 60 to 300 us, more than all that is done with the events in it.
+ */
+function gatherWrites({ req, socket }: ServerResponse): void {
+  // HTTP/2 has no socket of its own, and gathers frames itself.
+  if (req.httpVersionMajor >= 2 || socket === null || socket.writableCorked > 0) return
+  socket.cork()
+  setImmediate(() => socket.uncork())
 }
 
 function writeHead(response: Response, res: ServerResponse): void {
@@ -66,11 +80,13 @@ async function writeBody(body: ReadableStream<Uint8Array>, res: ServerResponse):
     for (;;) {
       const chunk = await reader.read()
       if (chunk.done || isClosed) break
+      gatherWrites(res)
       if (!res.write(chunk.value) && !isClosed) await new Promise<void>((resolve) => (wake = resolve))
     }
     if (!isClosed) res.end()
   } catch {
-    // Ended properly, a stream that broke off would look like one that is whole.
+    // The client is to see the head of what broke off. Ended properly, the stream would look like one that is whole.
+    if (res.req.httpVersionMajor < 2) res.socket?.uncork()
     res.destroy()
   } finally {
     res.off('drain', onDrain).off('close', onClose)

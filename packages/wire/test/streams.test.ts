@@ -97,6 +97,26 @@ describe('withHeartbeat', () => {
     expect([fed.seen.returned, clock.pending]).toEqual([1, 0])
   })
 
+  const cut = new Error('cut')
+  it.each([
+    ['a value', undefined, { done: false, value: { quiet: false, value: 1 } }],
+    ['a failure', cut, cut],
+  ])('keeps %s that comes while nobody waits, after a beat', async (_name, failure, expected) => {
+    const clock = manualClock()
+    const fed = handFed<number>()
+    const beats = withHeartbeat(fed.source, { clock, everyMs: 100, signal: undefined })
+    const first = beats.next()
+    clock.advance(100)
+    expect(await first).toEqual({ done: false, value: { quiet: true } })
+    if (failure === undefined) fed.push(1)
+    else fed.end(failure)
+    await macrotask()
+    expect(await beats.next().catch((error: unknown) => error)).toEqual(expected)
+    expect(fed.seen.pulls).toBe(1)
+    await beats.return?.()
+    expect(clock.pending).toBe(0)
+  })
+
   it('leaves no timer when the reader leaves, or the source fails', async () => {
     const clock = manualClock()
     const fed = handFed<number>()

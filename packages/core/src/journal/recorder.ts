@@ -76,7 +76,8 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
 
   function stop(): void {
     stopped = true
-    watching.abort()
+    // Without a reason, `abort` makes a DOMException with its stack, for every run.
+    watching.abort('the run has ended')
     cancelCommit?.()
     cancelRenewal()
   }

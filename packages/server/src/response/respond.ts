@@ -42,7 +42,7 @@ export function respond(source: RunSource, options: RespondOptions): Response {
     clock,
     stallTimeout,
     onEnd({ left, error }) {
-      leaving.abort()
+      leaving.abort(responseEnded)
       close?.()
       if (error !== undefined && !isClients(error)) onError(error)
       onEnd({ left })
@@ -50,6 +50,9 @@ export function respond(source: RunSource, options: RespondOptions): Response {
   })
   return new Response(body, { headers: { ...headers, [runIdHeader]: source.runId } })
 }
+
+/** Nobody reads it. Without a reason, `abort` makes a DOMException and its stack for every response. */
+const responseEnded = 'the response has ended'
 
 /** Whether an error is the client's own: it stopped reading, or it came back too late. */
 function isClients(error: unknown): boolean {
@@ -69,7 +72,7 @@ function eventChunks(
   leaving: AbortController,
 ): Chunks {
   const encoder = createEncoder(options.format, options)
-  return { ...encode(encoder, source.batches(), options, leaving), end: () => leaving.abort() }
+  return { ...encode(encoder, source.batches(), options, leaving), end: () => leaving.abort(responseEnded) }
 }
 
 /** The status is sent before the result is there, so what fails after it is a problem in the body. */
