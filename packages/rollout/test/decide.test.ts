@@ -12,7 +12,7 @@ const by = { actor: 'ada', reason: 'ready' }
 const started = act(plan, draftState(plan, 0), { type: 'start' }, by, 0)
 
 function group(units: number, counts: Partial<GroupEvidence> = {}): GroupEvidence {
-  return { units, first: {}, any: {}, ...counts }
+  return { units, observed: units, bad: {}, any: {}, ...counts }
 }
 
 const good: StageEvidence = { streaming: group(300), control: group(5700) }
@@ -45,7 +45,7 @@ describe('promotion', () => {
     expect(after).toMatchObject({ status: 'running', stage: 1, epoch: 2 })
     expect(after.log.at(-1)).toMatchObject({ action: 'promoted', from: 'beta', to: 'quarter', percent: 25 })
     expect(after.log.at(-1)?.reason).toBe(
-      '"beta" passed: of users that stream, streams that did not complete 0 of 300, below 5 %; no gate shows harm',
+      '"beta" passed: observations of users that stream: streams that did not complete 0 of 300, below 5 %; no gate shows harm',
     )
   })
 
@@ -110,10 +110,12 @@ describe('rollback', () => {
   })
 
   it('happens on an absolute limit', () => {
-    const broken = { ...good, streaming: group(300, { first: { incomplete_stream: 60 } }) }
+    const broken = { ...good, streaming: group(300, { bad: { incomplete_stream: 60 } }) }
     const { next } = decide(plan, started, broken, 1000)
     expect(next.status).toBe('rolled_back')
-    expect(next.log.at(-1)?.reason).toMatch(/streams that did not complete in 60 of 300 users that stream, limit 5 %/)
+    expect(next.log.at(-1)?.reason).toMatch(
+      /streams that did not complete in 60 of 300 observations of users that stream, limit 5 %/,
+    )
   })
 
   it('happens while a person holds the stage, and with stale data', () => {

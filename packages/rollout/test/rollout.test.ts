@@ -36,8 +36,8 @@ describe('counting', () => {
     }
     const { evidence } = (await instances[0]?.rollout.report()) ?? {}
     expect(evidence).toEqual({
-      streaming: { units: 1, first: {}, any: { run_error: 1, incomplete_stream: 1 } },
-      control: { units: 3, first: {}, any: {} },
+      streaming: { units: 1, observed: 1, bad: {}, any: { run_error: 1, incomplete_stream: 1 } },
+      control: { units: 3, observed: 3, bad: {}, any: {} },
     })
   })
 

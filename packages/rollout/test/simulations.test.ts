@@ -52,6 +52,31 @@ describe('without a difference between the groups', () => {
   })
 })
 
+describe('at an absolute limit', () => {
+  const plan = readPlan(
+    shortPlan({
+      gates: [{ metric: 'run_error', maxRatio: 1, max: 0.05 }],
+      stages: [{ name: 'beta', percent: 50, minDwell: '1h', maxDwell: '5d' }],
+    }),
+  )
+  /** The same users are bad each day, and which of them stream differs with the seed. */
+  const sameUsers = (share: number): World => ({
+    ...healthy,
+    runsPerDay: 1500,
+    users: 1000,
+    rates: { run_error: { streaming: 0.01, control: 0.01 } },
+    cluster: { share, rate: 1 },
+  })
+
+  it('rolls back seldom below it, though the same users are bad each day', () => {
+    expect(summarize(plan, sameUsers(0.03), rollouts).rolledBack).toBeLessThanOrEqual(plan.alpha)
+  })
+
+  it('promotes seldom above it, though the same users are bad each day', () => {
+    expect(summarize(plan, sameUsers(0.05), rollouts).done).toBeLessThanOrEqual(plan.beta)
+  })
+})
+
 describe('wrong methods in its place', () => {
   it('rolls back too often if a z-test is looked at again and again', () => {
     expect(run(healthy, { look: peekingZTest() }).rolledBack).toBeGreaterThan(2 * short.alpha)

@@ -4,8 +4,10 @@ import type { Metric } from '../plan/metrics.ts'
 export interface GroupEvidence {
   /** Units that were seen. */
   readonly units: number
-  /** Units whose first run of the stage was bad. Absolute gates use these: one observation for each unit. */
-  readonly first: Readonly<Partial<Record<Metric, number>>>
+  /** Observations: the first run of each unit in each `period` of the plan. Absolute gates use these. */
+  readonly observed: number
+  /** Observations that were bad. */
+  readonly bad: Readonly<Partial<Record<Metric, number>>>
   /** Units that had at least one bad run in the stage. Relative gates use these. */
   readonly any: Readonly<Partial<Record<Metric, number>>>
 }
@@ -16,5 +18,5 @@ export interface StageEvidence {
   readonly control: GroupEvidence
 }
 
-export const noGroupEvidence: GroupEvidence = { units: 0, first: {}, any: {} }
+export const noGroupEvidence: GroupEvidence = { units: 0, observed: 0, bad: {}, any: {} }
 export const noEvidence: StageEvidence = { streaming: noGroupEvidence, control: noGroupEvidence }

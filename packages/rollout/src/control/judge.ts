@@ -17,7 +17,7 @@ interface GateReadingBase {
   /** The limit: `maxRatio` or `max` of the gate. */
   readonly limit: number
   readonly harm: Reading
-  /** Bad units and all units, of those that stream. */
+  /** Of those that stream: bad units and all units, or for an absolute limit bad and all observations. */
   readonly streaming: { readonly bad: number; readonly units: number }
 }
 
@@ -105,7 +105,7 @@ function read(
       control: { bad: failures.control, units: control.units },
     }
   }
-  const runs = { units: streaming.units, bad: streaming.first[metric] ?? 0 }
+  const runs = { units: streaming.observed, bad: streaming.bad[metric] ?? 0 }
   return {
     kind,
     metric,

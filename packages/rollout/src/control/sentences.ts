@@ -20,7 +20,7 @@ export function passSentence({ gates }: Judgement, stage: RolloutStage, unit: Bu
       ? [`${metricNames[gate.metric]} ${part(gate.streaming)}, below ${percent(gate.limit)}`]
       : [],
   )
-  return `"${stage.name}" passed: of ${plural(unitOf(stage, unit))} that stream, ${shown.join('; ')}; no gate shows harm`
+  return `"${stage.name}" passed: observations of ${plural(unitOf(stage, unit))} that stream: ${shown.join('; ')}; no gate shows harm`
 }
 
 /** Says in one sentence that the groups do not have the sizes they were drawn with. */
@@ -37,7 +37,10 @@ export function ratioSentence({ gates, sampleRatio }: Judgement, stage: RolloutS
 function gateSentence(gate: GateReading, stage: RolloutStage, unit: BucketingUnit): string {
   const units = plural(unitOf(stage, unit))
   const streaming = `${metricNames[gate.metric]} in ${part(gate.streaming)} ${units} that stream`
-  if (gate.kind === 'absolute') return `${streaming}, limit ${percent(gate.limit)}`
+  if (gate.kind === 'absolute') {
+    const observed = `${metricNames[gate.metric]} in ${part(gate.streaming)} observations of ${units} that stream`
+    return `${observed}, limit ${percent(gate.limit)}`
+  }
   const limit = gate.limit === 1 ? 'limit: no more often' : `limit: ${gate.limit} times as often`
   return `${streaming} and ${part(gate.control)} of the control group, ${limit}`
 }

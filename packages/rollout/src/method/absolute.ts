@@ -7,14 +7,17 @@ const harmful = [1.5, 2, 3, 5, 10]
 /** No bet is on a share above this: it would lose everything on the first good unit. */
 const largestShare = 0.95
 
-/** Units that stream, each with its first run of the stage. */
-export interface FirstRuns {
+/**
+ * Observations of units that stream. Units may differ: if their shares are at most `max` on average, the product of their
+ * factors is at most what equal shares would give, because a geometric mean is never above the arithmetic one.
+ */
+export interface Observations {
   readonly units: number
   readonly bad: number
 }
 
 /** The evidence that the share of bad units is below `max`: what a stage is promoted on. */
-export function absolutePass({ units, bad }: FirstRuns, max: number): LogE {
+export function absolutePass({ units, bad }: Observations, max: number): LogE {
   return mixture(
     healthy.map((part) => bet(part * max, max)),
     bad,
@@ -23,7 +26,7 @@ export function absolutePass({ units, bad }: FirstRuns, max: number): LogE {
 }
 
 /** The evidence that the share of bad units is above `max`: what a stage is rolled back on, without a control group. */
-export function absoluteHarm({ units, bad }: FirstRuns, max: number): LogE {
+export function absoluteHarm({ units, bad }: Observations, max: number): LogE {
   const above = harmful.map((times) => Math.min(times * max, Math.max(largestShare, (1 + max) / 2)))
   return mixture(
     above.map((share) => bet(share, max)),

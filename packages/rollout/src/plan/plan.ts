@@ -25,7 +25,7 @@ export interface RolloutGate {
   readonly metric: Metric
   /** Relative: the failure rate of units that stream may be at most this many times that of the control group. */
   readonly maxRatio?: number
-  /** Absolute: at most this share of the first runs of units that stream may be bad, above 0 and below 1. */
+  /** Absolute: at most this share of observations of units that stream may be bad, above 0 and below 1. */
   readonly max?: number
   /** Milliseconds from which `slow_run` and `slow_first_text` count as bad. */
   readonly above?: number
@@ -50,6 +50,8 @@ export interface RolloutPlan {
   readonly maxDataAge: number
   /** Runs that start within this time after a change of the percentage are not counted. */
   readonly settle: number
+  /** An observation is the first run of a unit in each stretch of this length, for absolute gates. */
+  readonly period: number
   readonly stages: readonly RolloutStage[]
   readonly gates: readonly RolloutGate[]
 }

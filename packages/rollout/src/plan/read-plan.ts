@@ -46,6 +46,7 @@ const planRules = {
   sampleRatioAlpha: aShare,
   maxDataAge: aDurationText,
   settle: aDurationText,
+  period: aDurationText,
   stages: aListOf(anObject(stageRules)),
   gates: aListOf(anObject(gateRules)),
 }
@@ -75,6 +76,7 @@ export function readPlan(value: unknown): RolloutPlan {
     sampleRatioAlpha: number(given['sampleRatioAlpha'], 0.01),
     maxDataAge: duration(given['maxDataAge'], 'maxDataAge', '15m'),
     settle: duration(given['settle'], 'settle', '1m'),
+    period: duration(given['period'], 'period', '1d'),
     stages,
     gates,
   }

@@ -14,7 +14,8 @@ export function countsKey(name: string, epoch: number): string {
 /** Names the counters of one group. All instances add to the same ones. */
 export const counterNames = {
   units: (arm: Arm): string => `${arm}.units`,
-  first: (arm: Arm, metric: Metric): string => `${arm}.first.${metric}`,
+  observed: (arm: Arm): string => `${arm}.observed`,
+  bad: (arm: Arm, metric: Metric): string => `${arm}.bad.${metric}`,
   any: (arm: Arm, metric: Metric): string => `${arm}.any.${metric}`,
 } as const
 
@@ -24,7 +25,8 @@ type Arm = keyof StageEvidence
 export function toEvidence(counters: Readonly<Record<string, number>>): StageEvidence {
   const group = (arm: Arm): GroupEvidence => ({
     units: counters[counterNames.units(arm)] ?? 0,
-    first: byMetric((metric) => counters[counterNames.first(arm, metric)]),
+    observed: counters[counterNames.observed(arm)] ?? 0,
+    bad: byMetric((metric) => counters[counterNames.bad(arm, metric)]),
     any: byMetric((metric) => counters[counterNames.any(arm, metric)]),
   })
   return { streaming: group('streaming'), control: group('control') }

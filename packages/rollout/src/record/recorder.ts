@@ -103,19 +103,9 @@ export function createRecorder(options: RecorderOptions): RolloutRecorder {
     const bad = run.record.judge(event, plan.gates)
     if (bad === undefined) return
     if (writing.size >= limit) return warn('backlog', 'the store is too slow; some runs are not counted')
-    const done = write(run, bad).catch((cause: unknown) => warn('write', 'a run could not be counted', cause))
+    const done = write(options, run, bad).catch((cause: unknown) => warn('write', 'a run could not be counted', cause))
     writing.add(done)
     void done.finally(() => writing.delete(done))
-  }
-
-  async function write({ record, at, unit }: Followed, bad: readonly Metric[]): Promise<void> {
-    const { arm } = record.decision
-    const key = countsKey(plan.name, at.epoch)
-    const first = bad.map((metric) => [counterNames.first(arm, metric), 1] as const)
-    await Promise.all([
-      store.add(key, { [counterNames.units(arm)]: 1, ...Object.fromEntries(first) }, `unit:${unit}`),
-      ...bad.map((metric) => store.add(key, { [counterNames.any(arm, metric)]: 1 }, `${metric}:${unit}`)),
-    ])
   }
 
   const onEvent = (event: AgentEvent): void => {
@@ -141,6 +131,24 @@ export function createRecorder(options: RecorderOptions): RolloutRecorder {
     },
     close: () => watch.close(),
   }
+}
+
+/** Counts the unit, its observation in this period, and what was bad. */
+async function write(
+  { store, plan }: RecorderOptions,
+  { record, at, unit }: Followed,
+  bad: readonly Metric[],
+): Promise<void> {
+  const { arm } = record.decision
+  const key = countsKey(plan.name, at.epoch)
+  const period = Math.floor(record.startedAt / plan.period)
+  const observed = bad.map((metric) => [counterNames.bad(arm, metric), 1] as const)
+  await Promise.all([
+    store.add(key, { [counterNames.units(arm)]: 1 }, `unit:${unit}`),
+    // A new period looks at each unit again. Otherwise a fault that begins late would be seen in new users only.
+    store.add(key, { [counterNames.observed(arm)]: 1, ...Object.fromEntries(observed) }, `period:${period}:${unit}`),
+    ...bad.map((metric) => store.add(key, { [counterNames.any(arm, metric)]: 1 }, `${metric}:${unit}`)),
+  ])
 }
 
 /** Returns the unit that a run counts for: undefined if the run is not part of the sample, `unknown` if it has none. */

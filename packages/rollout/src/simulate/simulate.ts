@@ -87,13 +87,13 @@ function createSimulation(plan: RolloutPlan, world: World, countBy: 'run' | 'uni
     return { unit, bucket: buckets[user] ?? 0, fragile: isFragile[user] === true }
   }
 
-  function addRun(percent: number): void {
+  function addRun(percent: number, period: number): void {
     const isInternal = percent === 0
     const { unit, bucket, fragile } = drawUnit(isInternal)
     const isStreaming = isInternal || bucket * 100 < percent
     if (isStreaming && !isInternal) streamingRuns++
     if (isStreaming && !isInternal && ratesNow.changed) streamingRunsAfterChange++
-    tally.add(unit, isStreaming, (metric) => {
+    tally.add(unit, isStreaming, period, (metric) => {
       const { streaming, control = 0 }: Rates = ratesNow.rates[metric] ?? { streaming: 0 }
       const usual = isStreaming ? streaming : control
       const rate = fragile && cluster !== undefined && metric === 'run_error' ? Math.max(cluster.rate, usual) : usual
@@ -111,7 +111,7 @@ function createSimulation(plan: RolloutPlan, world: World, countBy: 'run' | 'uni
       const { percent } = stageOf(plan, state)
       ratesNow = ratesAt(world, now, enteredAt)
       due += ((percent === 0 ? internalRunsPerDay : runsPerDay) * interval) / day
-      for (; due >= 1; due--) addRun(percent)
+      for (; due >= 1; due--) addRun(percent, Math.floor(now / plan.period))
       return tally.evidence()
     },
     counts: () => ({ streamingRuns, streamingRunsAfterChange }),
