@@ -9,7 +9,7 @@ export interface RunTallyOptions {
   readonly model: string
   /** Milliseconds since the epoch, on the clock of the events. */
   readonly startedAt: number
-  /** Whether another process began it. When its reader had the first text is then not known here. */
+  /** Whether another process started the run. The time to the first text is then unknown here. */
   readonly resumed: boolean
   readonly observe: Observe
   readonly label: Labeller
@@ -17,8 +17,9 @@ export interface RunTallyOptions {
 
 /** Adds up the events of one run. */
 export interface RunTally {
+  /** Counts an event. One whose number was seen before is ignored. */
   take(event: AgentEvent): void
-  /** Called where the model becomes known only after the start. */
+  /** Sets the model, if it becomes known only after the start. */
   setModel(model: string): void
   readonly run: ObservedRun
 }
@@ -31,18 +32,19 @@ export function createRunTally(options: RunTallyOptions): RunTally {
   const { runId, sessionId, decision, startedAt, resumed, observe, label } = options
   const { mode, arm } = decision
   const called = new Set<string>()
-  /** Calls of unknown outcome. What follows tells whether the user had stopped them. */
+  /** Calls of unknown outcome. The next turn, or the end of the run, shows whether the user stopped them. */
   let held: ToolFinished[] = []
   let run: ObservedRun = { runId, sessionId, mode, arm, model: options.model }
   let rung: RunRung = mode
   let turns = 0
   let firstTextMs: number | undefined
+  let lastSeq = 0
 
   function lower(to: TurnMode): void {
     if (depth[to] > depth[rung]) rung = to
   }
 
-  /** Names that the model made up must not use up the labels of tools that exist. */
+  /** Keeps names that the model made up from using up the labels of real tools. */
   function toolLabel(name: string): string {
     return called.has(name) || Object.hasOwn(decision.tools, name) ? label.tool(name) : label.unknownTool
   }
@@ -60,6 +62,8 @@ export function createRunTally(options: RunTallyOptions): RunTally {
   const since = (at: number): number => Math.max(0, at - startedAt)
 
   function take(event: AgentEvent): void {
+    if (event.seq <= lastSeq) return
+    lastSeq = event.seq
     switch (event.type) {
       case 'turn.started':
         release(false)

@@ -8,12 +8,12 @@ import {
   type TurnScope,
 } from '@millrace/core'
 import { watchBreaker } from './breaker.ts'
-import { createFollower } from './follower.ts'
 import { createGuard } from './guard.ts'
 import { createLabeller } from './labeller.ts'
 import { logBreaker, writeLogs } from './logs.ts'
 import { createRecorder } from './meter.ts'
 import type { Observe } from './observation.ts'
+import { createOpenRuns } from './open-runs.ts'
 import { checkTelemetryOptions, type TelemetryOptions } from './options.ts'
 import { interrupted, recordMetrics } from './record-metrics.ts'
 import { createRequestTimer, type RequestTimer } from './request-timer.ts'
@@ -71,7 +71,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const observe: Observe = (seen) => {
     for (const consume of consumers) consume(seen)
   }
-  const follower = createFollower({ maxRuns: limits.runs ?? 10_000, observe, label })
+  const runs = createOpenRuns({ maxRuns: limits.runs ?? 10_000, observe, label })
   const spanOptions = { open: createTracing(tracer, guard), chat: chatSpans === 'own', agentName, provider }
   const inner = new Map<string, InnerRun>()
   const stopWatching =
@@ -80,22 +80,31 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
       if (logger !== undefined) logBreaker(logger, guard, from, to)
     })
 
-  // One series from the start: a process that has had no run yet is not a silent one.
+  // Records one series at once, so that a process without a run yet is not mistaken for one that does not report.
   guard('meter', () => recorder?.record('activeRuns', 0, { mode: 'stream', arm: 'streaming' }))
+
+  /**
+   * Takes each event of each run. Called for every delta, so it has no guard of its own: a run guards its observers. A run
+   * calls the same observer once, so `use` and `onEvent` of `adaptLoop` may both give it this one.
+   */
+  function onEvent(event: AgentEvent): void {
+    inner.get(event.runId)?.timer.see(event)
+    if (event.type !== 'run.started') return runs.take(event)
+    const { runId, sessionId, decision, at } = event
+    runs.open({ runId, sessionId, decision, model: legacyModel, startedAt: at, resumed: false })
+    // The tally notes the number of the event.
+    runs.take(event)
+  }
 
   function begin(scope: RunScope): InnerRun {
     const { runId, sessionId, decision, model, resumed } = scope
-    const timer = createRequestTimer(clock)
-    const run = { spans: createRunSpans(spanOptions, scope), timer }
+    const run = { spans: createRunSpans(spanOptions, scope), timer: createRequestTimer(clock) }
+    inner.set(runId, run)
     guard('telemetry', () => {
-      const told = follower.find(runId)
-      // A run that `adaptLoop` tells of did not know its model until now.
-      told?.setModel(label.model(model))
-      const own = follower.start('agent', { runId, sessionId, decision, model, startedAt: clock.now(), resumed })
-      scope.observe((event) => {
-        timer.see(event)
-        if (own !== undefined) follower.take('agent', event)
-      })
+      // `run.started` names no model: a run that it has opened gets its model here.
+      runs.find(runId)?.setModel(label.model(model))
+      runs.open({ runId, sessionId, decision, model, startedAt: clock.now(), resumed })
+      scope.observe(onEvent)
     })
     return run
   }
@@ -104,7 +113,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     const { runId, sessionId, decision, mode } = scope
     const { mode: decided, arm } = decision
     const own = { runId, sessionId, mode: decided, arm, model: label.model(scope.model) }
-    const run = follower.find(runId)?.run ?? own
+    const run = runs.find(runId)?.run ?? own
     const model = label.model(requestedModel(scope))
     const tokens = tokenCounts(end.message?.usage)
     observe({ type: 'request.ended', run, mode, model, ...timer.times(), errorType: errorTypeOf(end), tokens })
@@ -124,10 +133,9 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
   return {
     name: 'telemetry',
     async run(scope, next) {
-      const run = begin(scope)
-      inner.set(scope.runId, run)
+      const { spans } = begin(scope)
       try {
-        return await run.spans.run(next)
+        return await spans.run(next)
       } finally {
         inner.delete(scope.runId)
       }
@@ -145,12 +153,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
       const run = inner.get(scope.runId)
       return run === undefined ? next(call) : run.spans.tool(call, next)
     },
-    onEvent(event) {
-      // Called for every delta, so without a guard of its own: `adaptLoop` and `callbacks` have one around it.
-      if (event.type !== 'run.started') return follower.take('loop', event)
-      const { runId, sessionId, decision, at } = event
-      follower.start('loop', { runId, sessionId, decision, model: legacyModel, startedAt: at, resumed: false })
-    },
+    onEvent,
     onLegacyTool({ name, ok, durationMs, reused }) {
       if (reused) return
       guard('telemetry', () =>

@@ -33,7 +33,7 @@ export function createRun(driver: RunDriver): AgentRun {
   const { runId, runtime, onWarning, shown = createShownText() } = driver
   const channel = createEventChannel()
   const controller = new AbortController()
-  const observers: ((event: AgentEvent) => void)[] = []
+  const observers = new Set<(event: AgentEvent) => void>()
   const deferred: Promise<void>[] = []
   let journal = noJournal
 
@@ -89,7 +89,7 @@ export function createRun(driver: RunDriver): AgentRun {
     lost: () => journal.lost(),
     defer: (work) => void deferred.push(work),
     interrupt,
-    observe: (observer) => void observers.push(observer),
+    observe: (observer) => void observers.add(observer),
     report: (error) => dispatcher.report(error),
   }
 

@@ -14,7 +14,10 @@ export interface RunScope {
   readonly signal: AbortSignal
   /** The model that requests are sent to. */
   readonly model: string
-  /** Calls `observe` with each later event, in order; `run.started` has gone by. A throw is reported and ignored. */
+  /**
+   * Calls `observe` with each later event, in order; `run.started` was sent before. A function that is given twice, here or
+   * as `onEvent` of `adaptLoop`, is called once. A throw is reported and ignored.
+   */
   readonly observe: (observe: (event: AgentEvent) => void) => void
 }
 

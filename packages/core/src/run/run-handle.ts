@@ -29,7 +29,7 @@ export interface RunHandle {
   readonly defer: (work: Promise<void>) => void
   /** Stops the run and keeps what was said. The first call counts. */
   readonly interrupt: (reason?: string) => void
-  /** Calls `observer` with each later event. A throw is reported and ignored. */
+  /** Calls `observer` with each later event; one that is added twice is called once. A throw is reported and ignored. */
   readonly observe: (observer: (event: AgentEvent) => void) => void
   /** Reports what was recovered from: a fault, or a hook that failed. */
   readonly report: (error: MillraceError) => void

@@ -144,6 +144,14 @@ describe('the onion', () => {
     expect(warnings).toHaveLength(seen.length)
     expect(warnings[0]).toMatchObject({ code: 'middleware_failed' })
   })
+
+  it('calls an observer once per event if two layers add it', async () => {
+    const seen: string[] = []
+    const observer = ({ type }: AgentEvent): void => void seen.push(type)
+    const observing = (name: string): Middleware => ({ name, run: (scope, next) => (scope.observe(observer), next()) })
+    const { events } = await runWith([observing('outer'), observing('inner')])
+    expect(seen).toEqual(events.slice(1).map(({ type }) => type))
+  })
 })
 
 const wrong: readonly (readonly [string, Around])[] = [
