@@ -45,7 +45,17 @@ export {
   type TurnStarted,
 } from './protocol/events.ts'
 export { answerText, closeHistory } from './reduce/history.ts'
-export type { AssistantMessage, ContentBlock, InputMessage, Message, ToolUseBlock, Usage } from './protocol/messages.ts'
+export {
+  type AssistantMessage,
+  type ContentBlock,
+  type InputMessage,
+  isContentBlock,
+  isMessage,
+  type Message,
+  messageOf,
+  type ToolUseBlock,
+  type Usage,
+} from './protocol/messages.ts'
 export type { KnownContentBlockType, KnownDeltaType, KnownStopReason } from './protocol/known-types.ts'
 export type { Middleware, RunScope, ToolCall, ToolCallEnd, TurnEnd, TurnScope } from './run/middleware.ts'
 export type { DecisionReason, RunDecision } from './protocol/run-decision.ts'
@@ -104,6 +114,9 @@ export type { Retraction } from './protocol/retraction.ts'
 export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './kit/clock.ts'
 export {
   defineTool,
+  type PlainToolOptions,
+  type PreparedCall,
+  type ReconcileContext,
   type Reconciliation,
   type Tool,
   type ToolContext,
@@ -116,9 +129,9 @@ export { createToolLedger } from './tools/ledger.ts'
 export type { LedgerEntry, ToolLedger } from './run/tool-ledger.ts'
 export type {
   InputIssue,
-  InputOf,
   InputResult,
   PlainToolSchema,
   StandardToolSchema,
   ToolSchema,
+  ValidatedToolSchema,
 } from './tools/schema.ts'

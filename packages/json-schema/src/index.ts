@@ -1,1 +1,7 @@
-export { type JsonSchema, jsonSchema, type JsonSchemaDraft, type JsonSchemaOptions } from './json-schema.ts'
+export {
+  type InputOf,
+  type JsonSchema,
+  jsonSchema,
+  type JsonSchemaDraft,
+  type JsonSchemaOptions,
+} from './json-schema.ts'

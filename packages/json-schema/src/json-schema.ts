@@ -1,6 +1,7 @@
 import { dereference, format as formats, type Schema, validate as run } from '@cfworker/json-schema'
 import { type InputIssue, type InputResult, MillraceError } from '@millrace/core'
 import { checkOptions, isRecord, oneOf, type Rule } from '@millrace/core/kit'
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
 import { toIssues } from './issues.ts'
 import { copyJson } from './json-value.ts'
 import { metaSchemas } from './meta-schema.ts'
@@ -13,6 +14,13 @@ export interface JsonSchemaOptions {
   /** The draft that the schema is written in. Default: its `$schema`, or else `2020-12`, as in the Messages API. */
   readonly draft?: JsonSchemaDraft
 }
+
+/**
+ * The type of the inputs that a schema accepts, if it is written as a literal; otherwise `unknown`. Keywords that the type
+ * cannot express, such as `$ref` and `if`, make it wider than the schema.
+ */
+export type InputOf<Schema> =
+  Schema extends Exclude<JSONSchema, boolean> ? (string extends keyof Schema ? unknown : FromSchema<Schema>) : unknown
 
 /** A JSON Schema with its validator, for the `inputSchema` of `defineTool`. */
 export interface JsonSchema<T> {
@@ -105,17 +113,17 @@ function resolve(schema: Schema): ReturnType<typeof dereference> {
 /**
  * Reads a plain JSON Schema, so that a tool's input is validated by it. Give the result to `defineTool` as `inputSchema`.
  *
- * `T` is the type of a valid input. Nothing compares it with the schema. The validator generates no code, so it runs
- * where `new Function` is forbidden. These values of `format` are asserted, and any other is ignored: date, time,
+ * The type of a valid input is derived from a schema that is written as a literal. The validator generates no code, so it
+ * runs where `new Function` is forbidden. These values of `format` are asserted, and any other is ignored: date, time,
  * date-time, duration, uri, uri-reference, uri-template, url, email, hostname, ipv4, ipv6, regex, uuid, json-pointer,
  * json-pointer-uri-fragment, relative-json-pointer.
  *
  * @throws MillraceError `invalid_schema` with the path of what is wrong; `invalid_option`, `unknown_option`
  */
-export function jsonSchema<T = unknown>(
-  schema: Readonly<Record<string, unknown>>,
+export function jsonSchema<const Schema extends Readonly<Record<string, unknown>>>(
+  schema: Schema,
   options: JsonSchemaOptions = {},
-): JsonSchema<T> {
+): JsonSchema<InputOf<Schema>> {
   checkOptions(options, 'options', optionRules)
   const copied = copyJson(schema)
   if (copied.problem !== undefined) return refuse(copied.problem.path, copied.problem.message)
@@ -138,7 +146,8 @@ export function jsonSchema<T = unknown>(
   } catch (cause) {
     return refuse([], 'refers to itself without end', cause)
   }
-  const accepts = (value: unknown, issues: readonly InputIssue[]): value is T => issues.length === 0
+  // True by validation: the type is derived from the schema that the value was checked against.
+  const accepts = (value: unknown, issues: readonly InputIssue[]): value is InputOf<Schema> => issues.length === 0
   return {
     jsonSchema: schema,
     validate(value) {

@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, expectTypeOf, test } from 'vitest'
 import { jsonSchema } from '../src/index.ts'
 
-const order = jsonSchema<{ id: string; lines: { sku: string; count: number }[] }>({
+const order = jsonSchema({
   type: 'object',
   required: ['id', 'lines'],
   additionalProperties: false,
@@ -21,11 +21,26 @@ const order = jsonSchema<{ id: string; lines: { sku: string; count: number }[] }
 })
 const id = '123e4567-e89b-42d3-a456-426614174000'
 
-test('returns a valid input as it is, with its type', () => {
+test('derives the type of an input from a literal schema, and from nothing else', () => {
+  const { validate } = jsonSchema({
+    type: 'object',
+    required: ['sku'],
+    additionalProperties: false,
+    properties: { sku: { type: 'string' }, count: { type: ['integer', 'null'] } },
+  })
+  expectTypeOf<Valid<typeof validate>>().toEqualTypeOf<{ sku: string; count?: number | null }>()
+  const dynamic: Readonly<Record<string, unknown>> = { type: 'object' }
+  expectTypeOf<Valid<(typeof dynamicSchema)['validate']>>().toBeUnknown()
+  const dynamicSchema = jsonSchema(dynamic)
+  expect(dynamicSchema.validate({})).toEqual({ value: {} })
+})
+
+type Valid<Validate extends (value: unknown) => unknown> = Extract<ReturnType<Validate>, { value: unknown }>['value']
+
+test('returns a valid input as it is', () => {
   const input: unknown = { id, lines: [{ sku: 'a', count: 2 }] }
   const result = order.validate(input)
   expect(result).toEqual({ value: input })
-  if (result.issues === undefined) expectTypeOf(result.value.lines).toEqualTypeOf<{ sku: string; count: number }[]>()
 })
 
 test('reports everything that is wrong, with its path', () => {
@@ -62,7 +77,8 @@ test('gives defineTool its schema and the type of its input', () => {
     description: 'Places an order.',
     inputSchema: order,
     run(input) {
-      expectTypeOf(input.lines).toEqualTypeOf<{ sku: string; count: number }[]>()
+      expectTypeOf(input.id).toEqualTypeOf<string>()
+      expectTypeOf(input.lines.map(({ sku }) => sku)).toEqualTypeOf<string[]>()
       return input.id
     },
   })

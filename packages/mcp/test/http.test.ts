@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import type { ToolContext } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { connectMcp } from '../src/index.ts'
+import { contextOf, runTool } from './tool-call.ts'
 
 interface HttpServer {
   readonly url: string
@@ -62,22 +62,6 @@ async function startServer(): Promise<HttpServer> {
   }
 }
 
-function context(): { readonly context: ToolContext; readonly seen: unknown[] } {
-  const seen: unknown[] = []
-  const signal = new AbortController().signal
-  return {
-    seen,
-    context: {
-      signal,
-      progress: (report) => seen.push(report),
-      toolUseId: 't',
-      idempotencyKey: 'k',
-      runId: 'r',
-      turn: 1,
-    },
-  }
-}
-
 test('sends headers, delivers progress, and opens a new session after one was lost, over streamable HTTP', async () => {
   const server = await startServer()
   const connection = await connectMcp({
@@ -85,14 +69,14 @@ test('sends headers, delivers progress, and opens a new session after one was lo
   })
   try {
     const [count] = connection.tools()
-    const first = context()
-    expect(await count?.run({ to: 4 }, first.context)).toBe('counted to 4')
+    const first = contextOf()
+    expect(await runTool(count, { to: 4 }, first)).toBe('counted to 4')
     expect(first.seen).toEqual([1, 2, 3, 4].map((progress) => ({ progress, total: 4 })))
     expect(server.headers.every(({ authorization }) => authorization === 'Bearer key')).toBe(true)
 
     server.restart()
-    await expect(count?.run({ to: 1 }, context().context)).rejects.toThrow('The call did not run')
-    expect(await count?.run({ to: 1 }, context().context)).toBe('counted to 1')
+    await expect(runTool(count, { to: 1 }, contextOf())).rejects.toThrow('The call did not run')
+    expect(await runTool(count, { to: 1 }, contextOf())).toBe('counted to 1')
   } finally {
     await connection.close()
     await server.close()

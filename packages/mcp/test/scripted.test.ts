@@ -1,10 +1,11 @@
-import type { Tool, ToolContext, ToolProgress } from '@millrace/core'
+import type { Tool } from '@millrace/core'
 import { text, toolUse } from '@millrace/testing'
 import { deferred, macrotask, manualClock } from '@millrace/testing/async'
 import { afterEach, expect, test, vi } from 'vitest'
 import { connectMcp, isMcpError, type McpConnection, type McpError, type McpOptions } from '../src/index.ts'
 import { ofType, runAgent } from './run-agent.ts'
 import { listed, scriptedServer } from './scripted-server.ts'
+import { contextOf, runTool } from './tool-call.ts'
 
 let open: McpConnection | undefined
 let problems: McpError[] = []
@@ -24,19 +25,6 @@ function find(connection: McpConnection, name: string): Tool {
   const tool = connection.tools().find((each) => each.name === name)
   if (tool === undefined) throw new Error(`no tool ${name}`)
   return tool
-}
-
-function context(signal: AbortSignal = new AbortController().signal): ToolContext & { readonly seen: ToolProgress[] } {
-  const seen: ToolProgress[] = []
-  return {
-    signal,
-    seen,
-    progress: (report) => seen.push(report),
-    toolUseId: 't',
-    idempotencyKey: 'k',
-    runId: 'r',
-    turn: 1,
-  }
 }
 
 /** Returns the message that `running` fails with. Observes it from now on, so that it is never unhandled. */
@@ -98,7 +86,7 @@ test('prefixes names that two servers have, and gives every tool a name that the
 test('calls a renamed tool by the name its server knows', async () => {
   const a = scriptedServer(listed('read.it'))
   const connection = await connect({ a })
-  const running = find(connection, 'read_it').run({ path: 'x' }, context())
+  const running = runTool(find(connection, 'read_it'), { path: 'x' }, contextOf())
   const call = await a.nextCall()
   expect([call.name, call.arguments]).toEqual(['read.it', { path: 'x' }])
   call.answer({ content: [{ type: 'text', text: 'ok' }] })
@@ -201,8 +189,8 @@ test('lists the tools again when the list changes during the first listing, afte
 test('delivers the last progress before the result', async () => {
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a })
-  const given = context()
-  const running = find(connection, 't').run({}, given)
+  const given = contextOf()
+  const running = runTool(find(connection, 't'), {}, given)
   const call = await a.nextCall()
   call.progress(1, 2)
   call.progress(2, 2)
@@ -218,7 +206,7 @@ test('cancels the call on the server when the signal aborts, and rejects with it
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a })
   const controller = new AbortController()
-  const running = find(connection, 't').run({}, context(controller.signal))
+  const running = runTool(find(connection, 't'), {}, contextOf(controller.signal))
   const call = await a.nextCall()
   const reason = new Error('interrupted')
   controller.abort(reason)
@@ -236,7 +224,7 @@ test.each([
   ['an error of the protocol', (call: Call) => call.fail(-32602, 'bad arguments'), '"t" failed: .*bad arguments'],
 ])('tells the model of %s', async (_name, answer, message) => {
   const a = scriptedServer(listed('t'))
-  const running = find(await connect({ a }), 't').run({}, context())
+  const running = runTool(find(await connect({ a }), 't'), {}, contextOf())
   answer(await a.nextCall())
   await expect(running).rejects.toThrow(new RegExp(message))
 })
@@ -249,13 +237,13 @@ test('ends a call without progress at idleTimeout, and one with progress at call
     const connection = await connect({ a }, { idleTimeout: 300, callTimeout: 1000 })
     const tool = find(connection, 't')
 
-    const silent = failureOf(tool.run({}, context()))
+    const silent = failureOf(runTool(tool, {}, contextOf()))
     const first = await a.nextCall()
     await vi.advanceTimersByTimeAsync(300)
     expect(await silent).toContain('did not answer in time. It is unknown whether')
     expect(first.cancelled).toBe(true)
 
-    const busy = tool.run({}, context())
+    const busy = runTool(tool, {}, contextOf())
     const second = await a.nextCall()
     for (let progress = 1; progress <= 4; progress += 1) {
       await vi.advanceTimersByTimeAsync(200)
@@ -264,7 +252,7 @@ test('ends a call without progress at idleTimeout, and one with progress at call
     second.answer({ content: [{ type: 'text', text: 'at last' }] })
     expect(await busy).toBe('at last')
 
-    const endless = failureOf(tool.run({}, context()))
+    const endless = failureOf(runTool(tool, {}, contextOf()))
     const third = await a.nextCall()
     for (let progress = 1; progress <= 6; progress += 1) {
       await vi.advanceTimersByTimeAsync(200)
@@ -279,12 +267,12 @@ test('ends a call without progress at idleTimeout, and one with progress at call
 test('fails a call whose connection is lost without repeating it, and connects again for the next call', async () => {
   const a = scriptedServer(listed('t'))
   const connection = await connect({ a }, { clock: manualClock() })
-  const running = Promise.resolve(find(connection, 't').run({}, context()))
+  const running = Promise.resolve(runTool(find(connection, 't'), {}, contextOf()))
   await a.nextCall()
   await Promise.all([expect(running).rejects.toThrow('It is unknown whether the call took effect'), a.die()])
   expect(connection.connected()).toEqual({ a: false })
   expect(names(connection)).toEqual(['t'])
-  const next = find(connection, 't').run({}, context())
+  const next = runTool(find(connection, 't'), {}, contextOf())
   ;(await a.nextCall()).answer({ content: [{ type: 'text', text: 'back' }] })
   expect(await next).toBe('back')
   expect(a.connections).toBe(2)
@@ -299,7 +287,7 @@ test('stops waiting for a lost server when the signal aborts', async () => {
   await a.die()
   const controller = new AbortController()
   const reason = new Error('interrupted')
-  const running = find(connection, 't').run({}, context(controller.signal))
+  const running = runTool(find(connection, 't'), {}, contextOf(controller.signal))
   controller.abort(reason)
   await expect(running).rejects.toMatchObject({
     name: 'ToolError',
@@ -347,7 +335,7 @@ test('tells calls to an absent server that they did not run, and tries to connec
   const connection = await connect({ a }, { clock })
   a.refuse = true
   await a.die()
-  await expect(find(connection, 't').run({}, context())).rejects.toThrow('The call did not run')
+  await expect(runTool(find(connection, 't'), {}, contextOf())).rejects.toThrow('The call did not run')
   const failures = (): number => problems.filter(({ code }) => code === 'connect_failed').length
   for (const [index, delay] of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
     await clock.timer(delay)
@@ -417,7 +405,7 @@ test('tries nothing again after close', async () => {
   await connection.close()
   expect(clock.pending).toBe(0)
   expect(problems).toEqual([])
-  await expect(find(connection, 't').run({}, context())).rejects.toThrow('did not run')
+  await expect(runTool(find(connection, 't'), {}, contextOf())).rejects.toThrow('did not run')
   expect(a.connections).toBe(1)
 })
 

@@ -7,11 +7,6 @@ import { keyedQueue } from './keyed-queue.ts'
 import type { BashSettings, WorkspaceSettings } from './settings.ts'
 import { prepareCommand, type ShellSessions, shellSessions, type ShellState } from './shell-session.ts'
 
-interface BashInput {
-  readonly command?: string
-  readonly restart?: boolean
-}
-
 /** Variables for places and languages, which hold no secrets. */
 const inherited = [
   'HOME',
@@ -117,7 +112,7 @@ export function bashTool(settings: WorkspaceSettings, bash: BashSettings): Tool 
     name: 'bash',
     description: 'Runs a command in bash. The working folder and exported variables stay for the next command.',
     definition: { type: 'bash_20250124' },
-    inputSchema: jsonSchema<BashInput>({
+    inputSchema: jsonSchema({
       type: 'object',
       properties: { command: { type: 'string' }, restart: { type: 'boolean' } },
     }),

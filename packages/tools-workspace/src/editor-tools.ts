@@ -1,8 +1,8 @@
-import { defineTool, type Tool, ToolError } from '@millrace/core'
+import { defineTool, type InputResult, type Tool, ToolError } from '@millrace/core'
 import { jsonSchema } from '@millrace/json-schema'
-import { create, type CreateInput, edit, type EditInput, insert, type InsertInput } from './change.ts'
+import { create, edit, insert } from './change.ts'
 import type { WorkspaceSettings } from './settings.ts'
-import { view, type ViewInput } from './view.ts'
+import { view } from './view.ts'
 
 const path = { type: 'string', description: 'Relative to the workspace, such as src/main.ts' } as const
 const range = { type: 'array', items: { type: 'integer' }, minItems: 2, maxItems: 2 } as const
@@ -13,7 +13,7 @@ export function viewTool(settings: WorkspaceSettings): Tool {
     name: 'view',
     description: 'Shows a text file with line numbers, or the contents of a folder, two levels deep.',
     readOnly: true,
-    inputSchema: jsonSchema<ViewInput>({
+    inputSchema: jsonSchema({
       type: 'object',
       required: ['path'],
       additionalProperties: false,
@@ -31,7 +31,7 @@ export function editTool(settings: WorkspaceSettings): Tool {
   return defineTool({
     name: 'edit',
     description: 'Replaces text in a file. old_str must match exactly one place, unless replace_all is set.',
-    inputSchema: jsonSchema<EditInput>({
+    inputSchema: jsonSchema({
       type: 'object',
       required: ['path', 'old_str', 'new_str'],
       additionalProperties: false,
@@ -51,7 +51,7 @@ export function createTool(settings: WorkspaceSettings): Tool {
   return defineTool({
     name: 'create',
     description: 'Writes a text file, and creates missing folders. An existing file is only replaced with overwrite.',
-    inputSchema: jsonSchema<CreateInput>({
+    inputSchema: jsonSchema({
       type: 'object',
       required: ['path', 'file_text'],
       additionalProperties: false,
@@ -65,26 +65,30 @@ export function createTool(settings: WorkspaceSettings): Tool {
   })
 }
 
-type TextEditorInput =
-  | ({ readonly command: 'view' } & ViewInput)
-  | ({ readonly command: 'str_replace' } & EditInput)
-  | ({ readonly command: 'create' } & CreateInput)
-  | ({ readonly command: 'insert' } & InsertInput)
-
-const commands = [
-  {
+/** The commands of Claude's own text editor, each with its input. */
+const commands = {
+  view: jsonSchema({
+    type: 'object',
     required: ['command', 'path'],
     properties: { command: { const: 'view' }, path, view_range: range },
-  },
-  {
+  }),
+  str_replace: jsonSchema({
+    type: 'object',
     required: ['command', 'path', 'old_str'],
-    properties: { command: { const: 'str_replace' }, path, old_str: { type: 'string' }, new_str: { type: 'string' } },
-  },
-  {
+    properties: {
+      command: { const: 'str_replace' },
+      path,
+      old_str: { type: 'string' },
+      new_str: { type: 'string' },
+    },
+  }),
+  create: jsonSchema({
+    type: 'object',
     required: ['command', 'path', 'file_text'],
     properties: { command: { const: 'create' }, path, file_text: { type: 'string' } },
-  },
-  {
+  }),
+  insert: jsonSchema({
+    type: 'object',
     required: ['command', 'path', 'insert_line', 'insert_text'],
     properties: {
       command: { const: 'insert' },
@@ -92,8 +96,23 @@ const commands = [
       insert_line: { type: 'integer' },
       insert_text: { type: 'string' },
     },
-  },
-] as const
+  }),
+} as const
+
+const anyCommand = jsonSchema({
+  type: 'object',
+  required: ['command'],
+  properties: { command: { enum: ['view', 'str_replace', 'create', 'insert'] } },
+})
+
+type CommandResult = ReturnType<(typeof commands)[keyof typeof commands]['validate']>
+type CommandInput = Extract<CommandResult, { readonly value: unknown }>['value']
+
+/** Validates the command first and then its input, so that the model is told what is wrong with this command. */
+function validateCommand(input: unknown): InputResult<CommandInput> {
+  const given = anyCommand.validate(input)
+  return given.issues === undefined ? commands[given.value.command].validate(input) : given
+}
 
 /** Makes Claude's own text editor. With `readOnly`, every command but `view` is refused. */
 export function textEditorTool(settings: WorkspaceSettings): Tool {
@@ -103,16 +122,7 @@ export function textEditorTool(settings: WorkspaceSettings): Tool {
     description: 'Shows and changes text files.',
     definition: { type: 'text_editor_20250728' },
     readOnly,
-    inputSchema: jsonSchema<TextEditorInput>({
-      type: 'object',
-      required: ['command'],
-      properties: { command: { enum: ['view', 'str_replace', 'create', 'insert'] } },
-      allOf: commands.map(({ required, properties }) => ({
-        if: { properties: { command: properties.command } },
-        // oxlint-disable-next-line unicorn/no-thenable -- the keyword's name
-        then: { required, properties },
-      })),
-    }),
+    inputSchema: { jsonSchema: anyCommand.jsonSchema, validate: validateCommand },
     async run(input) {
       if (readOnly && input.command !== 'view') throw new ToolError('The workspace is read-only: only view is allowed.')
       switch (input.command) {

@@ -2,7 +2,7 @@ import { defineTool, type Tool } from '@millrace/core'
 import { jsonSchema } from '@millrace/json-schema'
 import { bashTool } from './bash.ts'
 import { createTool, editTool, textEditorTool, viewTool } from './editor-tools.ts'
-import { search, type SearchInput } from './search.ts'
+import { search } from './search.ts'
 import { readOptions, type WorkspaceOptions, type WorkspaceSettings } from './settings.ts'
 
 function searchTool(settings: WorkspaceSettings): Tool {
@@ -10,7 +10,7 @@ function searchTool(settings: WorkspaceSettings): Tool {
     name: 'search',
     description: 'Finds lines in the text files of the workspace. Returns path:line: text for each.',
     readOnly: true,
-    inputSchema: jsonSchema<SearchInput>({
+    inputSchema: jsonSchema({
       type: 'object',
       required: ['pattern'],
       additionalProperties: false,

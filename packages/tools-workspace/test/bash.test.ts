@@ -133,7 +133,8 @@ test('stops a command on abort, and everything it started', async () => {
 
 test('does nothing for a call that was stopped before it began', async () => {
   const context = contextOf({ signal: AbortSignal.abort(new Error('interrupted')) })
-  const running = bash().run({ command: 'touch marker' }, context)
+  const prepared = await bash().prepare({ command: 'touch marker' })
+  const running = prepared.issues ?? prepared.run(context)
   await expect(running).rejects.toMatchObject({
     outcome: 'error',
     content: 'The command was not run: the call was stopped before.',

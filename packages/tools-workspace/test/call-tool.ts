@@ -28,10 +28,10 @@ export function find(tools: readonly Tool[], name: string): Tool {
 
 /** Validates and runs, as the loop does. What a tool throws that is no ToolError is a defect, and passes through. */
 export async function call(tool: Tool, input: unknown, context: ToolContext = contextOf()): Promise<Called> {
-  const valid = await tool.validate(input)
-  if (valid.issues !== undefined) return { error: valid.issues.map(({ message }) => message).join('\n') }
+  const prepared = await tool.prepare(input)
+  if (prepared.issues !== undefined) return { error: prepared.issues.map(({ message }) => message).join('\n') }
   try {
-    return { text: String(await tool.run(valid.value, context)) }
+    return { text: String(await prepared.run(context)) }
   } catch (error) {
     if (error instanceof ToolError) return { error: String(error.content) }
     throw error

@@ -1,21 +1,21 @@
 import { isRecord } from '@millrace/core/kit'
-import type {
-  AgentEvent,
-  AgentEventType,
-  ClientError,
-  ContentBlock,
-  EventHead,
-  FallbackReason,
-  RetractionReason,
-  RunDecision,
-  RunOutcome,
-  Rung,
-  ToolOutcome,
-  ToolResultContent,
-  TurnMode,
-  Usage,
+import {
+  type AgentEvent,
+  type AgentEventType,
+  type ClientError,
+  type ContentBlock,
+  type EventHead,
+  type FallbackReason,
+  isContentBlock,
+  type RetractionReason,
+  type RunDecision,
+  type RunOutcome,
+  type Rung,
+  type ToolOutcome,
+  type ToolResultContent,
+  type TurnMode,
+  type Usage,
 } from '@millrace/core'
-import { isBlock } from './json-guards.ts'
 
 /** What a field may hold, by the name of its kind. */
 export interface FieldKinds {
@@ -143,8 +143,8 @@ const guards: Readonly<Record<FieldKind, (value: unknown) => boolean>> = {
   usage: (value) => isRecord(value) && isNumber(value['input_tokens']) && isNumber(value['output_tokens']),
   decision: (value) => isRecord(value) && isText(value['mode']) && isText(value['arm']) && isRecord(value['tools']),
   error: (value) => isRecord(value) && isText(value['code']) && isText(value['message']),
-  blocks: (value) => Array.isArray(value) && value.every(isBlock),
-  toolResult: (value) => isText(value) || (Array.isArray(value) && value.every(isBlock)),
+  blocks: (value) => Array.isArray(value) && value.every(isContentBlock),
+  toolResult: (value) => isText(value) || (Array.isArray(value) && value.every(isContentBlock)),
 }
 
 interface FieldCheck {

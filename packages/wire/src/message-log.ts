@@ -1,5 +1,4 @@
-import type { ContentBlock, Message } from '@millrace/core'
-import { isBlock } from './json-guards.ts'
+import { type ContentBlock, isContentBlock, type Message, messageOf } from '@millrace/core'
 
 export interface LoggedCall {
   readonly id: string
@@ -43,18 +42,13 @@ export function messageLog(): MessageLog {
     },
     messages() {
       flush()
-      const messages: readonly unknown[] = log
-      return messages.filter(isMessage)
+      return log.map(({ role, content }) => messageOf(role, content))
     },
   }
 }
 
 function asContent(result: unknown): unknown {
   if (typeof result === 'string') return result
-  if (Array.isArray(result) && result.length > 0 && result.every(isBlock)) return result
+  if (Array.isArray(result) && result.length > 0 && result.every(isContentBlock)) return result
   return JSON.stringify(result ?? null)
-}
-
-function isMessage(message: unknown): message is Message {
-  return typeof message === 'object' && message !== null && 'role' in message && 'content' in message
 }

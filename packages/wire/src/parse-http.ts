@@ -1,7 +1,6 @@
-import { type InputMessage, MillraceError } from '@millrace/core'
+import { isMessage, type Message, MillraceError } from '@millrace/core'
 import { isRecord } from '@millrace/core/kit'
 import type { CancelBody, ProblemBody, StartRunBody } from './http.ts'
-import { isBlock } from './json-guards.ts'
 
 const runIdPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 
@@ -97,21 +96,16 @@ export function isRetraction(value: unknown): value is NonNullable<StartRunBody[
   return value === 'retract' || value === 'continue' || value === 'hold' || value === 'fail'
 }
 
-function parseMessages(messages: unknown): readonly InputMessage[] {
+function parseMessages(messages: unknown): readonly Message[] {
   if (!Array.isArray(messages) || messages.length === 0)
-    throw invalid('messages', '`messages` must be a list, not empty')
-  const wrong = messages.findIndex((message) => !isMessage(message))
-  if (wrong >= 0) {
-    throw invalid(`messages[${wrong}]`, 'a message has a `role`, "user" or "assistant", and a text or a list of blocks')
-  }
-  return messages
-}
-
-function isMessage(message: unknown): message is InputMessage {
-  if (!isRecord(message)) return false
-  const { role, content } = message
-  if (role !== 'user' && role !== 'assistant') return false
-  return typeof content === 'string' || (Array.isArray(content) && content.every(isBlock))
+    throw invalid('messages', '`messages` must be a list that is not empty')
+  return messages.map((message: unknown, index) => {
+    if (isMessage(message) && message.role !== 'system') return message
+    throw invalid(
+      `messages[${index}]`,
+      'a message must have a `role`, "user" or "assistant", and a text or a list of content blocks',
+    )
+  })
 }
 
 function parseInput(input: unknown): string {

@@ -1,5 +1,6 @@
 import {
   type AgentEvent,
+  isMessage,
   isMillraceError,
   type Message,
   MillraceError,
@@ -125,10 +126,6 @@ function endOf({ outcome, error }: Extract<AgentEvent, { readonly type: 'run.fin
 
 function isUuid(id: string): boolean {
   return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id)
-}
-
-function isMessage(message: unknown): message is Message {
-  return typeof message === 'object' && message !== null && 'role' in message
 }
 
 function asError(cause: unknown): MillraceError {

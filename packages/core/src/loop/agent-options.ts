@@ -152,6 +152,6 @@ function isTool(value: unknown): value is Tool {
     isRecord(value) &&
     typeof value['name'] === 'string' &&
     isRecord(value['definition']) &&
-    typeof value['validate'] === 'function'
+    typeof value['prepare'] === 'function'
   )
 }

@@ -40,6 +40,29 @@ export interface ToolUseBlock extends ContentBlock {
   readonly input: unknown
 }
 
+/**
+ * Builds a message of content blocks. Blocks travel verbatim, so a message may hold blocks that the SDK does not know yet.
+ *
+ * @throws TypeError for a block without a type, which is a defect of its caller
+ */
+export function messageOf(role: 'user' | 'assistant', content: readonly ContentBlock[]): Message {
+  const message: unknown = { role, content }
+  if (!isMessage(message)) throw new TypeError('a content block must be an object with a type')
+  return message
+}
+
+/**
+ * Whether a value is a message: a role, and a text or a list of content blocks. Blocks of types that the SDK does not know
+ * pass, since the API adds some; `readMessages` checks what the API refuses.
+ */
+export function isMessage(value: unknown): value is Message {
+  if (!isRecord(value)) return false
+  const { role, content } = value
+  if (role !== 'user' && role !== 'assistant' && role !== 'system') return false
+  return typeof content === 'string' || (Array.isArray(content) && content.every(isContentBlock))
+}
+
+/** Whether a value is an object with a type. */
 export function isContentBlock(value: unknown): value is ContentBlock {
   return isRecord(value) && typeof value['type'] === 'string'
 }

@@ -1,4 +1,4 @@
-import { type ContentBlock, isContentBlock, type Message, textOf, isBlank } from './messages.ts'
+import { type ContentBlock, isBlank, isContentBlock, isMessage, type Message, textOf } from './messages.ts'
 import { isCall } from './call-ids.ts'
 import { isRecord } from '../kit/guards.ts'
 import { refuse } from '../kit/checks.ts'
@@ -9,8 +9,7 @@ import { refuseHalfPairs } from '../kit/well-formed.ts'
  *
  * @throws MillraceError `invalid_messages`, with the path of the first offence
  */
-export function readMessages(given: unknown, path?: string): readonly Message[]
-export function readMessages(given: unknown, path = 'messages'): unknown {
+export function readMessages(given: unknown, path = 'messages'): readonly Message[] {
   if (!Array.isArray(given) || given.length === 0) fail(path, 'must be an array of at least one message')
   const messages = given.map((message: unknown, index) => readMessage(message, `${path}[${index}]`))
   const first = messages.findIndex(({ role }) => role !== 'system')
@@ -19,7 +18,7 @@ export function readMessages(given: unknown, path = 'messages'): unknown {
   checkCallIds(messages, path)
   checkCalls(messages, path)
   refuseHalfPairs(given, path, 'invalid_messages')
-  return given
+  return messages.map(({ message }) => message)
 }
 
 function fail(path: string, expected: string): never {
@@ -27,6 +26,7 @@ function fail(path: string, expected: string): never {
 }
 
 interface ReadMessage {
+  readonly message: Message
   readonly role: string
   readonly blocks: readonly ContentBlock[]
 }
@@ -39,7 +39,7 @@ function readMessage(message: unknown, path: string): ReadMessage {
   }
   if (typeof content === 'string') {
     if (isBlank(content)) fail(`${path}.content`, 'must not be blank')
-    return { role, blocks: [{ type: 'text', text: content }] }
+    return { message: asMessage(message, path), role, blocks: [{ type: 'text', text: content }] }
   }
   if (!Array.isArray(content)) fail(`${path}.content`, 'must be a string or an array of content blocks')
   if (content.length === 0) fail(`${path}.content`, 'must not be empty')
@@ -48,7 +48,11 @@ function readMessage(message: unknown, path: string): ReadMessage {
     if (block.type === 'text' && isBlank(textOf(block))) fail(`${path}.content[${index}].text`, 'must not be blank')
     return block
   })
-  return { role, blocks }
+  return { message: asMessage(message, path), role, blocks }
+}
+
+function asMessage(message: unknown, path: string): Message {
+  return isMessage(message) ? message : fail(path, 'must be an object with role and content')
 }
 
 /** Every call has an id that no other call of the conversation has. */

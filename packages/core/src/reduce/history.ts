@@ -6,6 +6,7 @@ import {
   isServerToolUse,
   isToolUse,
   type Message,
+  messageOf,
   serverToolResultId,
   textOf,
   type ToolUseBlock,
@@ -13,15 +14,12 @@ import {
 } from '../protocol/messages.ts'
 import { isRecord } from '../kit/guards.ts'
 
-// Content blocks travel verbatim, so what the API sent is what the SDK's types describe.
-export function assistantMessage(content: readonly ContentBlock[]): Message
-export function assistantMessage(content: readonly ContentBlock[]): unknown {
-  return { role: 'assistant', content }
+export function assistantMessage(content: readonly ContentBlock[]): Message {
+  return messageOf('assistant', content)
 }
 
-export function userMessage(content: readonly ContentBlock[]): Message
-export function userMessage(content: readonly ContentBlock[]): unknown {
-  return { role: 'user', content }
+export function userMessage(content: readonly ContentBlock[]): Message {
+  return messageOf('user', content)
 }
 
 /** The content blocks of a message; text content is one block. */

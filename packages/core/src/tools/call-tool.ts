@@ -3,7 +3,14 @@ import { isRecord, hasMethod } from '../kit/guards.ts'
 import type { ToolCall, ToolCallEnd } from '../run/middleware.ts'
 import { type Clock, timeLimit } from '../kit/clock.ts'
 import { linkedController, onAbort } from '../kit/signals.ts'
-import { type Reconciliation, type Tool, ToolError } from './define-tool.ts'
+import {
+  type PreparedCall,
+  type ReconcileContext,
+  type Reconciliation,
+  type Tool,
+  type ToolContext,
+  ToolError,
+} from './define-tool.ts'
 import type { ToolProgress } from '../protocol/events.ts'
 import { describeIssues, type InputIssue } from './schema.ts'
 import { toErrorContent, toResultContent } from './tool-output.ts'
@@ -20,6 +27,8 @@ export interface CallToolOptions {
   readonly turn: number
   readonly report: (error: MillraceError) => void
 }
+
+type ValidCall = Extract<PreparedCall, { readonly issues?: undefined }>
 
 type Settled =
   | { readonly status: 'invalid'; readonly issues: readonly InputIssue[] }
@@ -57,15 +66,15 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
       }
     },
   }
-  let started: { readonly input: unknown } | undefined
+  let started: ValidCall | undefined
 
   async function work(): Promise<Settled> {
-    const valid = await validate(tool, call.input)
-    if (valid.issues !== undefined) return { status: 'invalid', issues: valid.issues }
+    const prepared = await prepare(tool, call.input)
+    if (prepared.issues !== undefined) return { status: 'invalid', issues: prepared.issues }
     // A middleware before the call, or the validation, may have taken too long.
     if (signal.aborted) return { status: 'unresponsive' }
-    started = { input: valid.value }
-    return run(tool, valid.value, context)
+    started = prepared
+    return run(prepared, context)
   }
 
   const cancelTimeout = clock.setTimer(() => link.abort(timeoutError(timeout)), timeout)
@@ -82,22 +91,23 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
   if (started === undefined) return withoutEffect(stop)
   const end = settled.status === 'threw' ? thrownEnd(tool, settled, stop) : unresponsiveEnd(tool, stop)
   if (end.outcome !== 'unknown') return end
-  const found = await askTool(tool, call, started.input, clock, abortGrace)
+  const found = await askTool(started.reconcile, call, clock, abortGrace)
   if (found === undefined) return end
   return found.happened ? describeOutput(found.result) : withoutEffect(signal.aborted ? stop : undefined)
 }
 
-async function validate(tool: Tool, input: unknown): Promise<Awaited<ReturnType<Tool['validate']>>> {
+/** Validates an input. A validator that throws counts as a refusal. */
+async function prepare(tool: Tool, input: unknown): Promise<PreparedCall> {
   try {
-    return await tool.validate(input)
+    return await tool.prepare(input)
   } catch {
     return { issues: [{ message: 'could not be validated' }] }
   }
 }
 
-async function run(tool: Tool, input: unknown, context: Parameters<Tool['run']>[1]): Promise<Settled> {
+async function run(call: ValidCall, context: ToolContext): Promise<Settled> {
   try {
-    const given = await tool.run(input, context)
+    const given = await call.run(context)
     return { status: 'returned', output: isGenerator(given) ? await drive(given, context) : given }
   } catch (error) {
     return { status: 'threw', error, stopped: context.signal.aborted }
@@ -111,7 +121,7 @@ function isGenerator(value: unknown): value is AsyncGenerator<unknown, unknown, 
 /** What a generator yields is progress, what it returns its output. An aborted one is asked to clean up. */
 async function drive(
   generator: AsyncGenerator<unknown, unknown, void>,
-  { signal, progress }: Parameters<Tool['run']>[1],
+  { signal, progress }: ToolContext,
 ): Promise<unknown> {
   while (true) {
     const step = await generator.next()
@@ -195,21 +205,35 @@ function thrownEnd(
 
 const effectUnknown = 'it is unknown whether it took effect'
 
-/** Asks `reconcile`, where there is one, for an answer within `deadline` milliseconds. */
-export async function askTool(
+/** Asks a tool about a call whose process died, within `deadline` milliseconds. */
+export function askAfterCrash(
   tool: Tool,
-  call: { readonly idempotencyKey: string; readonly toolUseId: string },
-  input: unknown,
+  call: CallIds & { readonly input: unknown },
   clock: Clock,
   deadline: number,
 ): Promise<Reconciliation> {
-  const { reconcile: ask } = tool
+  const ask = async (context: ReconcileContext): Promise<unknown> => {
+    const prepared = await prepare(tool, call.input)
+    // The tool may have a newer schema than the process that started the call.
+    return prepared.issues === undefined ? prepared.reconcile?.(context) : undefined
+  }
+  return askTool(ask, call, clock, deadline)
+}
+
+type CallIds = Omit<ReconcileContext, 'signal'>
+
+/** Asks whether a call took effect, within `deadline` milliseconds. A tool that fails to answer cannot tell. */
+async function askTool(
+  ask: ((context: ReconcileContext) => unknown) | undefined,
+  { idempotencyKey, toolUseId }: CallIds,
+  clock: Clock,
+  deadline: number,
+): Promise<Reconciliation> {
   if (ask === undefined) return undefined
   const controller = new AbortController()
-  const { idempotencyKey, toolUseId } = call
   const limit = timeLimit(clock, deadline)
   try {
-    const asked = Promise.resolve(ask(input, { idempotencyKey, toolUseId, signal: controller.signal }))
+    const asked = Promise.resolve(ask({ idempotencyKey, toolUseId, signal: controller.signal }))
     asked.catch(() => {})
     return readReconciliation(await Promise.race([asked, limit.over]))
   } catch {

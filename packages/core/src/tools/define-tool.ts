@@ -1,7 +1,15 @@
 import type { ToolProgress, ToolResultContent } from '../protocol/events.ts'
 import { isRecord } from '../kit/guards.ts'
 import { aBoolean, aDelay, aFunction, anything, checkOptions, rule } from '../kit/checks.ts'
-import { type CompiledSchema, compileSchema, type InputOf, type ToolSchema } from './schema.ts'
+import {
+  type CompiledSchema,
+  compilePlain,
+  compileSchema,
+  type InputIssue,
+  type JsonObject,
+  type PlainToolSchema,
+  type ToolSchema,
+} from './schema.ts'
 
 /** What a tool's `run` is given beside its input. */
 export interface ToolContext {
@@ -16,49 +24,74 @@ export interface ToolContext {
   readonly turn: number
 }
 
-/** Whether a call of unknown outcome took effect. Undefined: cannot be told. */
+/** What `reconcile` is given beside the input. */
+export interface ReconcileContext {
+  readonly idempotencyKey: string
+  readonly toolUseId: string
+  /** Aborts when the time to answer is up. */
+  readonly signal: AbortSignal
+}
+
+/** Whether a call of unknown outcome took effect. Undefined if this cannot be told. */
 export type Reconciliation =
   | { readonly happened: true; readonly result: unknown }
   | { readonly happened: false }
   | undefined
 
-/** What a tool may give: text, content blocks, or any JSON value, which is then sent to the model as JSON text. */
+/** What a tool may return: text, content blocks, or any JSON value, which is sent to the model as JSON text. */
 export type ToolOutput = unknown
 
-export interface ToolOptions<Schema extends ToolSchema> {
-  /** What the model calls it: 1 to 128 of `a-z A-Z 0-9 _ -`. */
+interface ToolBody<Input> {
+  /** What the model calls the tool: 1 to 128 of `a-z A-Z 0-9 _ -`. */
   readonly name: string
   readonly description: string
-  readonly inputSchema: Schema
-  /** No effects: may start early, may be discarded, may run again. Default: false. */
+  /** Whether the tool has no effects: it may then start early, be discarded and run again. Default: false. */
   readonly readOnly?: boolean
-  /** Effects, but once per `idempotencyKey`: may run again with the same key after a crash. Default: false. */
+  /** Whether the tool takes effect once per `idempotencyKey`: it may then run again after a crash. Default: false. */
   readonly idempotent?: boolean
   /** Milliseconds that a call may take. Default: the agent's `limits.toolTimeout`. */
   readonly timeout?: number
   /**
-   * Says whether a call of unknown outcome happened: one that was stopped before it returned, that says so itself, or
-   * whose process died. It has the agent's `limits.toolAbortGrace` to answer; after a crash as long as a call may take.
+   * Says whether a call of unknown outcome took effect: a call that was stopped before it returned, that reports an unknown
+   * outcome itself, or whose process died. It has the agent's `limits.toolAbortGrace` to answer; after a crash, as long as
+   * a call may take.
    */
-  readonly reconcile?: (
-    input: InputOf<Schema>,
-    context: { readonly idempotencyKey: string; readonly toolUseId: string; readonly signal: AbortSignal },
-  ) => Reconciliation | Promise<Reconciliation>
+  readonly reconcile?: (input: Input, context: ReconcileContext) => Reconciliation | Promise<Reconciliation>
   /**
    * Further fields of the API's tool definition, such as `cache_control`, `strict` or `eager_input_streaming`. With a
    * `type` of Claude's own client tools, such as `bash_20250124`, the definition is sent without description and schema.
    */
-  readonly definition?: Readonly<Record<string, unknown>>
+  readonly definition?: JsonObject
   /**
-   * Does the work. Returns the result, or is an async generator: what it yields is progress, what it returns the result.
-   * A throw becomes an error result that the model sees, with the error's message. After its signal has aborted, a throw
-   * means that nobody knows whether the call took effect, unless it is `readOnly` or a `ToolError` says otherwise.
+   * Does the work. Returns the result, or is an async generator that yields progress and returns the result. A throw
+   * becomes an error result that the model sees, with the error's message. After its signal has aborted, a throw means
+   * that it is unknown whether the call took effect, unless the tool is `readOnly` or a `ToolError` says otherwise.
    */
   readonly run: (
-    input: InputOf<Schema>,
+    input: Input,
     context: ToolContext,
   ) => ToolOutput | Promise<ToolOutput> | AsyncGenerator<ToolProgress, ToolOutput, void>
 }
+
+/** The options of a tool whose schema validates its input. */
+export interface ToolOptions<Input> extends ToolBody<NoInfer<Input>> {
+  readonly inputSchema: ToolSchema<Input>
+}
+
+/** The options of a tool with a JSON Schema alone: its input is an object, and nothing else is checked. */
+export interface PlainToolOptions extends ToolBody<JsonObject> {
+  readonly inputSchema: PlainToolSchema
+}
+
+/** A call whose input is valid, or what is wrong with the input. */
+export type PreparedCall =
+  | { readonly issues: readonly InputIssue[] }
+  | {
+      readonly issues?: undefined
+      readonly run: (context: ToolContext) => unknown
+      /** Undefined for a tool without `reconcile`. */
+      readonly reconcile: ((context: ReconcileContext) => unknown) | undefined
+    }
 
 /** A tool, its schema read and its options checked. */
 export interface Tool {
@@ -68,21 +101,18 @@ export interface Tool {
   readonly idempotent: boolean
   readonly timeout: number | undefined
   /** The definition that the API is sent. */
-  readonly definition: Readonly<Record<string, unknown>>
-  readonly validate: CompiledSchema['validate']
-  readonly run: (input: unknown, context: ToolContext) => unknown
-  readonly reconcile:
-    | ((input: unknown, context: { idempotencyKey: string; toolUseId: string; signal: AbortSignal }) => unknown)
-    | undefined
+  readonly definition: JsonObject
+  /** Validates an input. Rejects if the validator of the schema throws. */
+  readonly prepare: (input: unknown) => Promise<PreparedCall>
 }
 
 /**
- * Thrown by a tool to choose what the model sees as the error result: `content`. Of content blocks only the text is sent,
- * since the API takes nothing else in an error.
+ * Thrown by a tool to choose the error result that the model sees: `content`. Of content blocks only the text is sent,
+ * because the API takes nothing else in an error.
  *
- * `outcome` says what the tool knows. `unknown`: the call may have taken effect; `reconcile`, where there is one, is then
- * asked. `error`: the call failed and its effect is known, even if its signal has aborted by now. Where it is not given,
- * an error counts as `error`, and after an abort as `unknown`, unless the tool is `readOnly`.
+ * `outcome` says what the tool knows. `unknown`: the call may have taken effect, and `reconcile` is asked if the tool has
+ * it. `error`: the call failed and its effect is known, even if its signal has aborted by now. Without an outcome, a throw
+ * counts as `error`; after an abort it counts as `unknown`, unless the tool is `readOnly`.
  */
 export class ToolError extends Error {
   override readonly name: string = 'ToolError'
@@ -116,12 +146,23 @@ const rules = {
  *
  * @throws MillraceError `invalid_option`, `unknown_option`, `invalid_schema`
  */
-export function defineTool<const Schema extends ToolSchema>(options: ToolOptions<Schema>): Tool
-export function defineTool(options: ToolOptions<ToolSchema>): Tool {
+export function defineTool(options: PlainToolOptions): Tool
+export function defineTool<Input>(options: ToolOptions<Input>): Tool
+export function defineTool<Input>(options: PlainToolOptions | ToolOptions<Input>): Tool {
   checkOptions(options, '', rules)
   for (const needed of ['name', 'description', 'run'] as const) rules[needed](options[needed], needed)
+  return isPlain(options)
+    ? toTool(options, compilePlain(options.inputSchema, 'inputSchema'))
+    : toTool(options, compileSchema(options.inputSchema, 'inputSchema'))
+}
+
+function isPlain<Input>(options: PlainToolOptions | ToolOptions<Input>): options is PlainToolOptions {
+  const { inputSchema }: { readonly inputSchema: unknown } = options
+  return isRecord(inputSchema) && isRecord(inputSchema['jsonSchema']) && inputSchema['validate'] === undefined
+}
+
+function toTool<Input>(options: ToolBody<Input>, schema: CompiledSchema<Input>): Tool {
   const { name, description, readOnly = false, idempotent = false, timeout, definition = {}, reconcile, run } = options
-  const schema = compileSchema(options.inputSchema, 'inputSchema')
   const builtIn = typeof definition['type'] === 'string' && definition['type'] !== 'custom'
   return {
     name,
@@ -132,8 +173,14 @@ export function defineTool(options: ToolOptions<ToolSchema>): Tool {
     definition: builtIn
       ? { ...definition, name }
       : { ...definition, name, description, input_schema: schema.jsonSchema },
-    validate: schema.validate,
-    run,
-    reconcile,
+    async prepare(input) {
+      const result = await schema.validate(input)
+      if (result.issues !== undefined) return { issues: result.issues }
+      const { value } = result
+      return {
+        run: (context) => run(value, context),
+        reconcile: reconcile && ((context) => reconcile(value, context)),
+      }
+    },
   }
 }

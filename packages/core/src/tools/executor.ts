@@ -8,7 +8,7 @@ import { compose } from '../run/compose.ts'
 import type { Limits } from '../run/limits.ts'
 import type { Clock } from '../kit/clock.ts'
 import { linkedController } from '../kit/signals.ts'
-import { askTool, callTool, describeOutput } from './call-tool.ts'
+import { askAfterCrash, callTool, describeOutput } from './call-tool.ts'
 import type { Tool } from './define-tool.ts'
 import type { ToolLedger } from '../run/tool-ledger.ts'
 import { acceptable } from './tool-output.ts'
@@ -169,8 +169,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
   ): Promise<ToolCallEnd | undefined> {
     if (tool?.readOnly === true || (mayRun && tool?.idempotent === true)) return undefined
     const startedAt = clock.now()
-    const key = { toolUseId: call.id, idempotencyKey: idempotencyKey(scope.runId, call.id) }
-    const found = tool && (await askTool(tool, key, call.input, clock, tool.timeout ?? limits.toolTimeout))
+    const { id: toolUseId, input } = call
+    const asked = { toolUseId, idempotencyKey: idempotencyKey(scope.runId, toolUseId), input }
+    const found = tool && (await askAfterCrash(tool, asked, clock, tool.timeout ?? limits.toolTimeout))
     if (found?.happened === false) return undefined
     const end = finish(call, found === undefined ? unknownAfterCrash : describeOutput(found.result), startedAt)
     enter(call, end, false)

@@ -29,25 +29,30 @@ export interface StandardToolSchema<T = unknown> {
   }
 }
 
-/** A plain JSON Schema. Without `validate` the input is only checked to be an object. */
-export interface PlainToolSchema<T = unknown> {
+/** A JSON Schema with a validator, as `jsonSchema` of `@millrace/json-schema` makes it. */
+export interface ValidatedToolSchema<T = unknown> {
   readonly jsonSchema: Readonly<Record<string, unknown>>
-  readonly validate?: (value: unknown) => InputResult<T> | Promise<InputResult<T>>
+  readonly validate: (value: unknown) => InputResult<T> | Promise<InputResult<T>>
 }
 
-export type ToolSchema<T = unknown> = StandardToolSchema<T> | PlainToolSchema<T>
-
-/** The input that a tool's `run` gets. */
-export type InputOf<Schema> =
-  Schema extends StandardToolSchema<infer T> ? T : Schema extends PlainToolSchema<infer T> ? T : never
-
-/** Both kinds of schema, as the loop uses them. */
-export interface CompiledSchema {
+/** A JSON Schema alone. The input is only checked to be an object. */
+export interface PlainToolSchema {
   readonly jsonSchema: Readonly<Record<string, unknown>>
-  readonly validate: (value: unknown) => InputResult<unknown> | Promise<InputResult<unknown>>
+  readonly validate?: undefined
 }
 
-function isStandard(schema: unknown): schema is StandardToolSchema {
+/** A tool's schema, whose validator gives a `T`. */
+export type ToolSchema<T = unknown> = StandardToolSchema<T> | ValidatedToolSchema<T>
+
+/** A schema of any kind, as the loop uses it. */
+export interface CompiledSchema<T> {
+  readonly jsonSchema: JsonObject
+  readonly validate: (value: unknown) => InputResult<T> | Promise<InputResult<T>>
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+function isStandard<T>(schema: ToolSchema<T> | PlainToolSchema): schema is StandardToolSchema<T> {
   // arktype's schemas are functions.
   return isObject(schema) && hasMethod(Reflect.get(schema, '~standard'), 'validate')
 }
@@ -93,50 +98,52 @@ function closeObjects(input: unknown, output: unknown): unknown {
 }
 
 /**
- * Reads either kind of schema.
+ * Reads a schema with a validator of its own.
  *
- * @throws MillraceError `invalid_schema` where it is neither, or does not describe an object
+ * @throws MillraceError `invalid_schema` if it is none, or does not describe an object
  */
-export function compileSchema(schema: unknown, path: string): CompiledSchema {
+export function compileSchema<T>(schema: ToolSchema<T>, path: string): CompiledSchema<T> {
   if (isStandard(schema)) {
     const jsonSchema = objectSchema(standardJsonSchema(schema, path), path)
     return { jsonSchema, validate: (value) => schema['~standard'].validate(value) }
   }
-  if (isRecord(schema) && isRecord(schema['jsonSchema'])) {
-    const validate = schema['validate']
-    if (validate !== undefined && typeof validate !== 'function') {
-      refuse(`${path}.validate`, 'must be a function', 'invalid_schema')
-    }
-    const jsonSchema = objectSchema(schema['jsonSchema'], `${path}.jsonSchema`)
-    return { jsonSchema, validate: validate === undefined ? objectOnly : (value) => readResult(validate(value)) }
+  const { jsonSchema } = compilePlain(schema, path)
+  if (typeof schema.validate !== 'function') refuse(`${path}.validate`, 'must be a function', 'invalid_schema')
+  return { jsonSchema, validate: (value) => readResult(schema.validate(value)) }
+}
+
+/** Reads a JSON Schema alone, whose validator only asks for an object. Throws as `compileSchema` does. */
+export function compilePlain(schema: { readonly jsonSchema: unknown }, path: string): CompiledSchema<JsonObject> {
+  if (!isRecord(schema) || !isRecord(schema['jsonSchema'])) {
+    refuse(path, 'must be a Standard Schema or { jsonSchema, validate? }', 'invalid_schema')
   }
-  refuse(path, 'must be a Standard Schema or { jsonSchema, validate? }', 'invalid_schema')
+  return { jsonSchema: objectSchema(schema['jsonSchema'], `${path}.jsonSchema`), validate: objectOnly }
 }
 
 /** The schema is sent as it is: the loop that an agent replaces sends the same, and keeps its prompt cache. */
-function objectSchema(schema: unknown, path: string): Readonly<Record<string, unknown>> {
+function objectSchema(schema: unknown, path: string): JsonObject {
   if (!isRecord(schema) || schema['type'] !== 'object') {
     refuse(path, 'must describe an object: its "type" must be "object"', 'invalid_schema')
   }
   return { ...schema }
 }
 
-function objectOnly(value: unknown): InputResult<unknown> {
+function objectOnly(value: unknown): InputResult<JsonObject> {
   return isRecord(value) ? { value } : { issues: [{ message: 'must be an object' }] }
 }
 
-/** A validator of the caller's own may give anything; what is no result counts as a refusal. */
-async function readResult(given: unknown): Promise<InputResult<unknown>> {
-  const result: unknown = await given
-  if (isRecord(result) && Array.isArray(result['issues'])) {
-    const issues = result['issues']
+/** Reads what a validator gave. One written in JavaScript may give anything; what is no result counts as a refusal. */
+async function readResult<T>(given: InputResult<T> | Promise<InputResult<T>>): Promise<InputResult<T>> {
+  const result = await given
+  if (!isRecord(result)) return { issues: [{ message: 'could not be validated' }] }
+  const { issues }: { readonly issues?: unknown } = result
+  if (Array.isArray(issues)) {
+    const read = issues
       .filter(isRecord)
       .map((issue) => ({ message: String(issue['message']), path: readPath(issue['path']) }))
-    return { issues: issues.length > 0 ? issues : [{ message: 'is not valid' }] }
+    return { issues: read.length > 0 ? read : [{ message: 'is not valid' }] }
   }
-  return isRecord(result) && 'value' in result
-    ? { value: result['value'] }
-    : { issues: [{ message: 'could not be validated' }] }
+  return 'value' in result ? { value: result.value } : { issues: [{ message: 'could not be validated' }] }
 }
 
 function readPath(path: unknown): PropertyKey[] {

@@ -4,12 +4,13 @@ import {
   type AgentEvent,
   createAgent,
   defineTool,
+  type InputResult,
   type LocalAgent,
   type Middleware,
   type RunResult,
   type RunStore,
   type Tool,
-  type ToolOptions,
+  type PlainToolOptions,
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
@@ -28,7 +29,7 @@ const turns: readonly Turn[] = [
   { content: [text('It is done.')] },
 ]
 
-type Act = Partial<Omit<ToolOptions<{ jsonSchema: Record<string, unknown> }>, 'name' | 'description' | 'inputSchema'>>
+type Act = Partial<Omit<PlainToolOptions, 'name' | 'description' | 'inputSchema'>>
 
 function act(how: Act): Tool {
   return defineTool({ name: 'act', description: '', inputSchema, run: () => 'acted', ...how })
@@ -133,6 +134,26 @@ describe('a call that had started when its process died', () => {
       { runs: 0, outcome: 'unknown', told: unknown },
     ],
   ]
+
+  it('gives reconcile the input as the schema validates it', async () => {
+    const { next } = await crashInCall({})
+    const seen: unknown[] = []
+    const tool = defineTool({
+      name: 'act',
+      description: '',
+      inputSchema: {
+        jsonSchema: { type: 'object' },
+        validate: (): InputResult<{ readonly dollars: number }> => ({ value: { dollars: 0.05 } }),
+      },
+      reconcile(input) {
+        seen.push(input)
+        return { happened: true, result: 'acted' }
+      },
+      run: () => 'acted again',
+    })
+    expect((await takenOver(await next([tool]))).outcome).toBe('completed')
+    expect(seen).toEqual([{ dollars: 0.05 }])
+  })
 
   it.each(cases)('%s', async (_name, how, { runs, outcome, told }) => {
     const { store, next } = await crashInCall(how)

@@ -3,14 +3,14 @@ import {
   type AgentEvent,
   type AgentOptions,
   defineTool,
+  type PlainToolOptions,
   type RunResult,
   type Tool,
-  type ToolOptions,
 } from '../../src/index.ts'
 import { agentOn, claudeFor, deferred, eventsOf, question } from '../support/scripted.ts'
 
 export const inputSchema: { readonly jsonSchema: { readonly type: 'object' } } = { jsonSchema: { type: 'object' } }
-export type Plain = ToolOptions<typeof inputSchema>
+export type Plain = PlainToolOptions
 
 export function toolOf(options: Partial<Plain> & Pick<Plain, 'run'>): Tool {
   return defineTool({ name: 'act', description: 'Acts', inputSchema, ...options })

@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk'
-import type { InputMessage } from '@millrace/core'
-import { isRecord } from '@millrace/core/kit'
+import { isMessage, type Message } from '@millrace/core'
+import { refuse } from '@millrace/core/kit'
 import type { JsonObject } from '../kit/json.ts'
 import type { Fetch } from '../record/recording-fetch.ts'
 
@@ -18,13 +18,13 @@ export function replayClient(fetch: Fetch, baseURL = 'http://127.0.0.1'): Anthro
 }
 
 /**
- * Recorded messages as a run takes them. They were sent to the API by somebody: the loop checks what it needs of them.
+ * Returns recorded messages as a run takes them.
+ *
+ * @throws MillraceError `invalid_messages` for one that is not a message: it was sent to the API by another program
  */
-export function asMessages(messages: readonly JsonObject[]): readonly InputMessage[] {
-  if (!isMessages(messages)) throw new TypeError('unreachable')
-  return messages
-}
-
-function isMessages(messages: readonly unknown[]): messages is readonly InputMessage[] {
-  return messages.every((message) => isRecord(message) && 'role' in message && 'content' in message)
+export function asMessages(messages: readonly JsonObject[]): readonly Message[] {
+  return messages.map((message: unknown, index) => {
+    if (isMessage(message)) return message
+    refuse(`messages[${index}]`, 'must be an object with role and content', 'invalid_messages')
+  })
 }

@@ -1,5 +1,4 @@
-import type { Message } from '@millrace/core'
-import { isRecord } from '@millrace/core/kit'
+import { isMessage, type Message } from '@millrace/core'
 import { ProblemError } from '../http/problem.ts'
 import type { StartRequest } from './start-request.ts'
 
@@ -74,9 +73,4 @@ function isQuestion({ role, content }: Message): boolean {
 /** Whether a block is neither a tool call nor the result of one, of a client tool or one that Anthropic executes. */
 function isSaid({ type }: { readonly type: string }): boolean {
   return !type.endsWith('tool_use') && !type.endsWith('tool_result')
-}
-
-/** What is checked further is checked by the agent, with the message's path. */
-function isMessage(message: unknown): message is Message {
-  return isRecord(message)
 }
