@@ -22,14 +22,13 @@ export function createRunPrinter(screen: Screen): RunPrinter {
           if (event.turn !== turn) text.end()
           turn = event.turn
           break
+        case 'block.started':
         case 'text.delta':
-          text.write(event.block, event.text, 'text')
-          break
         case 'thinking.delta':
-          text.write(event.block, event.text, 'thinking')
-          break
+        case 'tool.input':
+        case 'block.finished':
         case 'turn.retracted':
-          if (event.turn === turn) text.retract(event.fromBlock, event.fromOffset)
+          if (event.turn === turn) text.see(event)
           break
         case 'tool.started': {
           text.end()
@@ -58,9 +57,6 @@ export function createRunPrinter(screen: Screen): RunPrinter {
           text.end()
           break
         case 'run.started':
-        case 'block.started':
-        case 'block.finished':
-        case 'tool.input':
           break
       }
     },

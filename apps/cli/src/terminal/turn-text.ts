@@ -1,61 +1,59 @@
+import { applyToBlocks, type BlockEvent, type ShownBlock } from '@millrace/core/reduce'
 import { printable } from './look.ts'
 import type { Screen } from './screen.ts'
 
-/** The text and thinking of one turn on a screen, by block, so that its end can be retracted. */
+/** The text and thinking of one turn on a screen. */
 export interface TurnText {
-  write(block: number, text: string, kind: 'text' | 'thinking'): void
-  /** Retracts everything after the first `fromOffset` characters of `fromBlock`. */
-  retract(fromBlock: number, fromOffset: number): void
+  /** Shows what an event adds to the turn, or retracts what it takes away. */
+  see(event: BlockEvent): void
   /** Ends the text of the turn, so that what follows begins on a line of its own. */
   end(): void
 }
 
-interface Shown {
-  readonly block: number
-  /** Everything that was written for the block. */
-  written: string
-  /** How much of it precedes the block's own text. */
-  readonly lead: number
-}
-
 export function createTurnText(screen: Screen): TurnText {
-  let shown: Shown[] = []
-  let before: 'text' | 'thinking' | undefined
+  let blocks: ShownBlock[] = []
 
-  function begin(block: number, kind: 'text' | 'thinking'): Shown {
-    // Two text blocks may be halves of one sentence, as citations make them.
-    const gap = before === undefined || before === kind ? '' : '\n'
-    const lead = kind === 'thinking' && !screen.live ? `${gap}[thinking] ` : gap
-    const entry = { block, written: lead, lead: lead.length }
-    shown.push(entry)
-    screen.write(lead)
-    before = kind
-    return entry
+  /** Returns what is written before the text of a block. Text blocks may be halves of one sentence, so they have no gap. */
+  function leadOf({ kind }: ShownBlock, previous: ShownBlock | undefined): string {
+    const gap = previous === undefined || previous.kind === kind ? '' : '\n'
+    return kind === 'thinking' && !screen.live ? `${gap}[thinking] ` : gap
+  }
+
+  const said = (): ShownBlock[] => blocks.filter(({ kind, text }) => text !== '' && (kind === 'text' || isThinking(kind)))
+
+  const written = (): string => {
+    const all = said()
+    return all.map((block, index) => leadOf(block, all[index - 1]) + printable(block.text)).join('')
+  }
+
+  function append(block: number, text: string): void {
+    const [previous, current] = said().slice(-2)
+    const last = current ?? previous
+    // The block has just begun if it holds this text and no more.
+    if (last?.block === block && last.text === text) {
+      screen.write(leadOf(last, current === undefined ? undefined : previous))
+    }
+    screen.write(printable(text), last !== undefined && isThinking(last.kind) ? 'dim' : 'text')
   }
 
   return {
-    write(block, given, kind) {
-      const text = printable(given)
-      const last = shown.at(-1)
-      const entry = last?.block === block ? last : begin(block, kind)
-      entry.written += text
-      screen.write(text, kind === 'thinking' ? 'dim' : 'text')
-    },
-    retract(fromBlock, fromOffset) {
-      let retracted = ''
-      for (const entry of shown) {
-        if (entry.block < fromBlock) continue
-        const keep = entry.block === fromBlock && fromOffset > 0 ? entry.lead + fromOffset : 0
-        retracted += entry.written.slice(keep)
-        entry.written = entry.written.slice(0, keep)
+    see(event) {
+      const before = event.type === 'turn.retracted' ? written() : ''
+      applyToBlocks(blocks, event)
+      if (event.type === 'turn.retracted') {
+        const retracted = before.slice(written().length)
+        if (retracted !== '') screen.retract(retracted)
+      } else if ((event.type === 'text.delta' || event.type === 'thinking.delta') && event.text !== '') {
+        append(event.block, event.text)
       }
-      shown = shown.filter(({ written }) => written !== '')
-      if (retracted !== '') screen.retract(retracted)
     },
     end() {
       screen.endText()
-      shown = []
-      before = undefined
+      blocks = []
     },
   }
+}
+
+function isThinking(kind: string): boolean {
+  return kind === 'thinking'
 }
