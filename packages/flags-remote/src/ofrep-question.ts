@@ -1,6 +1,6 @@
+import { parseJson } from '@millrace/core/kit'
 import type { SourceHealth } from '@millrace/flags'
 import { type Fetched, fetchText, type Transport } from './fetch-text.ts'
-import { parseJson } from './json.ts'
 import { type BulkAnswer, readBulkAnswer } from './ofrep-answer.ts'
 import type { ContextEntry } from './ofrep-contexts.ts'
 import type { Attempt } from './poller.ts'

@@ -1,6 +1,5 @@
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import { type BulkAnswer, readBulkAnswer } from './ofrep-answer.ts'
-import { parseJson } from './json.ts'
 
 /** A server's answer for one context. */
 export interface ContextAnswer {
@@ -15,7 +14,7 @@ export interface ContextAnswer {
 /** Reads what {@link writeSavedAnswers} wrote, by the hash of the context. Anything else is ignored. */
 export function readSavedAnswers(text: string | undefined): Map<string, ContextAnswer> {
   const saved = new Map<string, ContextAnswer>()
-  const value = parseJson(text)
+  const value = text === undefined ? undefined : parseJson(text)
   if (!isRecord(value) || value['v'] !== 1 || !isRecord(value['contexts'])) return saved
   for (const [hash, entry] of Object.entries(value['contexts'])) {
     if (!isRecord(entry)) continue

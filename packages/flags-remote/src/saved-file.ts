@@ -1,6 +1,5 @@
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import type { FlagTextFormat } from '@millrace/flags/text'
-import { parseJson } from './json.ts'
 
 /** A good answer, and when it was fetched. */
 export interface SavedFile {
@@ -12,7 +11,7 @@ export interface SavedFile {
 
 /** Reads what {@link writeSavedFile} wrote. Returns undefined for anything else. */
 export function readSavedFile(text: string | undefined): SavedFile | undefined {
-  const value = parseJson(text)
+  const value = text === undefined ? undefined : parseJson(text)
   if (!isRecord(value) || value['v'] !== 1) return undefined
   const { text: body, format, etag, savedAt } = value
   if (typeof body !== 'string' || typeof savedAt !== 'number') return undefined

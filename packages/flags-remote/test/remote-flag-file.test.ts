@@ -1,5 +1,5 @@
 import type { FlagSource, FlagSourceEvent } from '@millrace/flags'
-import { type ManualClock, manualClock } from '@millrace/testing/async'
+import { deferred, type ManualClock, manualClock } from '@millrace/testing/async'
 import { OpenFeature } from '@openfeature/server-sdk'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -275,16 +275,15 @@ describe('headers', () => {
   })
 
   it('that never come are a failed request in time', async () => {
-    let called = (): void => {}
-    const calling = new Promise<void>((resolve) => (called = resolve))
+    const called = deferred()
     const source = connect({
       headers: () => {
-        called()
+        called.resolve()
         return new Promise(() => {})
       },
     })
     const failed = next(source, 'failed')
-    await calling
+    await called.promise
     clock.advance(5000)
     expect(await failed).toMatchObject({ problem: { message: 'the server did not answer within 5000 ms' } })
   })

@@ -3,7 +3,7 @@ import { type AgentEvent, type Clock, createAgent, defineTool, type Middleware, 
 import { runJournal } from '@millrace/core/journal'
 import { memoryRunStore } from '@millrace/core/memory'
 import { startClaude, text, toolUse } from '@millrace/testing'
-import { manualClock } from '@millrace/testing/async'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
 import { telemetry } from '../src/index.ts'
 import { createPrometheus } from '../src/prometheus/index.ts'
@@ -27,10 +27,7 @@ test('a run that another process takes over is counted as resumed there, and onc
   })
   let skipped = 0
   const store = memoryRunStore({ clock: { ...systemClock, now: () => Date.now() + skipped } })
-  let died = (): void => {}
-  const death = new Promise<void>((resolve) => {
-    died = resolve
-  })
+  const death = deferred()
   const agentOf = (use: Middleware, clock: Clock, run: () => Promise<string>) =>
     createAgent({
       client: new Anthropic({ apiKey: 'any', baseURL: claude.url }),
@@ -51,11 +48,11 @@ test('a run that another process takes over is counted as resumed there, and onc
   const [first, second] = [watched(), watched()]
   const stopped: Clock = { now: () => Date.now(), setTimer: () => () => {} }
   const dying = agentOf(first.watch, stopped, () => {
-    died()
+    death.resolve()
     return new Promise<string>(() => {})
   })
   const { runId } = dying.run({ messages: question })
-  await death
+  await death.promise
   skipped = 60_000
   const taken = await agentOf(second.watch, systemClock, async () => 'Found').resume(runId)
   if (taken.status !== 'resumed') throw new Error(taken.status)

@@ -178,17 +178,8 @@ prometheusServer.describe('a real Prometheus', () => {
   test('scrapes it and answers the formulas of the README', async () => {
     const metrics = createPrometheus()
     await runPlan('adaptLoop', telemetry({ meter: metrics.meter }))
-    let scraped = (): void => {}
-    const twice = new Promise<void>((resolve) => {
-      let scrapes = 0
-      scraped = () => {
-        // With the third request, the second has been stored.
-        if (++scrapes === 3) resolve()
-      }
-    })
     const server = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': metrics.contentType }).end(metrics.text())
-      scraped()
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
@@ -208,7 +199,6 @@ prometheusServer.describe('a real Prometheus', () => {
     const exited = once(child, 'exit')
     try {
       const listening = await addressOf(child.stderr)
-      await Promise.race([twice, exited.then(() => Promise.reject(new Error('Prometheus ended')))])
       const ask = async (query: string): Promise<Record<string, number>> => {
         const url = `http://${listening}/api/v1/query?query=${encodeURIComponent(query)}`
         const answer: { data: { result: { metric: Record<string, string>; value: [number, string] }[] } } = JSON.parse(
@@ -219,6 +209,9 @@ prometheusServer.describe('a real Prometheus', () => {
           result.map(({ metric, value }) => [Object.values(metric).join(' '), Number(value[1])]),
         )
       }
+      const ended = exited.then(() => Promise.reject(new Error('Prometheus ended')))
+      const scrapes = async (): Promise<number> => (await ask('sum(sum_over_time(up[1h]))'))[''] ?? 0
+      await expect.poll(() => Promise.race([scrapes(), ended])).toBeGreaterThan(1)
       // All runs were over before the first scrape, so that the counts stand for their rates.
       const judged = 'millrace_runs_total{outcome!~"cancelled|taken_over"}'
       expect(await ask(`sum by (arm) (${judged})`)).toEqual({ streaming: 56, control: 38 })

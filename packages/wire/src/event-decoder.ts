@@ -1,7 +1,6 @@
 import { MillraceError } from '@millrace/core'
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import { createParser } from 'eventsource-parser'
-import { parseJson } from './json-guards.ts'
 import { type DecodedEvent, eventRestorer, garbage } from './wire-event.ts'
 
 export interface DecoderOptions {

@@ -1,5 +1,5 @@
 import type { AgentEvent } from '@millrace/core'
-import { parseJson } from './json-guards.ts'
+import { parseJson } from '@millrace/core/kit'
 
 /** Characters of fragments that both ends of a stream remember; beyond it the input is sent a second time. */
 const limit = 1_048_576

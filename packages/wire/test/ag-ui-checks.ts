@@ -1,6 +1,5 @@
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import { EventSchema } from '@ag-ui/core/schemas'
-import { parseJson } from '../src/json-guards.ts'
 
 type Frame = Readonly<Record<string, unknown>>
 

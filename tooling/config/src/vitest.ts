@@ -7,7 +7,7 @@ import { isLong } from './sized.ts'
 const conditions = ['node', 'default']
 
 /** Milliseconds after which a test, a hook, a teardown or a poll that has not ended counts as hanging. */
-const patience = 120_000
+export const patience = 120_000
 
 type AnyTestOptions = NonNullable<ViteUserConfig['test']>
 

@@ -1,4 +1,5 @@
 import { requireProgram } from '@millrace/config/programs'
+import { patience } from '@millrace/config/vitest'
 import { metricList } from '@millrace/telemetry'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +19,8 @@ import {
 } from './support/monitoring-files.ts'
 import { type Prometheus, startPrometheus } from './support/prometheus.ts'
 
-const patience = { timeout: 30_000, interval: 100 }
+/** How to ask until Prometheus has stored what was scraped. */
+const polling = { timeout: patience, interval: 100 }
 const often = { scrape_interval: '200ms', scrape_timeout: '200ms', evaluation_interval: '200ms' }
 
 interface Service extends Driver {
@@ -93,12 +95,12 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
     await vi.waitFor(async () => {
       const [sum] = await prometheus.query(`sum(millrace_runs_total{job="${job}"})`)
       expect(sum?.value).toBe(ended)
-    }, patience)
+    }, polling)
   }
 
   async function expectData(query: string): Promise<void> {
     const known = async () => (await prometheus.query(query)).some(({ value }) => Number.isFinite(value))
-    await expect.poll(known, { ...patience, message: query }).toBe(true)
+    await expect.poll(known, { ...polling, message: query }).toBe(true)
   }
 
   beforeAll(async () => {
@@ -164,12 +166,12 @@ requireProgram('prometheus').describe('a real Prometheus', () => {
     await own.drive([...times(60, 'control'), ...times(80, 'slow'), ...times(120, 'tool_fails', 'hopeless')])
     await stored('own')
     const alerts = alertRules.map(({ alert }) => alert).filter((alert) => alert !== 'MillraceNoData')
-    await expect.poll(() => raised(prometheus), patience).toEqual(alerts.sort())
+    await expect.poll(() => raised(prometheus), polling).toEqual(alerts.sort())
   })
 
   test('raises an alert where there is nothing to scrape', async () => {
     await using deaf = await startPrometheus({ global: often, rule_files: [alertsPath] })
-    await expect.poll(() => raised(deaf), patience).toEqual(['MillraceNoData'])
+    await expect.poll(() => raised(deaf), polling).toEqual(['MillraceNoData'])
   })
 })
 

@@ -58,6 +58,8 @@ async function cuttable(url: string): Promise<{ url: string; cut: () => void }> 
 
 async function openPage(url: string): Promise<{ page: Page; problems: string[] }> {
   const page = await browser.newPage()
+  // What never comes ends with the test. A limit of its own would fail the test on a busy machine.
+  page.setDefaultTimeout(0)
   const problems: string[] = []
   page.on('pageerror', (error) => void problems.push(error.message))
   onTestFinished(() => page.close())
@@ -72,7 +74,7 @@ async function ask(page: Page, message: string): Promise<void> {
 
 program.describe('the page, in Chromium', () => {
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: program.path ?? '', args: ['--no-sandbox'] })
+    browser = await chromium.launch({ executablePath: program.path ?? '', args: ['--no-sandbox'], timeout: 0 })
   })
   afterAll(() => browser.close())
 

@@ -19,7 +19,8 @@ export function createTurnText(screen: Screen): TurnText {
     return kind === 'thinking' && !screen.live ? `${gap}[thinking] ` : gap
   }
 
-  const said = (): ShownBlock[] => blocks.filter(({ kind, text }) => text !== '' && (kind === 'text' || isThinking(kind)))
+  const said = (): ShownBlock[] =>
+    blocks.filter(({ kind, text }) => text !== '' && (kind === 'text' || isThinking(kind)))
 
   const written = (): string => {
     const all = said()

@@ -1,4 +1,11 @@
-import { createRun, type DrivableAgent, MillraceError, type PreparedRun, type RunInput } from '@millrace/core'
+import {
+  createRun,
+  type DrivableAgent,
+  MillraceError,
+  type PreparedRun,
+  readRetraction,
+  type RunInput,
+} from '@millrace/core'
 import { aDelay, aFunction, aListOf, anId, checkOptions } from '@millrace/core/kit'
 import { parseStartRun, type StartRunBody } from '@millrace/wire'
 import { type ClientOptions, type ClientSettings, clientRules, readClientOptions } from '../http/client-options.ts'
@@ -85,15 +92,10 @@ function toBody(input: RunInput, metadata: RemoteAgentOptions['metadata']): Star
   const { messages, sessionId, mode } = input
   return parseStartRun({
     messages,
-    retraction: retractionOf(input),
+    // What the consumer here can do decides what the service may do.
+    retraction: readRetraction(input),
     ...(sessionId !== undefined && { sessionId }),
     ...(mode !== undefined && { mode }),
     ...(metadata && { metadata: metadata(input) }),
   })
-}
-
-/** What the consumer here can do decides what the service may do. */
-function retractionOf({ retraction = 'auto', callbacks }: RunInput): NonNullable<StartRunBody['retraction']> {
-  if (retraction !== 'auto') return retraction
-  return callbacks?.onText && !callbacks.onRetract ? 'continue' : 'retract'
 }

@@ -8,6 +8,16 @@ export function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
+/** Returns the value of a JSON text, or undefined if it is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return value
+  } catch {
+    return undefined
+  }
+}
+
 export function hasMethod(value: unknown, name: PropertyKey): value is object {
   return isObject(value) && typeof Reflect.get(value, name) === 'function'
 }

@@ -23,7 +23,7 @@ export {
 export { type ChangeSignal, changeSignal } from './change-signal.ts'
 export { timeLimit, wait } from './clock.ts'
 export { type Defined, defined } from './defined.ts'
-export { hasMethod, isObject, isRecord } from './guards.ts'
+export { hasMethod, isObject, isRecord, parseJson } from './guards.ts'
 export { guarded } from './hooks.ts'
 export { nearest } from './nearest.ts'
 export { readRuntime } from './read-runtime.ts'

@@ -85,8 +85,8 @@ export function flagContext(user: RunInput['user']): FlagContext {
   return typeof user === 'string' ? { targetingKey: user } : (user ?? {})
 }
 
-/** How this run treats shown text: its own option, else the agent's, else by what its callbacks can do. */
-export function readRetraction(input: RunInput, agent: Retraction): Exclude<Retraction, 'auto'> {
+/** Returns how a run treats shown text: by its own option, else the agent's, else by what its callbacks can do. */
+export function readRetraction(input: RunInput, agent: Retraction = 'auto'): Exclude<Retraction, 'auto'> {
   const wanted = input.retraction === undefined || input.retraction === 'auto' ? agent : input.retraction
   if (wanted !== 'auto') return wanted
   return lacksRetract(input.callbacks) ? 'continue' : 'retract'

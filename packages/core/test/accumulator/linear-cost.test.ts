@@ -1,8 +1,8 @@
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { type AgentRun, createAgent, defineTool, type ModelClient, type RunInput } from '../../src/index.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { question, request } from '../support/scripted.ts'
 import { countWork, type Work } from '../support/work-counter.ts'
 
@@ -138,7 +138,7 @@ async function costOf(answer: Answer, count: number): Promise<Cost> {
     const { outcome } = await run.result
     expect(outcome).toBe('completed')
   })
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
   return { ...work, timers: clock.timersSet, events }
 }
 

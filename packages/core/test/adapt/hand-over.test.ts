@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { text, toolUse, validateMessages } from '@millrace/testing'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   adaptLoop,
@@ -13,8 +14,7 @@ import {
   ToolError,
 } from '../../src/index.ts'
 import { wrapLegacyTool } from '../../src/adapt/legacy-tool.ts'
-import { manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, deferred, eventsOf, only } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, only } from '../support/scripted.ts'
 import { legacyAnswer, noRetry, on, secondTurnBreaks, setUp, type SetupOptions, shown } from './set-up.ts'
 
 describe('with the flag off', () => {
@@ -114,7 +114,7 @@ describe('who streams', () => {
     clock.advance(40)
     expect(await answer).toBe(legacyAnswer)
     expect(only(events, 'run.started')).toMatchObject([{ decision: { mode: 'legacy', reason: 'flag_timeout' } }])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('goes on without, from the next turn, where it is killed meanwhile', async () => {

@@ -1,9 +1,9 @@
+import { manualClock } from '@millrace/testing/async'
 import { expect, it } from 'vitest'
 import { adaptLoop, createAgent } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { request } from '../support/scripted.ts'
 
 it('a run that another process has taken over is not driven here as well', async () => {

@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type FaultPlan, validateMessages } from '@millrace/testing'
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import type { AgentEvent, FlagClient, LegacyScope, RunResult, RunStore } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
 import { dyingStore } from '../journal/dying-store.ts'
 import { storedEvents } from '../journal/stored-events.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { eventsOf, only, question } from '../support/scripted.ts'
 import { legacyAnswer, noRetry, secondTurnBreaks, type Setup, setUp, type SetupOptions } from './set-up.ts'
 

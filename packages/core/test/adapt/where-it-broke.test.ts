@@ -1,8 +1,8 @@
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import type { RunStore } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { only } from '../support/scripted.ts'
 import { secondTurnBreaks, setUp, shown } from './set-up.ts'
 

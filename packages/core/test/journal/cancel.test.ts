@@ -1,10 +1,10 @@
 import { text } from '@millrace/testing'
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { type AgentOptions, createAgent, type RunInput, type RunStore } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { claudeFor, clientOf, question, request } from '../support/scripted.ts'
 
 const runId = 'run-1'

@@ -1,5 +1,5 @@
+import { deferred } from '@millrace/testing/async'
 import type { RunStore } from '../../src/index.ts'
-import { deferred } from '../support/scripted.ts'
 
 /** A store as a process sees it that dies. */
 export interface DyingStore extends RunStore {

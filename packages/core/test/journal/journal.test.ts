@@ -1,4 +1,5 @@
 import { text, toolUse, type Turn, validateMessages } from '@millrace/testing'
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentEvent,
@@ -12,8 +13,7 @@ import {
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { claudeFor, clientOf, deferred, eventsOf, only, question, request } from '../support/scripted.ts'
+import { claudeFor, clientOf, eventsOf, only, question, request } from '../support/scripted.ts'
 import { storedEvents } from './stored-events.ts'
 
 const inputSchema = { jsonSchema: { type: 'object' } }
@@ -91,7 +91,7 @@ describe('what is recorded', () => {
       closed: true,
       outcome: 'completed',
     })
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('is refused under an id that exists already', async () => {
@@ -250,7 +250,7 @@ describe('deltas', () => {
     expect((await stored(store)).map(({ seq }) => seq)).toEqual(
       sizes.flatMap((size) => Array(size).fill(0)).map((_, i) => i + 1),
     )
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('whose append failed once are stored with the next one', async () => {
@@ -299,7 +299,7 @@ describe('a lease', () => {
     await run.result
     clock.advance(100_000)
     expect(renewals).toBe(12)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('that somebody else has taken ends the run, and no tool of it starts', async () => {
@@ -331,7 +331,7 @@ describe('a lease', () => {
     expect(only(await events, 'tool.started')).toEqual([])
     expect(validateMessages([...messages, { role: 'user', content: 'Next' }])).toBeUndefined()
     expect((await store.snapshot(runId))?.closed).toBe(false)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('that is found lost by its renewal stops a stream that would have gone on', async () => {
@@ -346,7 +346,7 @@ describe('a lease', () => {
     clock.advance(10_000)
     expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'lease_lost' }, text: 'One' })
     expect(signal.aborted).toBe(true)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it.each([
@@ -374,7 +374,7 @@ describe('a lease', () => {
     expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable', retryable: true } })
     expect(signal.aborted).toBe(true)
     expect(await store.acquire(runId, 30_000)).toMatchObject({ status: 'acquired' })
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it.each(['the end of a turn', 'the end of the run'])('bounds how long a store may hang at %s', async (where) => {
@@ -397,7 +397,7 @@ describe('a lease', () => {
     const { outcome, text: said } = await run.result
     expect(said).toBe('One')
     expect(outcome).toBe(where === 'the end of a turn' ? 'failed' : 'completed')
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('is kept by its renewals no longer than an append may hang', async () => {
@@ -418,7 +418,7 @@ describe('a lease', () => {
     }
     expect(ended).toBe(true)
     expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' }, text: 'One' })
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 })
 
@@ -437,7 +437,7 @@ describe('a store that has lost a run', () => {
     await settled()
     clock.advance(method === 'append' ? 25 : 10_000)
     expect(await run.result).toMatchObject({ outcome: 'failed', error: { code: 'store_unavailable' } })
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('or cannot hold one, and throws instead of rejecting, is what the run fails with', async () => {
@@ -478,6 +478,6 @@ describe('an append that the store refuses', () => {
     expect((await stored(store)).at(-1)).toMatchObject({ type: 'text.delta', text: 'One' })
     finish()
     expect(await run.result).toMatchObject({ outcome: 'completed' })
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 })

@@ -1,3 +1,4 @@
+import { manualClock } from '@millrace/testing/async'
 import { expect, it } from 'vitest'
 import {
   type AgentEvent,
@@ -10,7 +11,6 @@ import {
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { only, request } from '../support/scripted.ts'
 import { storedEvents } from './stored-events.ts'
 

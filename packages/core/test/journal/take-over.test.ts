@@ -1,4 +1,5 @@
 import { text, toolUse, type Turn, validateMessages } from '@millrace/testing'
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentEvent,
@@ -16,8 +17,7 @@ import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
 import { historyText, screenOf } from '../recovery/screen.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { claudeFor, clientOf, deferred, only, question, request } from '../support/scripted.ts'
+import { claudeFor, clientOf, only, question, request } from '../support/scripted.ts'
 import { dyingStore } from './dying-store.ts'
 import { storedEvents } from './stored-events.ts'
 

@@ -1,6 +1,6 @@
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { type ContentBlock, createAgent, type RunResult } from '../../src/index.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { eventsOf, only, question, request } from '../support/scripted.ts'
 import { type Exchange, manualModel, settled } from './manual-model.ts'
 import { screenOf } from './screen.ts'

@@ -1,3 +1,4 @@
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { sized } from '@millrace/config/sized'
 import { describe, expect, it } from 'vitest'
 import {
@@ -12,7 +13,6 @@ import {
 } from '../../src/index.ts'
 import { isRecord } from '../../src/kit/guards.ts'
 import { call, errorOf } from '../options/offences.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { eventsOf, only, question, request } from '../support/scripted.ts'
 
 const usage = { input_tokens: 1, output_tokens: 1 }

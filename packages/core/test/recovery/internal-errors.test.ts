@@ -1,6 +1,6 @@
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { createAgent, createCircuitBreaker, type RecoveryOptions, type Retraction } from '../../src/index.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { eventsOf, question, request } from '../support/scripted.ts'
 import { manualModel, settled } from './manual-model.ts'
 import { historyText, screenOf } from './screen.ts'

@@ -1,6 +1,7 @@
 import { sized } from '@millrace/config/sized'
 import Anthropic from '@anthropic-ai/sdk'
 import { faultKinds, faultMatrix, layouts, leakCanary, type Layout, startClaude } from '@millrace/testing'
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentCallbacks,
@@ -13,7 +14,6 @@ import {
 } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { claudeFor, clientOf, question, request } from '../support/scripted.ts'
 import { quietClock } from './quiet-clock.ts'
 

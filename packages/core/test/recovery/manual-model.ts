@@ -1,6 +1,6 @@
+import { deferred } from '@millrace/testing/async'
 import type { ModelClient, RequestBody } from '../../src/index.ts'
 import { isRecord } from '../../src/kit/guards.ts'
-import { deferred } from '../support/scripted.ts'
 
 /** One request to a model whose answer is written by hand. */
 export interface Exchange {

@@ -1,3 +1,4 @@
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import {
@@ -11,7 +12,6 @@ import {
   type RunResult,
 } from '../../src/index.ts'
 import { isRecord } from '../../src/kit/guards.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { question, request } from '../support/scripted.ts'
 
 const usage = { input_tokens: 1, output_tokens: 1 }
@@ -187,7 +187,7 @@ describe('a rescue', () => {
     expect(proxy.after).toHaveLength(1)
     runs[1].interrupt()
     expect((await runs[1].result).outcome).toBe('interrupted')
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('has a place each 50 ms, or more often where the agent asks more', () => {

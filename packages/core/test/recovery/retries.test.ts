@@ -1,5 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { type FaultRule, text, toolUse } from '@millrace/testing'
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentEvent,
@@ -9,7 +10,6 @@ import {
   type RecoveryOptions,
   type RunResult,
 } from '../../src/index.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, clientOf, eventsOf, only, question, request } from '../support/scripted.ts'
 import { manualModel, settled } from './manual-model.ts'
 
@@ -41,7 +41,7 @@ async function runWaiting(
   }
   const result = await run.result
   const events = await collected
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
   expect(claude.requests).toHaveLength(only(events, 'turn.started').length)
   return { events, result, modes: only(events, 'turn.started').map(({ mode }) => mode) }
 }
@@ -226,7 +226,7 @@ describe('a body that takes longer than the HTTP client waits', () => {
     expect(second.streams).toBe(false)
     second.answer([{ type: 'text', text: 'At last' }])
     expect(await run.result).toMatchObject({ outcome: 'completed', text: 'At last' })
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 })
 

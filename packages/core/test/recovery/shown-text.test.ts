@@ -1,3 +1,4 @@
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentCallbacks,
@@ -8,7 +9,6 @@ import {
   type RunResult,
 } from '../../src/index.ts'
 import { recoveryDefaults } from '../../src/recovery/policy.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { eventsOf, only, question, request } from '../support/scripted.ts'
 import { type Exchange, type ManualModel, manualModel, settled } from './manual-model.ts'
 import { historyText, screenOf } from './screen.ts'

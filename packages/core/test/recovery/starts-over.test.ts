@@ -1,7 +1,7 @@
 import { validateMessages } from '@millrace/testing'
+import { manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { createAgent } from '../../src/index.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { eventsOf, only, question, request } from '../support/scripted.ts'
 import { type Exchange, manualModel, settled } from './manual-model.ts'
 import { historyText, screenOf } from './screen.ts'

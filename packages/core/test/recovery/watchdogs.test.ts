@@ -1,6 +1,6 @@
+import { manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { type AgentEvent, type AgentRun, createAgent, type RecoveryOptions } from '../../src/index.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { only, question, request } from '../support/scripted.ts'
 import { type Exchange, type ManualModel, manualModel, settled } from './manual-model.ts'
 
@@ -47,7 +47,7 @@ async function expectRecovered({ model, run, clock }: Watched): Promise<void> {
   const second = await model.exchange(1)
   second.answer([{ type: 'text', text: 'Hello after all' }])
   expect(await run.result).toMatchObject({ outcome: 'completed', text: 'Hello after all' })
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
 }
 
 const ping = { type: 'ping' }
@@ -127,7 +127,7 @@ describe('a stream lives', () => {
     first.finish()
     expect((await run.result).text.split(' ')).toHaveLength(21)
     expect(only(events, 'fallback')).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('by comments too: bytes are bytes', async () => {
@@ -162,7 +162,7 @@ describe('a stream lives', () => {
     first.finish()
     for (let step = await reader.next(); step.done !== true; step = await reader.next());
     expect((await run.result).text.split(' ')).toHaveLength(401)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('and is watched again when somebody reads on', async () => {

@@ -1,4 +1,5 @@
 import { text, toolUse, validateMessages } from '@millrace/testing'
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentOptions,
@@ -9,8 +10,7 @@ import {
   type ToolCallEnd,
 } from '../../src/index.ts'
 import { settled } from '../recovery/manual-model.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, clientOf, deferred, eventsOf, only, question, request } from '../support/scripted.ts'
+import { agentOn, claudeFor, clientOf, eventsOf, only, question, request } from '../support/scripted.ts'
 import { calls, fail, toolOf } from '../tools/running-a-tool.ts'
 
 const grace = 5_000
@@ -74,7 +74,7 @@ describe('an approval of a call', () => {
     expect((await run.result).outcome).toBe('completed')
     expect(ran).toEqual(['toolu_1'])
     expect(warnings).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it.each([1, 3])('that never comes does not hold an interrupted run, with %i calls waiting', async (count) => {
@@ -95,14 +95,14 @@ describe('an approval of a call', () => {
     )
     expect(validateMessages([...result.messages, { role: 'user', content: 'Next' }])).toBeUndefined()
     expect(warnings.map(({ code }) => code)).toEqual(ids.map(() => 'middleware_failed'))
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
 
     // It comes after all: nobody waits for it, and nothing starts.
     approve()
     await settled()
     expect(given.map(({ outcome }) => outcome)).toEqual(ids.map(() => 'cancelled'))
     expect(ran).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('that comes after an interrupt, while the run still waits, starts no tool', async () => {
@@ -115,7 +115,7 @@ describe('an approval of a call', () => {
     expect(only(events, 'run.finished')).toMatchObject([{ outcome: 'interrupted' }])
     expect(ran).toEqual([])
     expect(warnings).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('that was refused is told to the model, and the run goes on', async () => {

@@ -1,8 +1,9 @@
 import { largeText, text, toolUse } from '@millrace/testing'
+import { deferred } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { createEventChannel } from '../../src/run/event-channel.ts'
 import { type AgentEvent, defineTool } from '../../src/index.ts'
-import { agentOn, claudeFor, deferred, eventsOf, question } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, question } from '../support/scripted.ts'
 
 const event = (seq: number): AgentEvent => ({
   type: 'text.delta',

@@ -1,4 +1,5 @@
 import { redactedData, text, thinking, toolUse, type Turn, validateMessages } from '@millrace/testing'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentEvent,
@@ -10,8 +11,7 @@ import {
   type Tool,
 } from '../../src/index.ts'
 import { frameByFrame } from '../support/frame-by-frame.ts'
-import { manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, clientOf, deferred, eventsOf, only, question, request } from '../support/scripted.ts'
+import { agentOn, claudeFor, clientOf, eventsOf, only, question, request } from '../support/scripted.ts'
 
 const inputSchema = { jsonSchema: { type: 'object' } }
 
@@ -257,7 +257,7 @@ describe('an interrupt', () => {
     run.interrupt()
     expect((await run.result).outcome).toBe('interrupted')
     expect(claude.requests).toHaveLength(1)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('after the end changes nothing, nor does a second one', async () => {
@@ -321,7 +321,7 @@ describe('a tool that runs when the run is stopped', () => {
       { type: 'tool_result', tool_use_id: 'toolu_1', content: 'quick' },
       { type: 'tool_result', tool_use_id: 'toolu_2', content: 'saved what there was' },
     ])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('and does not stop is left behind after the grace, its outcome unknown, its late progress unheard', async () => {
@@ -361,7 +361,7 @@ describe('a tool that runs when the run is stopped', () => {
     expect(only(events, 'tool.progress')).toEqual([])
     expect(validateMessages([...messages, { role: 'user', content: 'Next' }])).toBeUndefined()
     expect(JSON.stringify(messages.at(-1)?.content)).toMatch(/unknown whether it took effect.*was not run/)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 })
 

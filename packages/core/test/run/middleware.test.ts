@@ -1,4 +1,5 @@
 import { text, toolUse, type Turn } from '@millrace/testing'
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentEvent,
@@ -8,8 +9,7 @@ import {
   type RunResult,
   type RunScope,
 } from '../../src/index.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, deferred, eventsOf, only, question } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 
 const script: readonly Turn[] = [
   { content: [text('I look.'), toolUse('look_up', { order: '17' }, { id: 'toolu_1' })] },
@@ -210,7 +210,7 @@ describe('a middleware that hangs', () => {
       Array.from({ length: times[kind] }, () => 'The middleware "slow" failed and was left out'),
     )
     expect(toolRuns).toBe(1)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('around a tool, before next, is the one that may take its time: it may ask a person', async () => {

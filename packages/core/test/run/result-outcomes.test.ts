@@ -1,4 +1,5 @@
 import { text, toolUse } from '@millrace/testing'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentCallbacks,
@@ -9,8 +10,7 @@ import {
   type ToolOutcome,
 } from '../../src/index.ts'
 import { calls, fail, type Plain, toolOf } from '../tools/running-a-tool.ts'
-import { manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, clientOf, deferred, eventsOf, only, question, request } from '../support/scripted.ts'
+import { agentOn, claudeFor, clientOf, eventsOf, only, question, request } from '../support/scripted.ts'
 
 /** What `onToolResult` was told: of which call, what, and how it ended. */
 type Told = readonly [toolUseId: string | undefined, result: unknown, outcome: ToolOutcome]

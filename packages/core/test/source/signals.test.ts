@@ -1,3 +1,4 @@
+import { deferred, manualClock } from '@millrace/testing/async'
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MillraceError } from '../../src/index.ts'
@@ -7,8 +8,7 @@ import { streamSource } from '../../src/model/stream-source.ts'
 import { createWatchdog } from '../../src/model/watchdog.ts'
 import { recoveryDefaults } from '../../src/recovery/policy.ts'
 import { manualModel, settled } from '../recovery/manual-model.ts'
-import { manualClock } from '../support/manual-clock.ts'
-import { deferred, request } from '../support/scripted.ts'
+import { request } from '../support/scripted.ts'
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
 const reason = new MillraceError('aborted', 'user')
@@ -178,7 +178,7 @@ describe('a controller that follows a signal', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'connect_timeout' })
     expect(link.signal.reason).toMatchObject({ code: 'connect_timeout' })
     watchdog.stop()
-    expect([clock.pending(), listeners(parent.signal)]).toEqual([0, 0])
+    expect([clock.pending, listeners(parent.signal)]).toEqual([0, 0])
     expect(unhandled).toEqual([])
   })
 })
@@ -221,7 +221,7 @@ describe('a stream', () => {
       await expect(last).rejects.toBe(reason)
       await settled()
       expect(unhandled).toEqual([])
-      expect([clock.pending(), listeners(parent.signal)]).toEqual([0, 0])
+      expect([clock.pending, listeners(parent.signal)]).toEqual([0, 0])
     },
   )
 
@@ -239,6 +239,6 @@ describe('a stream', () => {
     await expect(first).rejects.toMatchObject({ code: 'connect_timeout', message: fault('connect_timeout').message })
     await settled()
     expect(unhandled).toEqual([])
-    expect([clock.pending(), listeners(parent.signal)]).toEqual([0, 0])
+    expect([clock.pending, listeners(parent.signal)]).toEqual([0, 0])
   })
 })

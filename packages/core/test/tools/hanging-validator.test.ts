@@ -1,8 +1,8 @@
 import { validateMessages } from '@millrace/testing'
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { type AgentRun, defineTool, type InputResult } from '../../src/index.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, deferred, eventsOf, only, question } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 import { settled } from '../recovery/manual-model.ts'
 import { calls } from './running-a-tool.ts'
 
@@ -76,7 +76,7 @@ describe.each(late)('a validator that hangs and %s', (_how, answerLate) => {
     ])
     expect(result.outcome).toBe('completed')
     expect([...ran, ...reconciled]).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('is ended by an interrupt', async () => {
@@ -95,7 +95,7 @@ describe.each(late)('a validator that hangs and %s', (_how, answerLate) => {
     expect(result.outcome).toBe('interrupted')
     expect(validateMessages([...result.messages, { role: 'user', content: 'Next' }])).toBeUndefined()
     expect([...ran, ...reconciled]).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 })
 
@@ -111,7 +111,7 @@ describe('a validator that accepts the input', () => {
     const events = await eventsOf(run)
     expect(only(events, 'tool.finished')).toMatchObject([{ outcome, result: expect.stringMatching(/took no effect$/) }])
     expect(ran).toEqual([])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('at the last moment is in time', async () => {

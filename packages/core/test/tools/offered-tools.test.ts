@@ -1,7 +1,7 @@
 import { text, toolUse } from '@millrace/testing'
+import { manualClock } from '@millrace/testing/async'
 import { expect, it } from 'vitest'
 import { createCircuitBreaker, type Tool } from '../../src/index.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, question } from '../support/scripted.ts'
 import { toolOf } from './running-a-tool.ts'
 

@@ -1,4 +1,5 @@
 import { text, toolUse, type Turn } from '@millrace/testing'
+import { deferred } from '@millrace/testing/async'
 import {
   type AgentEvent,
   type AgentOptions,
@@ -7,7 +8,7 @@ import {
   type RunResult,
   type Tool,
 } from '../../src/index.ts'
-import { agentOn, claudeFor, deferred, eventsOf, question } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, question } from '../support/scripted.ts'
 
 export const inputSchema: { readonly jsonSchema: { readonly type: 'object' } } = { jsonSchema: { type: 'object' } }
 export type Plain = PlainToolOptions

@@ -1,7 +1,6 @@
-import { deferred } from '@millrace/testing/async'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { type AgentRun, createToolLedger, type LedgerEntry, ToolError, type ToolFinished } from '../../src/index.ts'
-import { manualClock } from '../support/manual-clock.ts'
 import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 import { calls, fail, type Plain, toolOf } from './running-a-tool.ts'
 
@@ -76,7 +75,7 @@ async function stopACall(
   else if (stop === 'the signal of the run aborts') caller.abort()
   else own.abort()
   const [end] = only(await collected, 'tool.finished')
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
   const { newMessages } = await run.result
   return { end, entry: ledger.entries[0], asked, told: newMessages[1]?.content }
 }

@@ -1,3 +1,4 @@
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import {
   type AgentRun,
@@ -7,8 +8,7 @@ import {
   ToolError,
   type ToolLedger,
 } from '../../src/index.ts'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, deferred, eventsOf, only, question } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripted.ts'
 import { calls, fail, type Plain, toolOf, untyped } from './running-a-tool.ts'
 
 const words = 'The bank did not answer: look at the account before you pay again'
@@ -60,7 +60,7 @@ async function throwUnsure(
   if (when === 'when it was interrupted') run.interrupt('user')
   await waitFor(clock)
   const [end] = only(await eventsOf(run), 'tool.finished')
-  expect(clock.pending()).toBe(0)
+  expect(clock.pending).toBe(0)
   return { end, result: await run.result, ledger, asked }
 }
 

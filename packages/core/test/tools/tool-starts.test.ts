@@ -1,11 +1,11 @@
 import { text, toolUse } from '@millrace/testing'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
 import { type AgentOptions, createAgent, createToolLedger, type Tool, type ToolProgress } from '../../src/index.ts'
 import { runJournal } from '../../src/journal/index.ts'
 import { memoryRunStore } from '../../src/stores/memory.ts'
 import { frameByFrame } from '../support/frame-by-frame.ts'
-import { manualClock } from '../support/manual-clock.ts'
-import { agentOn, claudeFor, deferred, eventsOf, only, question, request } from '../support/scripted.ts'
+import { agentOn, claudeFor, eventsOf, only, question, request } from '../support/scripted.ts'
 import { calls, fail, type Plain, runWith, toolOf } from './running-a-tool.ts'
 
 describe('when a tool starts', () => {

@@ -1,6 +1,6 @@
+import { deferred, manualClock, type ManualClock } from '@millrace/testing/async'
 import { describe, expect, it } from 'vitest'
-import { type ManualClock, manualClock } from '../support/manual-clock.ts'
-import { deferred, only } from '../support/scripted.ts'
+import { only } from '../support/scripted.ts'
 import { fail, type Plain, type Run, runWith, toolOf, untyped } from './running-a-tool.ts'
 
 describe('a tool whose time is up', () => {
@@ -37,7 +37,7 @@ describe('a tool whose time is up', () => {
     expect(only(events, 'tool.finished')).toMatchObject([{ outcome: 'timeout', durationMs: 30_000 }])
     expect(told).toMatchObject([{ is_error: true, content: 'The call took longer than 30000 ms' }])
     expect(result.outcome).toBe('completed')
-    expect(obedient.clock.pending()).toBe(0)
+    expect(obedient.clock.pending).toBe(0)
 
     const hanging = late(() => new Promise(() => {}), { readOnly: true })
     await hanging.started
@@ -70,7 +70,7 @@ describe('a tool whose time is up', () => {
       { is_error: true, content: expect.stringContaining('it is unknown whether it took effect') },
     ])
     expect(result.outcome).toBe('completed')
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
     // What it gives now changes nothing.
     release.resolve('too late')
     expect(only(events, 'tool.finished')).toHaveLength(1)
@@ -125,7 +125,7 @@ describe('a tool whose time is up', () => {
     const { events } = await run
     expect(only(events, 'tool.finished')).toMatchObject([expected])
     expect(asked).toEqual([[{ id: 'toolu_1' }, 'toolu_1', true]])
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('is asked to reconcile, and hangs: its outcome is unknown', async () => {
@@ -144,7 +144,7 @@ describe('a tool whose time is up', () => {
     clock.advance(1_000)
     expect(only((await run).events, 'tool.finished')).toMatchObject([{ outcome: 'unknown' }])
     expect(signal.aborted).toBe(true)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 
   it('has the time of the agent where it says none', async () => {

@@ -1,6 +1,6 @@
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import { chunkBytes, formatEvent, messageEvents } from '@millrace/testing/stream'
-import { type JsonObject, parseJson } from '../kit/json.ts'
+import { type JsonObject } from '../kit/json.ts'
 import type { RecordedRun, RecordedTurn } from './recorded-run.ts'
 import type { Variant } from './variant.ts'
 

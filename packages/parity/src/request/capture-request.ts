@@ -1,5 +1,5 @@
-import { isRecord } from '@millrace/core/kit'
-import { parseJson, type JsonObject } from '../kit/json.ts'
+import { isRecord, parseJson } from '@millrace/core/kit'
+import { type JsonObject } from '../kit/json.ts'
 import { type Fetch, isMessagesPath } from '../record/recording-fetch.ts'
 
 /** A request as it would have gone to the Messages API. */

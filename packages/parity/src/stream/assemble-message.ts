@@ -1,8 +1,8 @@
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import type { StreamEvent } from '@millrace/testing/stream'
 import type { RecordedMessage } from '../cassette/cassette.ts'
 import { isRecordedMessage } from '../cassette/read-cassette.ts'
-import { type JsonObject, parseJson } from '../kit/json.ts'
+import { type JsonObject } from '../kit/json.ts'
 
 /** What a recorded stream held. */
 export type Assembled =

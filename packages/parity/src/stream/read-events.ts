@@ -1,6 +1,5 @@
-import { isRecord } from '@millrace/core/kit'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import type { StreamEvent } from '@millrace/testing/stream'
-import { parseJson } from '../kit/json.ts'
 
 /**
  * Returns the events of a recorded stream. It leaves out an event without its final blank line, and one whose data is

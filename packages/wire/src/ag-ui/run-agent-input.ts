@@ -1,6 +1,5 @@
 import { type ContentBlock, type Message, MillraceError } from '@millrace/core'
-import { isRecord } from '@millrace/core/kit'
-import { parseJson } from '../json-guards.ts'
+import { isRecord, parseJson } from '@millrace/core/kit'
 import { fileBlock } from '../media-block.ts'
 import { type MessageLog, messageLog } from '../message-log.ts'
 import type { AgUiMessage } from './translate.ts'

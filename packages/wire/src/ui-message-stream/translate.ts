@@ -1,5 +1,5 @@
 import type { AgentEvent, RunFinished, ToolFinished, ToolProgressed, TurnRetracted } from '@millrace/core'
-import { parseJson } from '../json-guards.ts'
+import { parseJson } from '@millrace/core/kit'
 import { isCallKind, type ShownBlock, type ShownBlocks, shownBlocks } from '../shown-blocks.ts'
 import { toolResultText } from '../tool-result-text.ts'
 

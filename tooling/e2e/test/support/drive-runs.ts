@@ -12,6 +12,7 @@ import {
   toolUse,
   type Turn,
 } from '@millrace/testing'
+import { deferred } from '@millrace/testing/async'
 import { type Measured, watchedLoop } from './monitored-loop.ts'
 
 /** What a run may meet, by the word in its question. */
@@ -158,18 +159,15 @@ async function takeOver(claude: ScriptedClaude, watch: Telemetry): Promise<void>
       journal: runJournal(store),
       runtime: { clock },
     })
-  let die = (): void => {}
-  const death = new Promise<void>((resolve) => {
-    die = resolve
-  })
-  // Of a process that is dead no timer fires, and no tool comes back.
+  const death = deferred()
+  // In a dead process no timer fires, and no tool returns.
   const stopped: Clock = { now: () => Date.now(), setTimer: () => () => {} }
   const dying = agentOf([], stopped, () => {
-    die()
+    death.resolve()
     return new Promise<string>(() => {})
   })
   const { runId } = dying.run({ messages: [{ role: 'user', content: '<clean> Where is it?' }] })
-  await death
+  await death.promise
   skipped = 60_000
   const taken = await agentOf([watch], systemClock, async () => 'Found').resume(runId)
   if (taken.status !== 'resumed') throw new Error(`the run was not taken over: ${taken.status}`)
