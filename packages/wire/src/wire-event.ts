@@ -25,8 +25,15 @@ export interface CompactOptions {
 export function eventCompactor({ rawContent = false }: CompactOptions = {}): (event: AgentEvent) => object {
   const inputs = toolInputs()
   let isFirst = true
+  let previous: AgentEvent | undefined
 
   return (event) => {
+    const rest = deltaAfter(previous, event)
+    previous = event
+    if (rest !== undefined) {
+      inputs.see(event)
+      return rest
+    }
     const { seq: _seq, runId, at, ...fields } = event
     const compact: Record<string, unknown> = fields
     if (isFirst) compact['runId'] = runId
@@ -49,14 +56,36 @@ export function eventCompactor({ rawContent = false }: CompactOptions = {}): (ev
   }
 }
 
+/**
+ * What is left of a delta that directly follows one of its type and block: its text. Deltas are nearly all of a stream, and
+ * this makes one of 20 characters 46 bytes instead of 97.
+ */
+function deltaAfter(previous: AgentEvent | undefined, event: AgentEvent): object | undefined {
+  if (previous?.type !== event.type || !isDelta(previous) || !isDelta(event)) return undefined
+  if (event.block !== previous.block || event.attempt !== previous.attempt || event.turn !== previous.turn)
+    return undefined
+  return event.type === 'tool.input' ? { json: event.json } : { text: event.text }
+}
+
+type DeltaEvent = Extract<AgentEvent, { readonly type: 'text.delta' | 'thinking.delta' | 'tool.input' }>
+
+function isDelta(event: AgentEvent): event is DeltaEvent {
+  return event.type === 'text.delta' || event.type === 'thinking.delta' || event.type === 'tool.input'
+}
+
 /** The reverse: whole events again, from what one connection carried. @throws MillraceError `garbage` */
 export function eventRestorer(): (seq: number, value: unknown) => DecodedEvent {
   const inputs = toolInputs()
   let runId: unknown
   let at: unknown
+  /** The event before, if it was a delta: the next one may be its text alone. */
+  let delta: DeltaEvent | undefined
 
-  return (seq, value) => {
-    if (!isRecord(value) || typeof value['type'] !== 'string') throw garbage(seq, 'it has no type')
+  return (seq, given) => {
+    if (!isRecord(given)) throw garbage(seq, 'it is no object')
+    const value: Readonly<Record<string, unknown>> = 'type' in given ? given : { ...delta, ...given }
+    delta = undefined
+    if (typeof value['type'] !== 'string') throw garbage(seq, 'it has no type')
     runId = value['runId'] ?? runId
     at = value['at'] ?? at
     const fields: Record<string, unknown> = { ...value, seq, runId, at }
@@ -67,6 +96,7 @@ export function eventRestorer(): (seq: number, value: unknown) => DecodedEvent {
     }
     if (isAgentEvent(fields)) {
       inputs.see(fields)
+      if (isDelta(fields)) delta = fields
       return fields
     }
     if (isKnownType(value['type'])) throw garbage(seq, `${value['type']} without a valid ${wrongField(fields)}`)

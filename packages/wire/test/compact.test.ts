@@ -61,8 +61,33 @@ describe('what travels', () => {
 
   it('dates structural events only, and the first of a connection', () => {
     const undated = lines(turn).filter((line) => line['at'] === undefined)
-    expect(undated.map(({ type }) => type)).toEqual(['text.delta', 'text.delta', 'tool.input', 'tool.input'])
+    expect(undated.map(({ type }) => type)).toEqual(['text.delta', undefined, 'tool.input', undefined])
     expect(lines(turn.slice(3))[0]).toHaveProperty('at')
+  })
+
+  it('sends a delta as its text alone, directly after one of its type and block', () => {
+    expect(lines(turn)[4]).toEqual({ seq: 5, text: 'runs' })
+    expect(lines(turn)[7]).toEqual({ seq: 8, json: '"A-1"}' })
+    const moved = events(
+      { type: 'text.delta', ...place, text: 'a' },
+      { type: 'text.delta', ...place, attempt: 2, text: 'b' },
+      { type: 'text.delta', ...place, attempt: 2, block: 1, text: 'c' },
+      { type: 'thinking.delta', ...place, attempt: 2, block: 1, text: 'd' },
+      { type: 'turn.started', turn: 2, attempt: 1, mode: 'stream' },
+      { type: 'thinking.delta', ...place, attempt: 2, block: 1, text: 'e' },
+    )
+    expect(lines(moved).every((line) => 'type' in line)).toBe(true)
+  })
+
+  it('takes at most 60 bytes for a delta of 20 characters', () => {
+    const encoder = sseEncoder()
+    const [first, second] = events(
+      { type: 'text.delta', ...place, text: '20 characters, yes! ' },
+      { type: 'text.delta', ...place, text: '20 characters, yes! ' },
+    )
+    if (first === undefined || second === undefined) throw new Error('no events')
+    encoder.encode([first])
+    expect(encoder.encode([{ ...second, seq: 12_345 }])).toHaveLength(49)
   })
 
   it('sends no text twice, tool input included', () => {

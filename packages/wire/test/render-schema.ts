@@ -65,8 +65,21 @@ export function renderSchema(whole: boolean): Schema {
     $id: 'https://millrace.dev/schema/event.json',
     title: 'Millrace event',
     description:
-      'One event of a run as it travels. `seq` is the id of the server-sent event, or a field of the line; `runId` and `at` are those of the event before where they are left out. Ignore types and fields that you do not know.',
-    oneOf: Object.entries(eventFields).map(([type, fields]) => variant(type, fields, whole)),
+      'One event of a run as it travels. `seq` is the id of the server-sent event, or a field of the line; `runId` and `at` are those of the event before where they are left out. A delta without `type` has all fields but its text from the event before. Ignore types and fields that you do not know.',
+    oneOf: [
+      ...Object.entries(eventFields).map(([type, fields]) => variant(type, fields, whole)),
+      ...(whole ? [] : [restOfDelta('text'), restOfDelta('json')]),
+    ],
+  }
+}
+
+/** A delta directly after one of its type and block. */
+function restOfDelta(name: 'text' | 'json'): Schema {
+  return {
+    title: `${name} of the delta before, continued`,
+    type: 'object',
+    properties: { type: false, seq: head.seq, [name]: text },
+    required: [name],
   }
 }
 

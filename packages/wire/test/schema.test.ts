@@ -1,3 +1,4 @@
+import type { AgentEvent } from '@millrace/core'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import * as fc from 'fast-check'
 import { readFileSync } from 'node:fs'
@@ -23,6 +24,19 @@ describe('the JSON Schema', () => {
         for (const line of lines) expect([wire(JSON.parse(line)), wire.errors]).toEqual([true, null])
       }),
     )
+  })
+
+  it('holds for deltas that follow each other', () => {
+    const place = { runId: 'run', at: 1, turn: 1, attempt: 1, block: 0 }
+    const events: AgentEvent[] = [
+      { type: 'text.delta', ...place, seq: 1, text: 'a' },
+      { type: 'text.delta', ...place, seq: 2, text: 'b' },
+      { type: 'tool.input', ...place, seq: 3, toolUseId: 'toolu_1', name: 'n', json: '{' },
+      { type: 'tool.input', ...place, seq: 4, toolUseId: 'toolu_1', name: 'n', json: '}' },
+    ]
+    const lines = ndjsonEncoder().encode(events).trim().split('\n')
+    expect(lines.map((line) => wire(JSON.parse(line)))).toEqual([true, true, true, true])
+    expect(whole({ seq: 2, text: 'b' })).toBe(false)
   })
 
   it('refuses an event without one of its fields', () => {

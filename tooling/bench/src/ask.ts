@@ -59,6 +59,8 @@ function textIn(event: unknown): string {
     return textIn(delta)
   }
   if (type === 'text-delta') return String(Reflect.get(event, 'delta'))
-  if (type === undefined || type === 'text.delta' || type === 'text_delta') return String(Reflect.get(event, 'text'))
-  return ''
+  const text: unknown = Reflect.get(event, 'text')
+  // A delta of Millrace that follows another one is its text alone.
+  const hasText = type === undefined || type === 'text.delta' || type === 'text_delta'
+  return hasText && typeof text === 'string' ? text : ''
 }
