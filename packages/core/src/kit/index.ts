@@ -20,6 +20,7 @@ export {
   withDefaults,
   withMethods,
 } from './checks.ts'
+export { type Bell, createBell } from './bell.ts'
 export { type ChangeSignal, changeSignal } from './change-signal.ts'
 export { timeLimit, wait } from './clock.ts'
 export { type Defined, defined } from './defined.ts'
