@@ -31,3 +31,4 @@ export {
   type StateTargetOptions,
   type TargetExposure,
 } from './run/target.ts'
+export { type Scenario, type ScenarioOptions, scenariosFor } from './simulate/scenarios.ts'

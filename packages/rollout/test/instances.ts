@@ -4,6 +4,7 @@ import { type ManualClock, macrotask, manualClock } from '@millrace/testing/asyn
 import {
   createRecorder,
   createRollout,
+  type RecorderOptions,
   type Rollout,
   type RolloutOptions,
   type RolloutRecorder,
@@ -24,7 +25,7 @@ export interface Instance {
 export interface World {
   readonly store: StateStore
   readonly clock: ManualClock
-  readonly instance: (options?: Partial<RolloutOptions>) => Instance
+  readonly instance: (options?: Partial<RolloutOptions>, counting?: Pick<RecorderOptions, 'isDrawn'>) => Instance
 }
 
 export function createWorld(store: StateStore = memoryStateStore()): World {
@@ -32,12 +33,12 @@ export function createWorld(store: StateStore = memoryStateStore()): World {
   return {
     store,
     clock,
-    instance(options = {}) {
+    instance(options = {}, counting = {}) {
       const warnings: string[] = []
       const onWarning = ({ message }: Error): void => void warnings.push(message)
       const own = { store: options.store ?? store, plan, clock, onWarning }
       return {
-        recorder: createRecorder(own),
+        recorder: createRecorder({ ...own, ...counting }),
         rollout: createRollout({ target: stateTarget({ store, clock }), ...own, ...options }),
         warnings,
       }

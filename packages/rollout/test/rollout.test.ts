@@ -55,6 +55,22 @@ describe('counting', () => {
     expect((await rollout.report()).evidence.streaming.units).toBe(0)
   })
 
+  it('asks isDrawn, and counts by true alone', async () => {
+    const world = createWorld()
+    const answers = [true, 'yes', undefined, false]
+    const counting = { isDrawn: (): boolean => true }
+    Reflect.set(counting, 'isDrawn', () => {
+      if (answers.length === 0) throw new Error('no more')
+      return answers.shift()
+    })
+    const instance = world.instance({}, counting)
+    await begin(world, [instance])
+    for (const runId of ['a', 'b', 'c', 'd', 'e']) tell(instance.recorder, { runId, at: world.clock.now() })
+    await instance.recorder.flush()
+    expect((await instance.rollout.report()).evidence.streaming.units).toBe(1)
+    expect(instance.warnings).toEqual(['isDrawn failed; its runs are not counted'])
+  })
+
   it('leaves out runs that a user stopped, and runs that start before the percentage has settled', async () => {
     const world = createWorld()
     const { recorder, rollout, warnings } = world.instance()

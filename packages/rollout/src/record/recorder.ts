@@ -1,4 +1,11 @@
-import { type AgentEvent, type Clock, type Middleware, MillraceError, type StateStore } from '@millrace/core'
+import {
+  type AgentEvent,
+  type Clock,
+  type Middleware,
+  MillraceError,
+  type RunDecision,
+  type StateStore,
+} from '@millrace/core'
 import { aClock, aCount, aFunction, anything, checkOptions, type Rule, withMethods } from '@millrace/core/kit'
 import { backgroundClock } from '@millrace/flags'
 import type { Metric } from '../plan/metrics.ts'
@@ -11,6 +18,11 @@ export interface RecorderOptions {
   /** The store that all instances share. */
   readonly store: StateStore
   readonly plan: RolloutPlan
+  /**
+   * Returns exactly `true` for a decision that the percentage took. Default: whatever has not the reason `TARGETING_MATCH`. Flag
+   * services that give that reason for a percentage as well need a function of their own.
+   */
+  readonly isDrawn?: (decision: RunDecision) => boolean
   /** Runs that are followed, and counts that are being written, at once. More are not counted. Default: 10,000. */
   readonly limit?: number
   /** Default: the system's, with timers that keep no process alive. */
@@ -22,6 +34,7 @@ export interface RecorderOptions {
 const rules: Readonly<Record<keyof RecorderOptions, Rule>> = {
   store: withMethods('add', 'watch'),
   plan: anything,
+  isDrawn: aFunction,
   limit: aCount(1),
   clock: aClock,
   onWarning: aFunction,
@@ -54,7 +67,7 @@ interface Followed {
  */
 export function createRecorder(options: RecorderOptions): RolloutRecorder {
   checkOptions(options, '', rules)
-  const { store, plan, limit = 10_000, clock = backgroundClock, onWarning } = options
+  const { store, plan, limit = 10_000, clock = backgroundClock, onWarning, isDrawn = isNoMatch } = options
   const followed = new Map<string, Followed>()
   const writing = new Set<Promise<void>>()
   const warned = new Set<string>()
@@ -67,6 +80,17 @@ export function createRecorder(options: RecorderOptions): RolloutRecorder {
       onWarning?.(new MillraceError('store_unavailable', message, { cause }))
     } catch {
       // The warning callback itself failed. Nothing is left to report to, so ignore it.
+    }
+  }
+
+  function drawn(decision: RunDecision): boolean {
+    try {
+      // A hook in JavaScript may return anything: only `true` counts a run.
+      const given: unknown = isDrawn(decision)
+      return given === true
+    } catch (cause) {
+      warn('drawn', 'isDrawn failed; its runs are not counted', cause)
+      return false
     }
   }
 
@@ -83,7 +107,7 @@ export function createRecorder(options: RecorderOptions): RolloutRecorder {
     if (at === undefined || followed.has(run.runId)) return
     // Until every instance has seen the new percentage, groups are drawn by two of them.
     if (clock.now() - at.seenAt < plan.settle) return
-    const unit = unitFor(plan, at, run)
+    const unit = unitFor(plan, at, run, drawn)
     if (unit === 'unknown') {
       return warn(
         'unit',
@@ -151,17 +175,22 @@ async function write(
   ])
 }
 
+function isNoMatch({ flagReason }: RunDecision): boolean {
+  return flagReason !== 'TARGETING_MATCH'
+}
+
 /** Returns the unit that a run counts for: undefined if the run is not part of the sample, `unknown` if it has none. */
 function unitFor(
   plan: RolloutPlan,
   { stage }: CurrentStage,
   { runId, sessionId, decision }: NewRun,
+  isDrawn: (decision: RunDecision) => boolean,
 ): { readonly id: string } | 'unknown' | undefined {
   // A caller's wish, the kill switch or a broken flag source drew nobody.
   if (decision.reason !== 'flag') return undefined
   if (stage.percent === 0 && decision.arm !== 'streaming') return undefined
   // Members of a segment stream whatever the percentage, so the control group has nobody like them.
-  if (stage.percent > 0 && decision.flagReason === 'TARGETING_MATCH') return undefined
+  if (stage.percent > 0 && !isDrawn(decision)) return undefined
   if (stage.count === 'run' || plan.unit === 'run') return { id: runId }
   const id = plan.unit === 'session' ? sessionId : decision.unit
   return id === undefined ? 'unknown' : { id }
