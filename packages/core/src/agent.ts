@@ -124,10 +124,12 @@ async function drive(
   given: RunDecision | undefined,
 ): Promise<RunResult> {
   const { state, decision: stored, from, missing, legacy } = rebuilt
-  for (const end of missing) handle.emit(end)
   const decision = stored ?? given ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
   if (stored === undefined) handle.emit({ type: 'run.started', ...defined({ sessionId }), decision })
+  for (const event of missing) handle.emit(event)
+  // If this process dies as well, the next one has to know that it tried.
+  if (missing.length > 0) await handle.flush()
   if (legacy === 'answered') return toResult(handle, state, { outcome: 'completed' })
   if (legacy === 'under_way') {
     return toResult(handle, state, { outcome: 'failed', error: legacyOutcomeUnknown() })

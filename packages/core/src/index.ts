@@ -110,7 +110,7 @@ export {
   type ResumeResult,
 } from './run/agent.ts'
 export { readRetraction } from './run/read-input.ts'
-export type { AgentRun, RunInput, RunResult } from './run/run.ts'
+export type { AgentRun, MoveOptions, RunInput, RunResult } from './run/run.ts'
 export type { Retraction } from './protocol/retraction.ts'
 export { type CancelTimer, type Clock, type Runtime, systemClock, systemRuntime } from './kit/clock.ts'
 export {

@@ -43,10 +43,8 @@ const handler = service(runs, sessions, systemClock)
 
 // #region recover
 await handler.recover()
-const recovering = setInterval(() => void handler.recover(), 10_000)
 // #endregion recover
 
-clearInterval(recovering)
 await handler.drain(10_000)
 const { messages } = await sessions.load('ada/chat')
 assert.deepEqual(

@@ -14,8 +14,9 @@ import { atMost } from './run/at-most.ts'
 import { createConcurrencyLimit } from './run/concurrency-limit.ts'
 import { createJournalCheck } from './run/journal-check.ts'
 import { createLiveRuns, type DrainReport } from './run/live-runs.ts'
-import { type RecoverReport, recoverRuns } from './run/recover-runs.ts'
-import type { Exchange, Services, Shutdown } from './run/services.ts'
+import { canRecover } from './run/recover-runs.ts'
+import { createRecovery } from './run/recovery.ts'
+import type { Exchange, RecoverReport, RunningServices, Services, Shutdown } from './run/services.ts'
 
 /** Milliseconds that the last events of a run may take to be read by its client, once it is over, during a shutdown. */
 const flushTime = 1_000
@@ -35,20 +36,20 @@ export interface Handler {
   /** The same for adapters, which know more of a request than it says. Never rejects. */
   readonly handle: (request: Request, mount: Mount) => Promise<Response>
   /**
-   * Shuts down: refuses new runs with 503 at once, waits up to `graceMs` milliseconds for those under way, interrupts
-   * what is left, and ends all responses, whose clients come back elsewhere. 0 interrupts at once.
+   * Shuts down: refuses new runs with 503 at once, moves those under way to other instances, and ends all responses. With
+   * a durable store, a run moves at the end of its turn, and after `graceMs` milliseconds at once. Otherwise it goes on for
+   * `graceMs` and is then interrupted.
    *
-   * It resolves within 7 s after the grace period, whatever hangs: a store, a session, a run, a client. A run that has
-   * not ended by then is told to `onError`.
+   * It resolves within 7 s after the grace period, whatever hangs: a store, a session, a run, a client. Reports a run that
+   * has not ended by then to `onError`.
    *
    * @throws MillraceError `invalid_option`
    */
   readonly drain: (graceMs: number) => Promise<DrainReport>
   /**
-   * Takes over the runs of the store whose process died, drives them to their end here, and writes them back to their
-   * sessions. Resolves once they are taken over. Nothing calls it by itself: call it when the service starts, and every
-   * few seconds, since a run can be taken over only when its lease has expired (30 s after the last renewal). A store
-   * that fails is told to `onError`. Calling it again while it works gives the same report.
+   * Takes over the runs of the store that nobody drives, drives them to their end here, and writes them back to their
+   * sessions. Resolves once they are taken over. With a durable store the handler calls it by itself, unless
+   * `recover.every` is 0. Reports a store that fails to `onError`. Calling it again while it works gives the same report.
    *
    * @throws MillraceError `invalid_option` where the agent has no `resume` or no journal
    */
@@ -66,18 +67,11 @@ export interface Handler {
 export function createHandler(options: HandlerOptions): Handler {
   const settings = readHandlerOptions(options)
   const shutdown = { hasBegun: false, isClosed: false }
-  const services = createServices(settings, shutdown)
+  const base = createServices(settings, shutdown)
+  const recovery = createRecovery(base)
+  const services: RunningServices = { ...base, recovery }
   const { hooks, live, responses, runtime } = services
   const { clock } = runtime
-  let recovering: Promise<RecoverReport> | undefined
-
-  async function recover(): Promise<RecoverReport> {
-    try {
-      return await recoverRuns(services)
-    } finally {
-      recovering = undefined
-    }
-  }
 
   const handle = async (request: Request, mount: Mount = {}): Promise<Response> => {
     try {
@@ -99,15 +93,20 @@ export function createHandler(options: HandlerOptions): Handler {
       shutdown.hasBegun = true
       const end = clock.now() + graceMs
       // A run that is just being taken over is one of those that are waited for.
+      const recovering = recovery.stop()
       if (recovering) await atMost(clock, graceMs, recovering)
-      const report = await live.drain(Math.max(0, end - clock.now()))
+      const move = canRecover(base) ? { retryMs: settings.moveRetry } : undefined
+      const report = await live.drain(Math.max(0, end - clock.now()), move)
       shutdown.isClosed = true
       responses.end('follower')
       await atMost(clock, flushTime, responses.ended())
       responses.end()
       return report
     },
-    recover: () => (recovering ??= recover()),
+    async recover() {
+      // A store that is away was reported where it was asked.
+      return recovery.recover().catch(emptyUnlessWrong)
+    },
     get openRuns() {
       return live.size
     },
@@ -155,7 +154,13 @@ function createServices(settings: HandlerSettings, shutdown: Shutdown): Services
   }
 }
 
-async function dispatch(services: Services, request: Request, mount: Mount): Promise<Response> {
+/** @throws the error, if an option is wrong */
+function emptyUnlessWrong(error: unknown): RecoverReport {
+  if (error instanceof ProblemError) return { resumed: [] }
+  throw error
+}
+
+async function dispatch(services: RunningServices, request: Request, mount: Mount): Promise<Response> {
   const { settings, hooks } = services
   const url = new URL(request.url)
   const route = findRoute(request.method, url.pathname, mount.basePath ?? settings.basePath)

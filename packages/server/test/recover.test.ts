@@ -1,7 +1,7 @@
 import { createAgent, type RunStore, type SessionStore, systemClock } from '@millrace/core'
 import { memoryRunStore, memorySessionStore } from '@millrace/core/memory'
 import { text } from '@millrace/testing'
-import { deferred } from '@millrace/testing/async'
+import { deferred, manualClock } from '@millrace/testing/async'
 import { expect, test } from 'vitest'
 import { readEvents, serve, type ServeOptions } from './support/served.ts'
 
@@ -138,6 +138,61 @@ test('a run that is under way here is not taken from itself', async () => {
   expect((await readEvents(response)).at(-1)).toMatchObject({ outcome: 'completed' })
 })
 
+function durableStores() {
+  const clock = manualClock()
+  const runs = { ...memoryRunStore({ clock }), durable: true }
+  return { clock, runs, sessions: memorySessionStore({ clock }) }
+}
+
+const fixed = (clock: ReturnType<typeof manualClock>) => ({ clock, random: () => 0.5 })
+
+test('takes over abandoned runs by itself, without being asked', async () => {
+  const { clock, ...store } = durableStores()
+  await store.runs.create({ runId: 'r1', messages: [question], createdAt: clock.now() }, 1_000)
+  const { handler, get, errors } = await serveStores(store, {
+    agent: { runtime: { clock } },
+    handler: { runtime: fixed(clock) },
+  })
+  clock.advance(2_000)
+  await clock.timer(10_000)
+  const events = await readEvents(await get('/runs/r1/events'))
+  expect(events.at(-1)).toMatchObject({ outcome: 'completed' })
+  expect(errors).toEqual([])
+  await handler.drain(0)
+  expect(clock.pending).toBe(0)
+})
+
+test('looks less often while the store fails, and not at all with `every: 0`', async () => {
+  const { clock, ...store } = durableStores()
+  let asked = 0
+  const runs = {
+    ...store.runs,
+    async abandoned() {
+      asked++
+      throw new Error('away')
+    },
+  }
+  const { handler } = await serve({ runs, handler: { runtime: fixed(clock) } })
+  const off = await serve({ runs, handler: { runtime: fixed(clock), recover: { every: 0 } } })
+  for (const wait of [2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+    await clock.timer(wait)
+    clock.advance(wait)
+  }
+  expect(asked).toBe(6)
+  await handler.drain(0)
+  await off.handler.drain(0)
+})
+
+test('takes up a run at once that a client asks for and nobody drives', async () => {
+  const { clock, ...store } = durableStores()
+  await store.runs.create({ runId: 'r1', messages: [question], createdAt: clock.now() }, 1_000)
+  clock.advance(1_000)
+  const { handler, get } = await serveStores(store, { handler: { runtime: fixed(clock) } })
+  const events = await readEvents(await get('/runs/r1/events'))
+  expect(events.at(-1)).toMatchObject({ outcome: 'completed' })
+  await handler.drain(0)
+})
+
 test('a drain waits for runs that are being taken over, and none are after it', async () => {
   const store = stores()
   await store.abandon('r1', { sessionId: 'chat' })
@@ -146,7 +201,7 @@ test('a drain waits for runs that are being taken over, and none are after it', 
   const recovered = handler.recover()
   const drained = handler.drain(10_000)
   const { resumed } = await recovered
-  expect(await drained).toEqual({ finished: resumed.length, interrupted: 0 })
+  expect(await drained).toEqual({ finished: resumed.length, moved: 0, interrupted: 0 })
   await store.abandon('r2')
   store.skip(31_000)
   expect(await handler.recover()).toEqual({ resumed: [] })

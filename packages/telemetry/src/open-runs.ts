@@ -52,7 +52,7 @@ export function createOpenRuns({ maxRuns, observe, label }: OpenRunsOptions): Op
       const tally = tallies.get(event.runId)
       if (tally === undefined) return
       // Before the tally: if an observer throws, the run is still removed.
-      if (event.type === 'run.finished') tallies.delete(event.runId)
+      if (event.type === 'run.finished' || event.type === 'run.moving') tallies.delete(event.runId)
       tally.take(event)
     },
     find: (runId) => tallies.get(runId),

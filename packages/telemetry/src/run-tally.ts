@@ -61,6 +61,10 @@ export function createRunTally(options: RunTallyOptions): RunTally {
 
   const since = (at: number): number => Math.max(0, at - startedAt)
 
+  function end(how: RunEnd, at: number, errorType: string | undefined): void {
+    observe({ type: 'run.ended', run, end: how, rung, turns, ms: since(at), firstTextMs, errorType })
+  }
+
   function take(event: AgentEvent): void {
     if (event.seq <= lastSeq) return
     lastSeq = event.seq
@@ -90,11 +94,12 @@ export function createRunTally(options: RunTallyOptions): RunTally {
         return observe({ type: 'retraction', run, turn: event.turn, reason: label.reason(event.reason) })
       case 'run.finished': {
         release(event.outcome === 'interrupted')
-        const end = endOf(event)
-        const ms = since(event.at)
-        const errorType = end === 'failed' ? label.reason(event.error?.code ?? 'internal') : undefined
-        return observe({ type: 'run.ended', run, end, rung, turns, ms, firstTextMs, errorType })
+        const how = endOf(event)
+        return end(how, event.at, how === 'failed' ? label.reason(event.error?.code ?? 'internal') : undefined)
       }
+      case 'run.moving':
+        release(false)
+        return end('taken_over', event.at, undefined)
       default:
         return
     }

@@ -26,6 +26,7 @@ export interface FieldKinds {
   count: number
   flag: boolean
   yes: true
+  takeover: 'move' | 'crash'
   /** Any JSON. */
   json: unknown
   turnMode: TurnMode
@@ -109,6 +110,8 @@ export const eventFields: EventFields = {
     content: 'blocks',
   },
   fallback: { turn: 'count', from: 'turnMode', to: 'rung', reason: 'reason', stage: 'stage' },
+  'run.moving': { retryMs: 'number' },
+  'run.resumed': { after: 'takeover', crashes: 'count' },
   'run.finished': { outcome: 'outcome', stopReason: 'nullableText', usage: 'usage', error: 'error?' },
 }
 
@@ -140,6 +143,7 @@ const guards: Readonly<Record<FieldKind, (value: unknown) => boolean>> = {
   reason: isText,
   retractionReason: isText,
   stage: isText,
+  takeover: isText,
   usage: (value) => isRecord(value) && isNumber(value['input_tokens']) && isNumber(value['output_tokens']),
   decision: (value) => isRecord(value) && isText(value['mode']) && isText(value['arm']) && isRecord(value['tools']),
   error: (value) => isRecord(value) && isText(value['code']) && isText(value['message']),

@@ -103,6 +103,8 @@ const body: fc.Arbitrary<EventBody> = fc.oneof(
       stage: fc.constantFrom('before_output', 'after_output'),
     }),
   ),
+  typed('run.moving', fc.record({ retryMs: count })),
+  typed('run.resumed', fc.record({ after: fc.constantFrom('move', 'crash'), crashes: count })),
   typed(
     'run.finished',
     fc.oneof(

@@ -22,6 +22,7 @@ const kinds: Readonly<Record<FieldKind, Schema>> = {
   rung: { enum: ['stream', 'buffered', 'legacy', 'salvage', 'continue'] },
   reason: text,
   retractionReason: text,
+  takeover: { enum: ['move', 'crash'] },
   stage: { enum: ['before_output', 'after_output'] },
   usage: {
     type: 'object',

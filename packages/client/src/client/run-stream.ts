@@ -9,9 +9,9 @@ import { reduceEvent } from '../view/reduce-events.ts'
 import { emptyView, type RunView } from '../view/view.ts'
 
 /**
- * The events of a run. After a lost connection, the stream goes on from the last event, without loss or repetition. It
- * ends after `run.finished`. Leaving an iteration disconnects and does not stop the run; iterating again goes on from
- * there. The first request is sent when iteration begins.
+ * The events of a run. After a lost connection, and when the run moves to another instance, the stream goes on from the
+ * last event, without loss or repetition. It ends after `run.finished`. Leaving an iteration disconnects and does not stop the
+ * run; iterating again goes on from there. The first request is sent when iteration begins.
  *
  * Iteration throws a MillraceError when the server refuses, when reconnecting has failed too often, and when events are
  * gone (`events_missed`) or inconsistent (`protocol_error`) even when read again from the first.
@@ -45,6 +45,8 @@ interface StreamState {
   hasReset: boolean
   /** Whether a text turned out not to be what was sent. */
   isDamaged: boolean
+  /** Set while the last event is that the run moves: how long to wait before asking another instance, in milliseconds. */
+  movesIn: number | undefined
   failures: number
   retryMs: number | undefined
 }
@@ -61,6 +63,7 @@ export function readRun(
     isDone: start.view.status === 'finished',
     hasReset: false,
     isDamaged: false,
+    movesIn: undefined,
     failures: 0,
     retryMs: undefined,
   }
@@ -105,6 +108,12 @@ async function* readThrough(
       yield [reset]
       continue
     }
+    // A deploy is no failure: it is neither counted nor backed off from.
+    if (state.movesIn !== undefined) {
+      await wait(settings.clock, state.movesIn * (0.5 + settings.runtime.random() / 2), signal)
+      state.movesIn = undefined
+      continue
+    }
     await backOff(settings, state, failure, signal)
   }
 }
@@ -129,6 +138,7 @@ async function* readConnection(connection: EventConnection, state: StreamState):
     }
     if (fresh.length === 0) continue
     state.failures = 0
+    state.movesIn = fresh.at(-1)?.type === 'run.moving' ? state.view.moving?.retryMs : undefined
     state.isDone = state.view.status === 'finished'
     yield fresh
     if (state.isDone) return

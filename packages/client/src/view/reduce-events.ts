@@ -56,6 +56,12 @@ function apply(view: RunView, event: AgentEvent): RunView {
       return onTool(view, event)
     case 'fallback':
       return view
+    case 'run.moving':
+      return { ...view, moving: { retryMs: event.retryMs } }
+    case 'run.resumed': {
+      const { moving, ...rest } = view
+      return moving ? rest : view
+    }
     case 'run.finished': {
       const { outcome, stopReason, usage, error } = event
       return { ...view, status: 'finished', outcome, stopReason, usage, ...(error && { error }) }

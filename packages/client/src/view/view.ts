@@ -59,6 +59,8 @@ export interface RunView {
   readonly seq: number
   readonly status: 'waiting' | 'running' | 'finished'
   readonly decision?: RunDecision
+  /** Set while no process drives the run, because it moves from one to another. Nothing has failed. */
+  readonly moving?: { readonly retryMs: number }
   readonly turns: readonly TurnView[]
   /** In the order of their start. */
   readonly tools: readonly ToolView[]

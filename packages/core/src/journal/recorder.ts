@@ -38,8 +38,8 @@ export interface Recorder {
   ready(): Promise<void> | undefined
   /** Stores the last event and closes the run in the same step. */
   close(last: AgentEvent, outcome: RunOutcome): Promise<void>
-  /** Gives up without closing the run. */
-  stop(): void
+  /** Stores the last event of this process and gives the lease back, so that another process can go on at once. */
+  release(last: AgentEvent): Promise<void>
   readonly lost: MillraceError | undefined
 }
 
@@ -56,6 +56,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
   let stopped = false
   let cancelRenewal = clock.setTimer(renew, leaseTime / 3)
   let heldUntil = clock.now() + leaseTime
+  let renewing: Promise<void> | undefined
   const watching = new AbortController()
   // Where the store cannot tell, or stops telling, the next append or renewal does.
   const watchCancel = async (): Promise<void> => noteCancel(await store.cancelled?.(runId, watching.signal))
@@ -91,7 +92,7 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
       return lose(storeUnavailable(new Error('an append was not answered')))
     cancelRenewal = clock.setTimer(renew, leaseTime / 3)
     // One that fails is followed by the next, for as long as the lease holds.
-    prolong(askedAt).catch(() => {})
+    renewing = prolong(askedAt).catch(() => {})
   }
 
   async function prolong(askedAt: number): Promise<void> {
@@ -178,7 +179,19 @@ export function createRecorder({ store, runId, lease, clock, onCancel, onLost }:
         stop()
       }
     },
-    stop,
+    async release(last) {
+      if (lost !== undefined) return
+      queue.push(last)
+      try {
+        await Promise.race([write(), givenUp])
+      } finally {
+        stop()
+        // A renewal that arrives after the lease was given back would take it again.
+        await renewing
+        // Also where the store refused the event: what it holds is enough to go on from.
+        if (lost === undefined) await store.renew(runId, fence, 0)
+      }
+    },
     get lost() {
       return lost
     },

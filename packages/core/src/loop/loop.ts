@@ -30,7 +30,7 @@ async function goOn(run: RunContext, from: ResumePoint): Promise<Next> {
   const { handle, settings, state } = run
   if (from.type === 'committed') return takeUp(run, from)
   if (state.turn >= settings.limits.turns) return { outcome: 'limit' }
-  if (handle.signal.aborted) return { outcome: 'interrupted' }
+  if (handle.signal.aborted || handle.isMoving()) return { outcome: 'interrupted' }
   const turn = ++state.turn
   const tools = toolsOfTurn(run, turn)
   const result = await takeTurn(run, { turn, tools, from })

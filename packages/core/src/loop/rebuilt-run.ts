@@ -1,5 +1,5 @@
 import type { RunDecision } from '../protocol/run-decision.ts'
-import type { ToolFinished } from '../protocol/events.ts'
+import type { RunResumed, ToolFinished } from '../protocol/events.ts'
 import type { ShownText } from '../reduce/shown-text.ts'
 import type { ResumePoint } from './resume-point.ts'
 import type { RunState } from './run-state.ts'
@@ -11,8 +11,11 @@ export interface RebuiltRun {
   readonly from: ResumePoint
   readonly tail: number
   readonly decision: RunDecision | undefined
-  /** The ends of calls that nobody will run: started early for an attempt that is lost, or given no JSON as input. */
-  readonly missing: readonly ToolFinished[]
+  /**
+   * What is to be sent before the run goes on: that it was taken over, and the ends of calls that nobody will run, since
+   * they were started early for an attempt that is lost, or given no JSON as input.
+   */
+  readonly missing: readonly (RunResumed | ToolFinished)[]
   /** What its consumers have been shown. */
   readonly shown: ShownText
   /** Set once the run was handed over to a legacy loop, of whose doings nothing is stored until it has answered. */

@@ -166,6 +166,24 @@ export interface Fallback {
   readonly stage: 'before_output' | 'after_output'
 }
 
+/**
+ * The process that drove the run stops here, and another one goes on with it. It is the last event of this process. A
+ * client that this process serves reconnects, to any instance, after `retryMs` milliseconds.
+ */
+export interface RunMoving {
+  readonly type: 'run.moving'
+  readonly retryMs: number
+}
+
+/** Another process goes on with the run. */
+export interface RunResumed {
+  readonly type: 'run.resumed'
+  /** Whether the process before had moved the run, or died. */
+  readonly after: 'move' | 'crash'
+  /** How many processes have died while they drove this run. */
+  readonly crashes: number
+}
+
 export interface RunFinished {
   readonly type: 'run.finished'
   readonly outcome: RunOutcome
@@ -189,6 +207,8 @@ export type EventBody =
   | TurnRetracted
   | TurnFinished
   | Fallback
+  | RunMoving
+  | RunResumed
   | RunFinished
 
 /** What every event carries besides its own fields. */

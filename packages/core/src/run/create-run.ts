@@ -6,9 +6,10 @@ import type { AgentEvent } from '../protocol/events.ts'
 import { createShownText, type ShownText } from '../reduce/shown-text.ts'
 import { type AgentCallbacks, createCallbackDispatcher } from './callbacks.ts'
 import { createEventChannel } from './event-channel.ts'
-import { createEventSender } from './event-sender.ts'
+import { createEventSender, isLast } from './event-sender.ts'
 import { noJournal } from './journal.ts'
 import type { RunHandle } from './run-handle.ts'
+import { createMove } from './move.ts'
 import type { AgentRun, RunResult } from './run.ts'
 
 /** What drives a run: the loop, a remote run's events, or an adapted loop. */
@@ -36,6 +37,7 @@ export function createRun(driver: RunDriver): AgentRun {
   const observers = new Set<(event: AgentEvent) => void>()
   const deferred: Promise<void>[] = []
   let journal = noJournal
+  const move = createMove({ controller, interrupt, isDurable: () => journal !== noJournal })
 
   const warn = (error: MillraceError): void => {
     // The warning callback itself failed. Nothing is left to report to, so ignore it.
@@ -49,8 +51,8 @@ export function createRun(driver: RunDriver): AgentRun {
 
   function send(events: readonly AgentEvent[]): void {
     channel.push(events)
-    // The last event closes the run in the store: `close` stores it.
-    journal.record(events.filter(({ type }) => type !== 'run.finished'))
+    // The last event closes the run in the store, or lets it go: `close` stores it.
+    journal.record(events.filter((event) => !isLast(event)))
     for (const event of events) {
       shown.apply(event)
       dispatcher.dispatch(event)
@@ -64,7 +66,7 @@ export function createRun(driver: RunDriver): AgentRun {
     dispatcher.report(new MillraceError('middleware_failed', 'an observer of events failed', { cause }))
   }
 
-  const interrupt = (reason = 'interrupted'): void => {
+  function interrupt(reason = 'interrupted'): void {
     controller.abort(new MillraceError('aborted', reason))
   }
 
@@ -81,12 +83,17 @@ export function createRun(driver: RunDriver): AgentRun {
     attach,
     async record(openJournal) {
       journal = await openJournal(handle)
+      move.begin()
+      await journal.begin?.()
     },
-    emit: (body) => void sender.emit(body),
+    emit(body) {
+      if (move.admits(body)) sender.emit(body)
+    },
     batch: (body) => sender.batch(body),
     ready: () => channel.ready(controller.signal) ?? journal.ready(),
-    flush: () => journal.flush(),
+    flush: () => move.check() ?? journal.flush(),
     lost: () => journal.lost(),
+    isMoving: () => move.isAsked(),
     defer: (work) => void deferred.push(work),
     interrupt,
     observe: (observer) => void observers.add(observer),
@@ -110,14 +117,18 @@ export function createRun(driver: RunDriver): AgentRun {
     } catch (cause) {
       result = driver.crashed(asMillraceError(cause), handle)
     }
+    const departure = move.departure(result)
+    if (departure !== undefined) result = { ...result, outcome: 'interrupted', error: departure.error }
     const { outcome, stopReason, usage, error } = result
-    const last = sender.emit({
-      type: 'run.finished',
-      outcome,
-      stopReason,
-      usage,
-      ...(error !== undefined && { error: clientError(error) }),
-    })
+    const last = sender.emit(
+      departure?.event ?? {
+        type: 'run.finished',
+        outcome,
+        stopReason,
+        usage,
+        ...(error !== undefined && { error: clientError(error) }),
+      },
+    )
     if (last !== undefined) await close(last)
     detach()
     channel.close()
@@ -129,6 +140,7 @@ export function createRun(driver: RunDriver): AgentRun {
     // In a microtask, so that its caller can attach consumers before the first event.
     result: Promise.resolve().then(drive),
     interrupt,
+    move: (options) => move.ask(options),
     batches: () => channel.batches(),
     [Symbol.asyncIterator]: () => channel[Symbol.asyncIterator](),
   }

@@ -1,9 +1,14 @@
 import type { Clock } from '../kit/clock.ts'
 import type { AgentEvent, EventBody } from '../protocol/events.ts'
 
+/** Whether an event is the last one that this process sends of its run. */
+export function isLast({ type }: AgentEvent): boolean {
+  return type === 'run.finished' || type === 'run.moving'
+}
+
 /** Numbers and dates the events of a run, and sends them in batches. */
 export interface EventSender {
-  /** Sends an event, by itself or as part of the batch that is being made. Returns undefined once the run has finished. */
+  /** Sends an event, by itself or as part of the batch that is being made. Returns undefined after the last event. */
   emit(body: EventBody): AgentEvent | undefined
   /** Sends everything that `body` emits while it runs as one batch. */
   batch<T>(body: () => T): T
@@ -27,7 +32,7 @@ export function createEventSender({ runId, clock, tail, send }: EventSenderOptio
       // A tool that outlived the run may still report; nothing follows the last event.
       if (finished) return undefined
       const event: AgentEvent = { ...body, seq: ++seq, runId, at: clock.now() }
-      if (event.type === 'run.finished') finished = true
+      if (isLast(event)) finished = true
       if (open === undefined) send([event])
       else open.push(event)
       return event

@@ -3,13 +3,15 @@ import type { AgentEvent } from '../protocol/events.ts'
 
 /** What makes one run durable. */
 export interface Journal {
-  /** Takes a batch of events to store, all but the last one of the run. */
+  /** Waits, where a run that was taken over is not to go on at once. */
+  readonly begin?: () => Promise<void>
+  /** Takes a batch of events to store, all but the last one. */
   readonly record: (events: readonly AgentEvent[]) => void
   /** Resolves once everything recorded so far is durable; rejects `store_unavailable` or `lease_lost`. */
   readonly flush: () => Promise<void>
   /** Returns undefined if the store keeps up, else a promise to wait for before more is read from the model. */
   readonly ready: () => Promise<void> | undefined
-  /** Stores the last event, and closes the run. */
+  /** Stores the last event, and closes the run; a run that is moving is let go instead, for another process to take. */
   readonly finish: (last: AgentEvent) => Promise<void>
   /** Returns why the run had to be given up; undefined as long as it can be recorded. */
   readonly lost: () => MillraceError | undefined

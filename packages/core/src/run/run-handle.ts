@@ -27,6 +27,8 @@ export interface RunHandle {
   readonly lost: () => MillraceError | undefined
   /** Makes the run's result wait for `work`, which must not reject. The last event does not wait. */
   readonly defer: (work: Promise<void>) => void
+  /** Whether the run stops at the end of this turn, because another process goes on with it. */
+  readonly isMoving: () => boolean
   /** Stops the run and keeps what was said. The first call counts. */
   readonly interrupt: (reason?: string) => void
   /** Calls `observer` with each later event; one that is added twice is called once. A throw is reported and ignored. */

@@ -66,6 +66,13 @@ export interface RunResult {
   }
 }
 
+export interface MoveOptions {
+  /** Milliseconds after which clients are told to reconnect. */
+  readonly retryMs: number
+  /** Whether to stop in the middle of a turn. Default: false. */
+  readonly now?: boolean
+}
+
 /**
  * A run under way. Iterate it for its events, await `result`, or both. Iteration starts with the first event wherever
  * it begins in time, as long as no other has read before its iterator was made and at most 10,000 events have passed;
@@ -79,6 +86,13 @@ export interface AgentRun extends AsyncIterable<AgentEvent> {
   readonly result: Promise<RunResult>
   /** Stops the run and keeps what was said. The first call counts. */
   interrupt(reason?: string): void
+  /**
+   * Lets another process go on with the run: it stops at the end of its turn, or at once with `now`, and is let go in its
+   * store. `result` then has the error `run_moved`, and the last event here is `run.moving`. A tool call that `now` stops
+   * is settled by the other process, as after a crash. Without a journal, and while a legacy loop answers, the run cannot
+   * move: it goes on, and `now` interrupts it. Calling it again may add `now`.
+   */
+  move(options: MoveOptions): void
   /**
    * Iterates the same events in batches: everything that is there when a batch is asked for, such as what one read of the
    * model's socket brought. No batch is empty, and nothing is held back to make one.

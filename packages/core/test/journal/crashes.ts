@@ -39,7 +39,7 @@ function agentIn(
     tools: [...toolsOn(effects), ...(tools?.(effects) ?? [])],
     recovery: { backoff: 0 },
     runtime: { clock },
-    journal: runJournal(store),
+    journal: runJournal(store, { crashes: { inARow: 100, total: 100, backoff: 0 } }),
     ...options,
   })
 }

@@ -19,7 +19,7 @@ import { createScreen, historyText, type Screen } from './screen.ts'
 
 /** What a run under test is started with; a mutant starts another one. */
 /** What is looked at of a run. */
-type ObservedRun = Omit<AgentRun, 'batches'>
+type ObservedRun = Omit<AgentRun, 'batches' | 'move'>
 
 export type Start = (options: AgentOptions, input: RunInput) => ObservedRun
 

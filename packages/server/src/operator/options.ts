@@ -59,6 +59,16 @@ export interface HandlerLimits {
   readonly uploadsPerAddress: number
 }
 
+export interface RecoverOptions {
+  /**
+   * Milliseconds between two looks for such runs, on average: the time is random, between half of it and one and a half.
+   * Doubled while the store fails, up to 30,000. 0 looks only when `recover` is called. Default: 2,000.
+   */
+  readonly every: number
+  /** Runs that are taken over at once. Default: 4. */
+  readonly concurrency: number
+}
+
 export interface HandlerOptions {
   /**
    * What runs: an agent, or a loop of `adaptLoop`, with the legacy loop as its fallback. With `resume`, as an agent of
@@ -126,6 +136,10 @@ export interface HandlerOptions {
   /** Milliseconds that a claim on a session lasts unless it is renewed, as it is while its run lasts. Default: 60,000. */
   readonly sessionClaim?: number
   readonly limits?: Partial<HandlerLimits>
+  /** How runs are taken over whose process has died or has let them go. With a durable store alone. */
+  readonly recover?: Partial<RecoverOptions>
+  /** Milliseconds after which clients whose run moves to another instance are told to reconnect. Default: 500. */
+  readonly moveRetry?: number
   /**
    * Told of what went wrong inside: a store, an option that failed, a session that could not be written, a run that
    * failed. What it throws or rejects with is ignored. Default: writes to stderr, by `console.error`.
@@ -147,13 +161,17 @@ type Defaulted =
   | 'heartbeat'
   | 'stallTimeout'
   | 'sessionClaim'
+  | 'moveRetry'
   | 'onError'
 
 /** The options, with their defaults. */
 export interface HandlerSettings
-  extends Omit<HandlerOptions, Defaulted | 'agent' | 'limits' | 'runtime'>, Required<Pick<HandlerOptions, Defaulted>> {
+  extends
+    Omit<HandlerOptions, Defaulted | 'agent' | 'limits' | 'recover' | 'runtime'>,
+    Required<Pick<HandlerOptions, Defaulted>> {
   readonly agent: Agent
   readonly limits: HandlerLimits
+  readonly recover: RecoverOptions
   readonly runtime: Runtime
 }
 
@@ -184,6 +202,7 @@ const defaults: Required<Pick<HandlerOptions, Defaulted>> = {
   heartbeat: 15_000,
   stallTimeout: 60_000,
   sessionClaim: 60_000,
+  moveRetry: 500,
   onError: logError,
 }
 
@@ -211,6 +230,8 @@ const rules: Readonly<Record<keyof HandlerOptions, Rule>> = {
   stallTimeout: aDelay(),
   sessionClaim: aDelay(),
   limits: anObject(Object.fromEntries(Object.keys(defaultLimits({})).map((name) => [name, aCount(1)]))),
+  recover: anObject({ every: aDelay(0), concurrency: aCount(1) }),
+  moveRetry: aDelay(0),
   onError: aFunction,
   runtime: anything,
 }
@@ -226,6 +247,7 @@ export function readHandlerOptions(options: HandlerOptions): HandlerSettings {
     ...withDefaults(defaults, options),
     agent: agentOf(options.agent),
     limits: withDefaults(defaultLimits(limits), limits),
+    recover: withDefaults({ every: 2_000, concurrency: 4 }, options.recover ?? {}),
     runtime: readRuntime(options.runtime),
   }
 }

@@ -58,9 +58,10 @@ export async function follow(
   { format, rawContent }: Wanted,
   cursor: number,
 ): Promise<Response> {
-  const { runs, live, caller, limits, shutdown } = exchange
+  const { runs, live, caller, limits, shutdown, recovery } = exchange
   if (shutdown.isClosed) throw shutDownProblem()
   const { runId, retraction } = found.record
+  if (!found.closed) recovery.takeUp(runId)
   const snapshot = await catchUp(exchange, found, cursor)
   refuseUnreadable(cursor, snapshot)
   if (snapshot.closed && cursor === snapshot.tail && format !== 'json') {
@@ -69,7 +70,11 @@ export async function follow(
   }
   const end = limits.followers.begin(caller)
   const leaving = new AbortController()
-  const batches = () => untilSettled(runs.read(runId, cursor, leaving.signal), () => live.get(runId)?.settled)
+  const batches = () =>
+    untilSettled(runs.read(runId, cursor, leaving.signal), {
+      settled: () => live.get(runId)?.settled,
+      isLeaving: () => shutdown.hasBegun,
+    })
   return respondWith(
     exchange,
     { runId, batches, result: () => resultFromEvents(batches()) },

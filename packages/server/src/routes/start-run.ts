@@ -5,6 +5,7 @@ import type { Route } from '../http/routes.ts'
 import { checkRun } from '../operator/argument-checks.ts'
 import { untilSettled } from '../response/until-settled.ts'
 import type { LiveRun } from '../run/live-runs.ts'
+import { isMoved } from '../session/moved.ts'
 import { resultBody } from '../run/run-result.ts'
 import type { Exchange } from '../run/services.ts'
 import { type Conversation, conversationOf } from '../session/conversation.ts'
@@ -174,8 +175,12 @@ function answer(
   signal.addEventListener('abort', leaves, { once: true })
   const source = {
     runId: run.runId,
-    batches: () => untilSettled(run.batches(), () => settled),
-    result: async () => resultBody(await settled, rawContent),
+    batches: () => untilSettled(run.batches(), { settled: () => settled, isLeaving: () => true }),
+    async result() {
+      const result = await settled
+      if (isMoved(result)) throw shutDownProblem()
+      return resultBody(result, rawContent)
+    },
   }
   return respondWith(exchange, source, {
     kind: 'starter',

@@ -1,22 +1,25 @@
-import { type AgentRun, type Clock, MillraceError, type RunResult } from '@millrace/core'
+import { type AgentRun, type Clock, type MoveOptions, MillraceError, type RunResult } from '@millrace/core'
 import type { Hooks } from '../operator/hooks.ts'
 import { atMost } from './at-most.ts'
+import { isMoved } from '../session/moved.ts'
 
-/** Milliseconds that runs may take to end once a shutdown has interrupted them: agents give their tools 5,000 of them. */
+/** Milliseconds that runs may take to end once a shutdown has stopped them: agents give their tools 5,000 of them. */
 const closingTime = 6_000
 
-/** A run that this handler started and that has not ended. */
+/** A run that this handler drives. */
 export interface LiveRun {
   readonly run: AgentRun
   readonly owner: string | undefined
-  /** Resolves when the run has ended and its session holds what it added. Never rejects. */
+  /** Resolves when the run has ended here and its session holds what it added. Never rejects. */
   readonly settled: Promise<RunResult>
 }
 
 export interface DrainReport {
-  /** Runs that came to their end within the grace period. */
+  /** Runs that ended within the grace period. */
   readonly finished: number
-  /** Runs that were interrupted after it. */
+  /** Runs that another instance goes on with. */
+  readonly moved: number
+  /** Runs that were interrupted, because no other instance can take them. */
   readonly interrupted: number
 }
 
@@ -26,14 +29,21 @@ export interface LiveRuns {
   /** @param settle what is to be done with the result before the run counts as ended; must not reject */
   add(run: AgentRun, owner: string | undefined, settle: (result: RunResult) => Promise<void>): LiveRun
   /**
-   * Waits for all runs, at most `graceMs`, then interrupts what is left and waits for that, at most 6 s. What has not
-   * ended even then is reported and left.
+   * Waits for all runs, at most `graceMs`. With `move`, a run moves at the end of its turn, and what is left after the grace
+   * period moves at once; without it, what is left is interrupted. Both may take 6 s. Reports and leaves a run that takes
+   * longer.
    */
-  drain(graceMs: number): Promise<DrainReport>
+  drain(graceMs: number, move: Pick<MoveOptions, 'retryMs'> | undefined): Promise<DrainReport>
 }
 
 export function createLiveRuns(clock: Clock, hooks: Hooks): LiveRuns {
   const live = new Map<string, LiveRun>()
+  /** Set once the runs are to move: a takeover that was under way when the shutdown began may still add one. */
+  let moving: MoveOptions | undefined
+
+  const settled = async (): Promise<void> => {
+    while (live.size > 0) await Promise.all([...live.values()].map((entry) => entry.settled))
+  }
 
   return {
     get size() {
@@ -53,21 +63,32 @@ export function createLiveRuns(clock: Clock, hooks: Hooks): LiveRuns {
       }
       const entry: LiveRun = { run, owner, settled: finish() }
       live.set(run.runId, entry)
+      if (moving !== undefined) run.move(moving)
       return entry
     },
-    async drain(graceMs) {
+    async drain(graceMs, move) {
       const open = [...live.values()]
-      const isLeft = ({ run }: LiveRun): boolean => live.has(run.runId)
-      const all = Promise.all(open.map(({ settled }) => settled))
-      await atMost(clock, graceMs, all)
-      const left = open.filter(isLeft)
-      for (const { run } of left) run.interrupt('The server is shutting down')
-      if (left.length > 0) await atMost(clock, closingTime, all)
-      for (const { run } of left.filter(isLeft)) {
-        const message = `the run did not end within ${closingTime} ms after the shutdown had interrupted it`
-        hooks.report(new MillraceError('internal', message), { runId: run.runId, source: 'drain' })
+      let moved = 0
+      for (const { run, settled: ended } of open) {
+        if (move !== undefined) run.move(move)
+        void ended.then((result) => {
+          if (isMoved(result)) moved++
+        })
       }
-      return { finished: open.length - left.length, interrupted: left.length }
+      moving = move
+      await atMost(clock, graceMs, settled())
+      const finished = open.filter(({ run }) => !live.has(run.runId)).length - moved
+      if (move !== undefined) moving = { ...move, now: true }
+      for (const { run } of live.values()) {
+        if (moving === undefined) run.interrupt('The server is shutting down')
+        else run.move(moving)
+      }
+      if (live.size > 0) await atMost(clock, closingTime, settled())
+      for (const runId of live.keys()) {
+        const message = `the run did not end within ${closingTime} ms after the shutdown had stopped it`
+        hooks.report(new MillraceError('internal', message), { runId, source: 'drain' })
+      }
+      return { finished, moved, interrupted: open.length - finished - moved }
     },
   }
 }

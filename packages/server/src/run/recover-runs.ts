@@ -1,40 +1,49 @@
 import { isMillraceError, type RunSnapshot } from '@millrace/core'
 import { refuse, withMethods } from '@millrace/core/kit'
 import { reclaimSession, type RunSession } from '../session/run-session.ts'
-import type { Services } from './services.ts'
+import type { RecoverReport, Services } from './services.ts'
 
 /** How many abandoned runs are looked at in one go; what is left is there for the next one, and for other instances. */
 const batchSize = 100
 
-export interface RecoverReport {
-  /** The ids of the runs that this call has taken over. They go on from here, and may have ended since. */
-  readonly resumed: readonly string[]
+/** Whether agent and store can take runs over at all. */
+export function canRecover({ settings }: Pick<Services, 'settings'>): boolean {
+  return settings.agent.resume !== undefined && settings.runs.durable
 }
 
 /**
- * Takes over the runs that nobody drives any more. What fails for one run is reported, and leaves it to the next call.
+ * Takes over the runs that nobody drives any more, `recover.concurrency` at a time. Reports what fails for one run, and
+ * leaves that run to the next call.
  *
  * @throws MillraceError `invalid_option` where agent or store cannot do that at all
+ * @throws ProblemError `store_unavailable` where the store could not list them
  */
 export async function recoverRuns(services: Services): Promise<RecoverReport> {
-  const { settings, runs, live, hooks, shutdown } = services
+  const { settings, runs } = services
   if (settings.agent.resume === undefined)
     refuse('agent', 'must be one that can resume runs, such as one of createAgent, for runs to be taken over')
   withMethods('abandoned')(settings.runs, 'runs')
   const resumed: string[] = []
-  // A store that is away was reported where it was asked.
-  for (const runId of await runs.abandoned(batchSize).catch(() => [])) {
-    if (shutdown.hasBegun) break
-    // One of our own, whose lease could not be renewed for a while: taken over, it would be lost to itself.
-    if (live.get(runId)) continue
-    try {
-      if (await takeOver(services, runId)) resumed.push(runId)
-    } catch (error) {
-      if (isMillraceError(error, 'invalid_option')) throw error
-      hooks.report(error, { runId, source: 'recover' })
-    }
+  const queue = (await runs.abandoned(batchSize)).values()
+  const worker = async (): Promise<void> => {
+    for (const runId of queue) if (await recoverRun(services, runId)) resumed.push(runId)
   }
+  await Promise.all(Array.from({ length: settings.recover.concurrency }, worker))
   return { resumed }
+}
+
+/** Takes a run over, if nobody drives it. Reports what fails, wrong options excepted. */
+export async function recoverRun(services: Services, runId: string): Promise<boolean> {
+  const { live, hooks, shutdown } = services
+  // One of our own, whose lease could not be renewed for a while: taken over, it would be lost to itself.
+  if (shutdown.hasBegun || live.get(runId)) return false
+  try {
+    return await takeOver(services, runId)
+  } catch (error) {
+    if (isMillraceError(error, 'invalid_option')) throw error
+    hooks.report(error, { runId, source: 'recover' })
+    return false
+  }
 }
 
 /** False where another instance was faster, or as many runs as are allowed are under way here. */

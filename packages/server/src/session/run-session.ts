@@ -3,6 +3,7 @@ import { wait } from '@millrace/core/kit'
 import { ProblemError } from '../http/problem.ts'
 import type { Hooks } from '../operator/hooks.ts'
 import type { Runs, Sessions } from '../operator/stores.ts'
+import { isMoved } from './moved.ts'
 
 /** How long, in milliseconds, a run that has ended elsewhere may take to give its session back, and how often to look. */
 const handBack = { within: 2_000, every: 50 }
@@ -87,7 +88,7 @@ function keepClaim(
     abandon,
     async settle(result) {
       // Another process drives the run now, and writes what comes of it.
-      if (result.error?.code === 'lease_lost') return abandon({ release: false })
+      if (result.error?.code === 'lease_lost' || isMoved(result)) return abandon({ release: false })
       try {
         // A run that added nothing leaves the conversation as it was: a question without an answer would stand there twice
         // once it is asked again.

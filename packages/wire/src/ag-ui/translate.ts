@@ -88,7 +88,12 @@ function translate(state: AgUiState, event: AgentEvent): readonly AgUiEvent[] {
       return [{ type: 'CUSTOM', name: 'millrace.fallback', value: { turn, from, to, reason, stage } }]
     }
     case 'turn.finished':
+    case 'run.resumed':
       return []
+    case 'run.moving': {
+      const { runId, retryMs } = event
+      return [{ type: 'CUSTOM', name: 'millrace.run_moving', value: { runId, retryMs } }]
+    }
     case 'run.finished':
       return finishRun(state, event)
   }

@@ -79,7 +79,12 @@ function translate(state: UiState, event: AgentEvent): readonly UiChunk[] {
       return retract(state, event)
     case 'turn.finished':
     case 'fallback':
+    case 'run.resumed':
       return []
+    case 'run.moving': {
+      const { runId, retryMs } = event
+      return [{ type: 'data-run-moving', data: { runId, retryMs }, transient: true }]
+    }
     case 'run.finished':
       return finishRun(state, event)
   }
