@@ -73,6 +73,11 @@ async function eventsOf(response: Response): Promise<AgentEvent[]> {
   }
 }
 
+/** The first event of a connection has its own time, and one that follows a delta that of the event before. */
+function undated({ at: _at, ...event }: AgentEvent): object {
+  return event
+}
+
 const refused: FaultPlan = [{ kind: 'status', status: 400, times: 'forever' }]
 const off: FlagClient = { getBooleanDetails: () => ({ value: false }) }
 
@@ -121,9 +126,10 @@ describe.each(adapters)('an adapted loop behind $name', (adapter) => {
     const { post, get } = await mount(options)
     const response = await post('/runs', { input: 'one' })
     const runId = response.headers.get('millrace-run-id')
-    const events = await eventsOf(response)
+    const events = (await eventsOf(response)).map(undated)
     for (let seq = 0; seq < events.length; seq++) {
-      expect(await eventsOf(await get(`/runs/${runId}/events?after=${seq}`))).toEqual(events.slice(seq))
+      const rest = await eventsOf(await get(`/runs/${runId}/events?after=${seq}`))
+      expect(rest.map(undated)).toEqual(events.slice(seq))
     }
     expect((await get(`/runs/${runId}/events?after=${events.length}`)).status).toBe(204)
   })

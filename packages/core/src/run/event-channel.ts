@@ -8,6 +8,12 @@ const replayLimit = 10_000
 /** How many events the slowest consumer may be behind before the run stops reading from the model. */
 const highWaterMark = 128
 
+/**
+ * How many characters of text the slowest consumer may be behind. A delta holds what one read of the socket brought, up to
+ * 64 KiB, so that 128 of them were 8 MiB for each client that had stopped reading.
+ */
+const highWaterChars = 65_536
+
 /** The most events in one batch, so that a consumer that is far behind gets its backlog in pieces. */
 const batchLimit = 256
 
@@ -33,6 +39,9 @@ interface Reader {
 // oxlint-disable-next-line max-lines-per-function -- short functions over one buffer
 export function createEventChannel(): EventChannel {
   let buffer: AgentEvent[] = []
+  /** For each event in `buffer`, how many characters of text came before it. */
+  let charsBefore: number[] = []
+  let chars = 0
   let first = 0
   let closed = false
   let everRead = false
@@ -47,14 +56,20 @@ export function createEventChannel(): EventChannel {
     return position
   }
 
+  function isBehind(): boolean {
+    const position = slowest(false)
+    return tail() - position >= highWaterMark || chars - (charsBefore[position - first] ?? chars) >= highWaterChars
+  }
+
   /** Drops what every consumer has read; in large steps, so that the cost stays linear. */
   function trim(): void {
     const unread = everRead ? slowest(true) : first
     if (unread - first >= 1_024 || unread === tail()) {
       buffer = buffer.slice(unread - first)
+      charsBefore = charsBefore.slice(unread - first)
       first = unread
     }
-    if (tail() - slowest(false) < highWaterMark) gate.open()
+    if (!isBehind()) gate.open()
   }
 
   /** Stops keeping events for consumers that have not begun: their first read is an error that says so. */
@@ -109,7 +124,11 @@ export function createEventChannel(): EventChannel {
 
   return {
     push(events) {
-      for (const event of events) buffer.push(event)
+      for (const event of events) {
+        buffer.push(event)
+        charsBefore.push(chars)
+        chars += charsOf(event)
+      }
       if (buffer.length > replayLimit) stopReplay()
       else if (everRead && readers.size === 0) trim()
       for (const reader of readers) wake(reader)
@@ -118,9 +137,22 @@ export function createEventChannel(): EventChannel {
       closed = true
       for (const reader of readers) wake(reader)
     },
-    ready: (signal) => (signal.aborted || tail() - slowest(false) < highWaterMark ? undefined : gate.wait(signal)),
+    ready: (signal) => (signal.aborted || !isBehind() ? undefined : gate.wait(signal)),
     batches: () => ({ [Symbol.asyncIterator]: () => open(batchLimit) }),
     [Symbol.asyncIterator]: () => oneByOne(open(1)),
+  }
+}
+
+/** The text of a delta. Other events are few, and counted as events. */
+function charsOf(event: AgentEvent): number {
+  switch (event.type) {
+    case 'text.delta':
+    case 'thinking.delta':
+      return event.text.length
+    case 'tool.input':
+      return event.json.length
+    default:
+      return 0
   }
 }
 

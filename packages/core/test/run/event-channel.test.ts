@@ -132,6 +132,30 @@ describe('readers of a channel', () => {
 describe('backpressure', () => {
   const idle = new AbortController().signal
 
+  it('begins when the slowest reader is 65,536 characters behind, however few events that is', async () => {
+    const channel = createEventChannel()
+    const idle = new AbortController().signal
+    const slow = channel[Symbol.asyncIterator]()
+    const long = (seq: number, length: number): AgentEvent => ({
+      ...event(seq),
+      type: 'text.delta',
+      turn: 1,
+      attempt: 1,
+      block: 0,
+      text: 'x'.repeat(length),
+    })
+    channel.push([event(1)])
+    await read(slow, 1)
+    channel.push([long(2, 65_535)])
+    expect(channel.ready(idle)).toBeUndefined()
+    channel.push([event(3)])
+    const ready = channel.ready(idle)
+    expect(ready).toBeDefined()
+    await read(slow, 1)
+    await ready
+    expect(channel.ready(idle)).toBeUndefined()
+  })
+
   it('begins when the slowest reader is 128 events behind, and ends when it has caught up', async () => {
     const channel = createEventChannel()
     const slow = channel[Symbol.asyncIterator]()
