@@ -1,5 +1,5 @@
-import { type AgentEvent, MillraceError } from '@millrace/core'
-import { createBell } from './bell.ts'
+import type { AgentEvent } from '@millrace/core'
+import { createBell, eventsMissed } from '@millrace/core/kit'
 import type { Context } from './context.ts'
 import { readEvents } from './lua/runs.ts'
 
@@ -22,10 +22,10 @@ export async function* readFrom(
       const reply = await commands.run(readEvents, keys.run(runId), [String(seq), String(entriesAtOnce)])
       const [status, last, state, ...entries] = reply
       const tail = Number(last)
-      if (status !== 'found' || seq > tail) throw missed(runId, seq)
+      if (status !== 'found' || seq > tail) throw eventsMissed(runId, seq)
       if (seq < tail) {
         const batch = eventsAfter(seq, entries)
-        if (batch[0]?.seq !== seq + 1) throw missed(runId, seq)
+        if (batch[0]?.seq !== seq + 1) throw eventsMissed(runId, seq)
         seq += batch.length
         yield batch
       } else if (state === 'closed') {
@@ -46,10 +46,6 @@ function eventsAfter(seq: number, entries: readonly string[]): readonly AgentEve
 
 function parseEvents(json: string): AgentEvent[] {
   return JSON.parse(json)
-}
-
-function missed(runId: string, seq: number): MillraceError {
-  return new MillraceError('events_missed', `the events of run ${runId} after ${seq} are no longer kept`)
 }
 
 /** Asked anew each time: it changes while we wait. */

@@ -1,7 +1,6 @@
 import type { RunLease, RunOutcome, RunRecord, RunSnapshot, RunStore } from '@millrace/core'
-import { defined } from '@millrace/core/kit'
+import { createBell, defined } from '@millrace/core/kit'
 import { appendTo, runFull } from './append.ts'
-import { createBell } from './bell.ts'
 import type { Context } from './context.ts'
 import { acquireRun, awaitCancel, cancelRun, createRun, describeRun, discardRun, renewRun } from './lua/runs.ts'
 import { createOpenRuns } from './open-runs.ts'

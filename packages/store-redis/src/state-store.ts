@@ -1,5 +1,5 @@
-import { MillraceError, type StateEntry, type StateStore } from '@millrace/core'
-import { createBell } from './bell.ts'
+import type { StateEntry, StateStore } from '@millrace/core'
+import { checkCounters, createBell, toJson } from '@millrace/core/kit'
 import { unavailable } from './commands.ts'
 import type { Context } from './context.ts'
 import { addCounters, clearCounters, getValue, readCounters, setValue } from './lua/state.ts'
@@ -24,10 +24,7 @@ export function stateStore({ commands, keys, notifications, settings }: Context)
       return { status: status === 'set' ? 'set' : 'conflict', version: Number(version) }
     },
     async add(key, numbers, once) {
-      for (const [name, amount] of Object.entries(numbers)) {
-        if (!Number.isFinite(amount))
-          throw new MillraceError('invalid_input', `the counter "${name}" must be given a finite number`)
-      }
+      checkCounters(numbers)
       const amounts = Object.entries(numbers).flatMap(([name, amount]) => [name, String(amount)])
       const args = [newId(), once === undefined ? 'any' : 'once', once ?? '', ...amounts]
       return toCounters(await commands.run(addCounters, keys.counters(key), args))
@@ -65,16 +62,4 @@ export function stateStore({ commands, keys, notifications, settings }: Context)
 function toCounters(pairs: readonly string[]): Readonly<Record<string, number>> {
   const names = pairs.filter((_, index) => index % 2 === 0)
   return Object.fromEntries(names.map((name, index) => [name, Number(pairs[index * 2 + 1])]))
-}
-
-function toJson(value: unknown): string {
-  let json: string | undefined
-  try {
-    json = JSON.stringify(value)
-  } catch (cause) {
-    throw new MillraceError('invalid_input', 'the value cannot be written as JSON', { cause })
-  }
-  if (json === undefined)
-    throw new MillraceError('invalid_input', 'the value cannot be written as JSON; use null for none')
-  return json
 }
