@@ -1,0 +1,3 @@
+import { defineTests } from '@millrace/config/vitest'
+
+export default defineTests()
