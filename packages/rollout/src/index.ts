@@ -32,3 +32,4 @@ export {
   type TargetExposure,
 } from './run/target.ts'
 export { type Scenario, type ScenarioOptions, scenariosFor } from './simulate/scenarios.ts'
+export { prometheusEvidence, type PrometheusEvidenceOptions } from './record/prometheus-evidence.ts'
