@@ -3,8 +3,8 @@ import type { Guard } from './guard.ts'
 import type { Recorder } from './meter.ts'
 
 /**
- * Keeps the metric of the breaker's state: 1 for the state that it is in. Gives a function that ends it, and takes the 1
- * away.
+ * Keeps the metric of the breaker's state: 1 for its current state. Returns a function that stops this and sets the state
+ * back to 0.
  */
 export function watchBreaker(
   breaker: CircuitBreaker,
@@ -16,7 +16,7 @@ export function watchBreaker(
   const add = (of: CircuitState, by: number): void =>
     guard('meter', () => recorder?.record('breakerState', by, { state: of }))
   recorder?.onRenewal(() => add(state, 1))
-  // The first value renews the provider, and so makes the 1.
+  // The first value announces the provider, which records the 1.
   add(state, 0)
   const stop = breaker.onChange((to) => {
     const from = state

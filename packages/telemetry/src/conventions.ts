@@ -1,6 +1,6 @@
 /**
- * Names of the OpenTelemetry conventions for generative AI, copied: they are in development, and the package that
- * exports them marks them deprecated. Taken from `open-telemetry/semantic-conventions-genai`,
+ * Names of the OpenTelemetry conventions for generative AI. They are copied because they are in development and the package
+ * that exports them marks them as deprecated. Source: `open-telemetry/semantic-conventions-genai`,
  * `docs/gen-ai/client-inference.md` at 024a4f944a12 and `docs/gen-ai/gen-ai-metrics.md` at 004902b8cb70.
  */
 export const attributes = {
@@ -32,7 +32,7 @@ export const attributes = {
   usageReasoning: 'gen_ai.usage.reasoning.output_tokens',
 } as const
 
-/** What we add to spans. Metrics have the short names: `mode`, `arm`. */
+/** Our own span attributes. Metrics use the short names: `mode`, `arm`. */
 export const ownAttributes = {
   arm: 'millrace.arm',
   attempt: 'millrace.attempt',

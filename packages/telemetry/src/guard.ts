@@ -1,14 +1,14 @@
 import { MillraceError } from '@millrace/core'
 
-/** Whom a call goes to that must not matter. */
+/** The receiver of a guarded call, as the warning names it. */
 export type GuardedPart = 'logger' | 'meter' | 'telemetry' | 'tracer'
 
-/** Calls what may throw or reject, and gives undefined then. */
+/** Calls a function that may throw or reject. Returns undefined if it does. */
 export type Guard = <T>(part: GuardedPart, call: () => T) => T | undefined
 
 /**
- * Telemetry is a bystander: whatever a meter, tracer or logger throws or rejects with ends here. Of each, the first
- * failure is reported; one that fails a thousand times a second would else be told of as often.
+ * Telemetry never fails a run: whatever a meter, tracer or logger throws or rejects with ends here. Only the first failure
+ * of each is reported, because one that fails for every event would otherwise flood `onWarning`.
  */
 export function createGuard(report: ((error: MillraceError) => void) | undefined): Guard {
   const reported = new Set<GuardedPart>()
@@ -19,7 +19,7 @@ export function createGuard(report: ((error: MillraceError) => void) | undefined
     try {
       report?.(new MillraceError('middleware_failed', `Telemetry: the ${part} failed`, { cause }))
     } catch {
-      // Whoever is told of failures has failed: there is nobody left to tell.
+      // The warning callback itself threw. Nothing is left to report to, so ignore it.
     }
   }
 
@@ -35,7 +35,7 @@ export function createGuard(report: ((error: MillraceError) => void) | undefined
   }
 }
 
-/** A logger may be asynchronous: a rejection that nobody hears ends the process. */
+/** Handles the rejection of an asynchronous logger, which would end the process if it were unhandled. */
 function isThenable(value: unknown): value is { then(done: undefined, failed: (cause: unknown) => void): unknown } {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

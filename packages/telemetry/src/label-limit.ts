@@ -1,10 +1,10 @@
-/** What a value is called that came after the limit. */
+/** The label of every value beyond the limit. */
 export const other = 'other'
 
-/** Longer values are cut: a label is a name, not a text. */
+/** Longer values are cut, because a label is a name and not a text. */
 const maxLength = 200
 
-/** Keeps the values of a label few: the first `max` are passed, every later one is `other`. */
+/** Limits the values of a label: returns the first `max` values as they are, and `other` for every later one. */
 export function createLabelLimit(max: number): (value: string) => string {
   const known = new Set<string>()
   return (value) => {

@@ -1,21 +1,21 @@
 import { createLabelLimit, other } from './label-limit.ts'
 
-/** How many values a label may have before the rest is `other`. */
+/** How many values a label may have. Later values become `other`. */
 export interface LabelLimits {
   /** Default: 50. */
   readonly models?: number
   /** Default: 200. */
   readonly tools?: number
-  /** Of reasons, and of error types. Default: 50. */
+  /** For reasons and for error types, each. Default: 50. */
   readonly reasons?: number
 }
 
-/** Makes labels of names that come from outside. */
+/** Turns names that come from outside into labels. */
 export interface Labeller {
   readonly model: (name: string) => string
   readonly tool: (name: string) => string
   readonly reason: (name: string) => string
-  /** For the name of a tool that does not exist. */
+  /** The label of a tool that does not exist. */
   readonly unknownTool: string
 }
 

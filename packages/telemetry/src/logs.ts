@@ -3,7 +3,7 @@ import type { Guard } from './guard.ts'
 import type { Observation, ObservedRun, Observe } from './observation.ts'
 import { isToolFailure } from './observation.ts'
 
-/** Where log lines go. A pino logger is one as it is. What the methods give back is not looked at. */
+/** Where log lines go. A pino logger fits without an adapter. Return values are ignored. */
 export interface Logger {
   info(fields: Readonly<Record<string, unknown>>, message: string): unknown
   warn(fields: Readonly<Record<string, unknown>>, message: string): unknown
@@ -12,7 +12,7 @@ export interface Logger {
 
 type Level = keyof Logger
 
-/** Writes what was seen as log lines: ids, names and numbers, never a word of what was said. */
+/** Writes observations as log lines: ids, names and numbers, never the content of messages. */
 export function writeLogs(logger: Logger, guard: Guard): Observe {
   return (seen) => {
     const line = describe(seen)
@@ -30,12 +30,12 @@ export function logBreaker(logger: Logger, guard: Guard, from: CircuitState, to:
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** A call of a tool of the control group is of no run that is known here. */
+/** Returns the ids of a run; none for a tool call of the control group, whose run is unknown here. */
 function idsOf({ runId, sessionId, mode, arm, model }: ObservedRun): Fields {
   return known({ runId: runId === '' ? undefined : runId, sessionId, mode, arm, model })
 }
 
-/** Loggers other than pino write `undefined` out. */
+/** Removes fields that are undefined, which loggers other than pino would write. */
 function known(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
@@ -54,7 +54,7 @@ function describe(seen: Observation): [Level, string, Fields] | undefined {
       return ['warn', 'Fallback', { turn, from, to, reason, stage }]
     }
     case 'retraction':
-      return ['warn', 'Output withdrawn', { turn: seen.turn, reason: seen.reason }]
+      return ['warn', 'Output retracted', { turn: seen.turn, reason: seen.reason }]
     case 'tool.ended': {
       const { tool, toolUseId, outcome, ms } = seen
       const fields = { tool, toolUseId, outcome, durationMs: Math.round(ms) }

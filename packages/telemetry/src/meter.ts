@@ -3,14 +3,14 @@ import { type MetricKey, metrics } from './metric-list.ts'
 
 export type Labels = Readonly<Record<string, string>>
 
-/** What `createCounter` and the like are told of a metric. */
+/** The options of `createCounter` and similar methods. */
 export interface InstrumentOptions {
   description?: string
   unit?: string
   advice?: { explicitBucketBoundaries?: number[] }
 }
 
-/** What telemetry needs of a meter. OpenTelemetry's `Meter` satisfies it, and so does `createPrometheus().meter`. */
+/** The part of a meter that telemetry uses. OpenTelemetry's `Meter` and `createPrometheus().meter` have it. */
 export interface MeterPort {
   createCounter(name: string, options?: InstrumentOptions): { add(value: number, labels?: Labels): void }
   createUpDownCounter(name: string, options?: InstrumentOptions): { add(value: number, labels?: Labels): void }
@@ -22,16 +22,16 @@ export type RecordValue = (metric: MetricKey, value: number, labels: Labels) => 
 
 export interface Recorder {
   readonly record: RecordValue
-  /** Calls `tell` whenever values begin to go to another provider, which knows nothing of what was recorded before. */
+  /** Calls `tell` when values start to go to another provider, which has not seen earlier values. */
   readonly onRenewal: (tell: () => void) => void
 }
 
-/** The name that our instruments are found under. */
+/** The name of our instrumentation scope. */
 export const instrumentationName = '@millrace/telemetry'
 
 /**
- * Makes instruments when they are first needed. Without a meter, they come from the global provider: that may be registered
- * after this call, and an instrument made before records nothing.
+ * Creates instruments when they are first needed. Without a meter they come from the global provider, which may be registered
+ * after this call. An instrument that was created before then would record nothing.
  */
 export function createRecorder(meter: MeterPort | undefined): Recorder {
   const told: (() => void)[] = []

@@ -2,31 +2,31 @@ import { attributes } from './conventions.ts'
 
 export type MetricType = 'counter' | 'histogram' | 'updown'
 
-/** One metric: what it is called where, and how it is labelled. */
+/** One metric: its names and labels. */
 export interface MetricDescription {
   /** Its OpenTelemetry name. */
   readonly name: string
-  /** Its name in Prometheus; a histogram's series have `_bucket`, `_sum` and `_count` behind it. */
+  /** Its name in Prometheus. The series of a histogram append `_bucket`, `_sum` and `_count`. */
   readonly prometheus: string
   /** `updown` is an UpDownCounter, which Prometheus calls a gauge. */
   readonly type: MetricType
-  /** UCUM: `s` is seconds, what stands in braces is a count of that. */
+  /** The unit in UCUM: `s` is seconds, and a word in braces is a count of that thing. */
   readonly unit: string
   readonly description: string
   /** Attribute names; in Prometheus, dots become underscores. */
   readonly labels: readonly string[]
-  /** Those of them that only some series have. */
+  /** The attributes that only some series have. */
   readonly optional: readonly string[]
   /** Upper boundaries of a histogram's buckets, in its unit. */
   readonly boundaries?: readonly number[]
 }
 
-/** As the conventions ask for single requests and tool calls. */
+/** The boundaries that the conventions define for single requests and tool calls. */
 const requestSeconds: readonly number[] = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ]
 
-/** As the conventions ask for invocations of an agent. */
+/** The boundaries that the conventions define for invocations of an agent. */
 const runSeconds: readonly number[] = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6]
 
 const { agentName, errorType, operation, provider, requestModel, tokenModality, toolName, toolType } = attributes
@@ -45,7 +45,7 @@ function tokens(kind: string, description: string): MetricDescription {
   }
 }
 
-/** A metric by a short name of ours. */
+/** The short names of the metrics in this code. */
 export type MetricKey =
   | 'activeRuns'
   | 'breakerState'
@@ -82,7 +82,7 @@ export const metrics: Readonly<Record<MetricKey, MetricDescription>> = {
     prometheus: 'gen_ai_client_inference_time_to_first_chunk_seconds',
     type: 'histogram',
     unit: 's',
-    description: 'How long streaming requests took until the first of their answer arrived',
+    description: 'How long streaming requests took until the first content of their answer arrived',
     labels: perRequest,
     optional: [],
     boundaries: requestSeconds,
@@ -117,7 +117,7 @@ export const metrics: Readonly<Record<MetricKey, MetricDescription>> = {
     prometheus: 'millrace_run_time_to_first_text_seconds',
     type: 'histogram',
     unit: 's',
-    description: 'How long runs took until their reader had the first text',
+    description: 'How long runs took until their first text',
     labels: perRun,
     optional: [],
     boundaries: runSeconds,
@@ -154,7 +154,7 @@ export const metrics: Readonly<Record<MetricKey, MetricDescription>> = {
     prometheus: 'millrace_retractions_total',
     type: 'counter',
     unit: '{retraction}',
-    description: 'Times that something shown was withdrawn',
+    description: 'Retractions of output that was shown',
     labels: ['reason', ...perRun],
     optional: [],
   },
@@ -172,7 +172,7 @@ export const metrics: Readonly<Record<MetricKey, MetricDescription>> = {
     prometheus: 'millrace_errors_total',
     type: 'counter',
     unit: '{error}',
-    description: 'What went wrong with runs, requests and tool calls',
+    description: 'Errors of runs, requests and tool calls',
     labels: ['source', errorType, 'mode', 'arm'],
     optional: [],
   },

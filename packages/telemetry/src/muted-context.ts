@@ -4,9 +4,9 @@ import { type Context, createContextKey } from '@opentelemetry/api'
 const suppressed = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
 /**
- * A context in which no span can begin until it is unmuted. The client starts its span in the very call of
- * `messages.create`; what comes later in the same context (the HTTP client's spans, those of tools and callbacks) must
- * not be lost with it, so setting the key for good will not do.
+ * A context in which no span can start until it is unmuted. The client starts its span inside the call of
+ * `messages.create`. Later spans in the same context (of the HTTP client, of tools and callbacks) must not be lost, so the
+ * key cannot stay set.
  */
 export function muted(base: Context): { readonly context: Context; readonly unmute: () => void } {
   let isMuted = true

@@ -1,6 +1,6 @@
 import type { RunDecision, Rung, ToolOutcome, TurnMode } from '@millrace/core'
 
-/** How a run ended, as it is counted. */
+/** The end of a run, as it is counted. */
 export type RunEnd = 'cancelled' | 'completed' | 'failed' | 'limit' | 'refused' | 'taken_over' | 'truncated'
 
 /** The lowest rung of the ladder that a run needed. */
@@ -8,17 +8,17 @@ export type RunRung = 'buffered' | 'legacy' | 'stream'
 
 export type ErrorSource = 'request' | 'run' | 'tool'
 
-/** The run that something was seen of. */
+/** The run that an observation belongs to. */
 export interface ObservedRun {
   readonly runId: string
   readonly sessionId: string | undefined
   readonly mode: RunDecision['mode']
   readonly arm: RunDecision['arm']
-  /** Bounded, as all labels are. */
+  /** A label with a bounded number of values. */
   readonly model: string
 }
 
-/** Tokens of one request, in the terms of the conventions: cached ones are part of `input`. */
+/** The tokens of one request, as the conventions define them: cached tokens are part of `input`. */
 export interface TokenCounts {
   readonly input: number
   readonly output: number
@@ -35,7 +35,7 @@ export interface EndedRun {
   readonly turns: number
   readonly ms: number
   readonly firstTextMs: number | undefined
-  /** Only where it failed. */
+  /** Set only for a failed run. */
   readonly errorType: string | undefined
 }
 
@@ -79,7 +79,7 @@ export interface SeenRetraction {
   readonly reason: string
 }
 
-/** What telemetry saw; metrics, logs and the window are all made of these. */
+/** What telemetry observes. Metrics, logs and the window are built from these. */
 export type Observation =
   | EndedRequest
   | EndedRun
@@ -87,13 +87,13 @@ export type Observation =
   | SeenFallback
   | SeenRetraction
   | { readonly type: 'run.started'; readonly run: ObservedRun }
-  /** A run that is no longer followed, since there are too many: its end will not be seen. */
+  /** A run that is no longer followed because there are too many. Its end is not counted. */
   | { readonly type: 'run.lost'; readonly run: ObservedRun }
   | { readonly type: 'run.resumed'; readonly run: ObservedRun }
 
 export type Observe = (observation: Observation) => void
 
-/** The outcome that a tool call is counted under: one that its user stopped is `cancelled`, whatever became of it. */
+/** Returns the outcome under which a tool call is counted: a call of unknown outcome that the user stopped is `cancelled`. */
 export function countedOutcome({ outcome, interrupted }: Pick<EndedTool, 'interrupted' | 'outcome'>): ToolOutcome {
   return interrupted && outcome === 'unknown' ? 'cancelled' : outcome
 }

@@ -20,32 +20,32 @@ import type { WindowOptions } from './window/window.ts'
 export interface TelemetryOptions {
   /** The agent's name in spans and metrics. Default: none. */
   readonly agentName?: string
-  /** `gen_ai.provider.name`: `aws.bedrock` or `gcp.vertex_ai` where the model is reached there. Default: `anthropic`. */
+  /** `gen_ai.provider.name`, such as `aws.bedrock` or `gcp.vertex_ai`. Default: `anthropic`. */
   readonly provider?: string
-  /** The model that the control group runs with, which no event names. Default: `unknown`. */
+  /** The model of the control group, which no event names. Default: `unknown`. */
   readonly legacyModel?: string
   /** Default: a meter of OpenTelemetry's global provider. False: no metrics. */
   readonly meter?: MeterPort | false
   /** Default: a tracer of OpenTelemetry's global provider. False: no spans. */
   readonly tracer?: Tracer | false
-  /** Whose span stands for a request: `own`, and the client's is kept silent, or the `client`'s alone. Default: `own`. */
+  /** Which span represents a request: `own`, which mutes the client's, or only the `client`'s. Default: `own`. */
   readonly chatSpans?: 'client' | 'own'
   /** Default: none. */
   readonly logger?: Logger
-  /** The breaker that the agent was given, so that its state is a metric. Default: none. */
+  /** The agent's circuit breaker, whose state becomes a metric. Default: none. */
   readonly breaker?: CircuitBreaker
   readonly limits?: LabelLimits & {
-    /** Runs that are followed at once; of more, the oldest are let go. Default: 10,000. */
+    /** Runs that are followed at once. Beyond that, the oldest are dropped. Default: 10,000. */
     readonly runs?: number
   }
   readonly window?: WindowOptions
-  /** The clock that the agent has. Default: the system's. */
+  /** The clock of the agent. Default: the system's. */
   readonly clock?: Clock
-  /** Told of the first failure of each: the meter, the tracer, the logger. Default: nobody. */
+  /** Called with the first failure of the meter, of the tracer and of the logger. Default: failures are ignored. */
   readonly onWarning?: (error: MillraceError) => void
 }
 
-/** `false` switches it off. */
+/** Accepts `false`, which switches the feature off, or what `rule` accepts. */
 function orFalse(rule: Rule): Rule {
   return (value, path) => {
     if (value !== false) rule(value, path)
@@ -67,7 +67,7 @@ const rules = {
   onWarning: aFunction,
 }
 
-/** @throws MillraceError with the option's path and what is expected there */
+/** Checks the options. @throws MillraceError with the option's path and what is expected there */
 export function checkTelemetryOptions(given: unknown): void {
   checkOptions(given, '', rules)
 }

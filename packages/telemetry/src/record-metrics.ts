@@ -11,14 +11,14 @@ export interface RecordMetricsOptions {
   readonly provider: string
 }
 
-/** What a request that the user stopped has for an error. */
+/** The error type of a request that the user stopped. */
 export const interrupted = 'interrupted'
 
 const rungs: readonly RunRung[] = ['stream', 'buffered', 'legacy']
 
-/** Turns what was seen into metrics. */
+/** Turns observations into metrics. */
 export function recordMetrics({ record: given, guard, agentName, provider }: RecordMetricsOptions): Observe {
-  /** One instrument that fails takes no other with it. */
+  /** Records one value, so that an instrument that fails does not affect the others. */
   const record: RecordValue = (...args) => guard('meter', () => given(...args))
   const begun = new Set<string>()
   const agent: Labels = agentName === undefined ? {} : { [attributes.agentName]: agentName }
@@ -29,7 +29,7 @@ export function recordMetrics({ record: given, guard, agentName, provider }: Rec
     record('errors', 1, { source, ...wrong(type), mode, arm })
   }
 
-  /** A series that does not exist makes a quotient vanish, not 0: what may go wrong or well has a series from the start. */
+  /** Creates the series for success and failure at once: with a missing series, a ratio has no value instead of 0. */
   function startSeries({ mode }: ObservedRun, labels: Labels): void {
     const key = JSON.stringify(labels)
     if (begun.has(key)) return
@@ -61,7 +61,7 @@ export function recordMetrics({ record: given, guard, agentName, provider }: Rec
     }
     record('requestDuration', ms / 1000, { ...labels, ...wrong(errorType) })
     if (firstChunkMs !== undefined) record('timeToFirstChunk', firstChunkMs / 1000, labels)
-    // The API counts tokens of text and images as one.
+    // The API does not count text and image tokens separately.
     const counted: Labels = { ...labels, [attributes.tokenModality]: 'unknown' }
     record('inputTokens', tokens.input, counted)
     record('outputTokens', tokens.output, counted)

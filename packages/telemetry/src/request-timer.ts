@@ -1,11 +1,11 @@
 import type { AgentEvent, Clock, TurnScope } from '@millrace/core'
 
-/** Times the requests of one run, which come one after the other. */
+/** Times the requests of one run, which follow each other. */
 export interface RequestTimer {
   start(scope: Pick<TurnScope, 'attempt' | 'mode' | 'turn'>): void
-  /** Called with every event of the run, so it does next to nothing once the first of an answer was seen. */
+  /** Notes the first content of an answer. Called with every event of the run, so later events return at once. */
   see(event: AgentEvent): void
-  /** `firstChunkMs` is undefined for a request that does not stream, or of which nothing was seen. */
+  /** `firstChunkMs` is undefined for a request that does not stream, or without content so far. */
   times(): { readonly ms: number; readonly firstChunkMs: number | undefined }
 }
 
@@ -23,7 +23,7 @@ export function createRequestTimer(clock: Clock): RequestTimer {
     see(event) {
       if (awaited === undefined) return
       const { type } = event
-      // An attempt that goes on where the one before it broke off begins with a delta.
+      // An attempt that continues the text of the previous attempt starts with a delta.
       if (type !== 'block.started' && type !== 'text.delta' && type !== 'thinking.delta' && type !== 'tool.input')
         return
       if (event.turn !== awaited.turn || event.attempt !== awaited.attempt) return

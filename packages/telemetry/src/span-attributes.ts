@@ -4,13 +4,13 @@ import { attributes, ownAttributes } from './conventions.ts'
 import { tokenCounts } from './token-counts.ts'
 import { isRecord } from '@millrace/core/kit'
 
-/** The model that a request goes to, which a middleware may have changed. */
+/** Returns the model that a request goes to, which a middleware may have changed. */
 export function requestedModel({ request, model }: TurnScope): string {
   const asked = request['model']
   return typeof asked === 'string' ? asked : model
 }
 
-/** What a request's span says of the request. No content: no prompt, no tool, no schema. */
+/** Returns the attributes of a request. They have no content: no prompt, no tool, no schema. */
 export function requestAttributes(scope: TurnScope, provider: string): Attributes {
   const { request, mode, turn, attempt, decision } = scope
   const { output_config: output, stop_sequences: stops } = request
@@ -33,7 +33,7 @@ export function requestAttributes(scope: TurnScope, provider: string): Attribute
   }
 }
 
-/** What a request's span says of the answer, as far as it came. */
+/** Returns the attributes of an answer, as far as it arrived. */
 export function responseAttributes(
   message: AssistantMessage | undefined,
   firstChunkMs: number | undefined,

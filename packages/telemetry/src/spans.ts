@@ -9,7 +9,7 @@ import type { OpenSpanBelow, SpanError } from './tracing.ts'
 
 export interface SpansOptions {
   readonly open: OpenSpanBelow
-  /** Whether each request has a span of ours, and none of the client's. */
+  /** Whether each request has a span of ours instead of the client's. */
   readonly chat: boolean
   readonly agentName: string | undefined
   readonly provider: string
@@ -18,7 +18,7 @@ export interface SpansOptions {
 /** The spans of one run. */
 export interface RunSpans {
   run(next: () => Promise<RunResult>): Promise<RunResult>
-  /** @param firstChunkMs asked when the request has ended */
+  /** @param firstChunkMs is called when the request has ended */
   request(
     scope: TurnScope,
     next: (scope: TurnScope) => Promise<TurnEnd>,
@@ -50,7 +50,7 @@ export function createRunSpans({ open, chat, agentName, provider }: SpansOptions
     },
 
     async request(given, next, firstChunkMs) {
-      // Where the request's span is the client's, it stands where ours would.
+      // With the client's span, no span of ours is opened.
       const span = chat
         ? open(
             `chat ${requestedModel(given)}`,
@@ -71,7 +71,7 @@ export function createRunSpans({ open, chat, agentName, provider }: SpansOptions
     },
 
     async tool(call, next) {
-      // Not below the active span: a tool that starts early does so inside the request that asks for it.
+      // Below the run and not the active span, because a tool that starts early starts inside a request.
       const span = open(`execute_tool ${call.name}`, 'internal', { ...callAttributes(call), ...ofAgent }, runContext)
       let end: ToolCallEnd | undefined
       try {

@@ -23,7 +23,7 @@ import { tokenCounts } from './token-counts.ts'
 import { createTracing } from './tracing.ts'
 import { createWindow, type TelemetryWindow } from './window/window.ts'
 
-/** A call of a tool of the legacy loop, as `wrapLegacyTool` tells of it. */
+/** A tool call of the legacy loop, as `wrapLegacyTool` reports it. */
 export interface LegacyToolCall {
   readonly name: string
   readonly ok: boolean
@@ -31,26 +31,26 @@ export interface LegacyToolCall {
   readonly reused: boolean
 }
 
-/** A middleware that measures, and what else can be measured and read. */
+/** A middleware that measures, with further hooks and readings. */
 export interface Telemetry extends Middleware {
-  /** For `onEvent` of `adaptLoop`: only there are the control group and hand-overs seen. */
+  /** For `onEvent` of `adaptLoop`, which also sees the runs of the control group. */
   readonly onEvent: (event: AgentEvent) => void
-  /** For `onCall` of `wrapLegacyTool`: the tools of the control group. */
+  /** For `onCall` of `wrapLegacyTool`, which reports the tools of the control group. */
   readonly onLegacyTool: (call: LegacyToolCall) => void
   readonly window: TelemetryWindow
-  /** Lets go of the circuit breaker. */
+  /** Stops following the circuit breaker. */
   readonly close: () => void
 }
 
-/** What is known of a run inside its agent. */
+/** The spans and timer of a run inside its agent. */
 interface InnerRun {
   readonly spans: RunSpans
   readonly timer: RequestTimer
 }
 
 /**
- * Measures runs: metrics, spans, log lines and a window to read. Put it into `use` of an agent, and `onEvent` into
- * `adaptLoop`. No failure of a meter, tracer or logger reaches a run.
+ * Measures runs with metrics, spans, log lines and a window of numbers. Pass it to `use` of an agent, and its `onEvent` to
+ * `adaptLoop`. A failure of a meter, tracer or logger never reaches a run.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */

@@ -2,7 +2,7 @@ import type { Usage } from '@millrace/core'
 import type { TokenCounts } from './observation.ts'
 import { isRecord } from '@millrace/core/kit'
 
-/** Reads the API's usage in the terms of the conventions: there, cached input tokens are part of the input tokens. */
+/** Converts the API's usage to the conventions, in which cached input tokens are part of the input tokens. */
 export function tokenCounts(usage: Usage | undefined): TokenCounts {
   const cacheRead = count(usage?.['cache_read_input_tokens'])
   const cacheWrite = count(usage?.['cache_creation_input_tokens'])

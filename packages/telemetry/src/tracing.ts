@@ -5,18 +5,18 @@ import type { Guard } from './guard.ts'
 import { instrumentationName } from './meter.ts'
 import { muted } from './muted-context.ts'
 
-/** What a span ended with. A MillraceError's message holds nothing of what passed; no other message is taken. */
+/** The error that a span ends with. Only messages of a MillraceError are used, because they have no content. */
 export interface SpanError {
   readonly type: string
   readonly message?: string
 }
 
-/** A span that may not have begun, and the context that holds it if it has. */
+/** A span that may have failed to start, and the context that holds it if it did start. */
 export interface OpenSpan {
   readonly context: Context | undefined
   /** Calls `body` exactly once, inside the span if that is possible. */
   within<T>(body: () => Promise<T>): Promise<T>
-  /** As `within`, but nothing that `body` starts before it first waits has a span of its own. */
+  /** As `within`, but what `body` starts before its first `await` gets no span. */
   withinMuted<T>(body: () => Promise<T>): Promise<T>
   end(attributes: Attributes, error: SpanError | undefined): void
 }
@@ -29,7 +29,7 @@ export type OpenSpanBelow = (
   parent: Context | undefined,
 ) => OpenSpan
 
-/** Calls into OpenTelemetry, none of which can fail the caller. */
+/** Creates spans through OpenTelemetry. Its failures never reach the caller. */
 export function createTracing(tracer: Tracer | false | undefined, guard: Guard): OpenSpanBelow {
   function start(...[name, kind, given, parent]: Parameters<OpenSpanBelow>): [Span, Context] | undefined {
     if (tracer === false) return undefined
@@ -43,7 +43,7 @@ export function createTracing(tracer: Tracer | false | undefined, guard: Guard):
   }
 
   function within<T>(given: Context | undefined, body: () => Promise<T>): Promise<T> {
-    // Asynchronous, so that what the body throws is not taken for a failure of the context manager.
+    // Asynchronous, so that a throw of the body is not mistaken for a failure of the context manager.
     const call = async (): Promise<T> => body()
     if (given === undefined) return call()
     let called: Promise<T> | undefined

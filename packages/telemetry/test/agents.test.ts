@@ -21,7 +21,7 @@ function watched() {
   return { watch: telemetry({ meter: prometheus.meter }), samples }
 }
 
-test('a run that another process takes over is counted as resumed there, and once as ended', async () => {
+test('counts a run that another process takes over as resumed there, and as ended once', async () => {
   await using claude = await startClaude({
     script: [{ content: [toolUse('look_up')] }, { content: [text('It is on its way.')] }],
   })
@@ -68,7 +68,7 @@ test('a run that another process takes over is counted as resumed there, and onc
   ])
 })
 
-test('a run that is told of by a callback or a reader as well is counted once', async () => {
+test('counts a run once if a callback or a consumer reports it as well', async () => {
   await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
   const { watch, samples } = watched()
   const agent = createAgent({
@@ -82,7 +82,7 @@ test('a run that is told of by a callback or a reader as well is counted once', 
     watch.onEvent(event)
     events.push(event)
   }
-  // Told again, later, by whoever kept the events.
+  // A caller that kept the events passes them on once more.
   for (const event of events.filter(({ type }) => type !== 'run.started')) watch.onEvent(event)
   expect(samples('millrace_runs_total')).toEqual([
     'millrace_runs_total{arm="streaming",gen_ai_request_model="claude-opus-5-5",mode="stream",outcome="completed",rung="stream"} 2',
@@ -90,7 +90,7 @@ test('a run that is told of by a callback or a reader as well is counted once', 
   expect(watch.window.snapshot()).toMatchObject({ active: 0, groups: [{ judged: 2, requests: { count: 2 } }] })
 })
 
-test('the model is the one that was asked: of the run, or what a middleware made of the request', async () => {
+test('labels a run with its requested model, and a request with the model that a middleware chose', async () => {
   await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
   const { watch, samples } = watched()
   const cheaper: Middleware = {
@@ -109,7 +109,7 @@ test('the model is the one that was asked: of the run, or what a middleware made
   )
 })
 
-test('the first chunk is the first, of the attempt that was asked for', () => {
+test('takes the first chunk from the attempt that is timed', () => {
   const clock = manualClock()
   const timer = createRequestTimer(clock)
   const scope = { turn: 2, attempt: 2, mode: 'stream' } as const
@@ -128,7 +128,7 @@ test('the first chunk is the first, of the attempt that was asked for', () => {
   expect(timer.times()).toEqual({ ms: 0, firstChunkMs: undefined })
 })
 
-test('two agents may share one telemetry', async () => {
+test('serves two agents at once', async () => {
   await using claude = await startClaude({ script: [{ content: [text('It is on its way.')] }] })
   const { watch } = watched()
   const client = new Anthropic({ apiKey: 'any', baseURL: claude.url })

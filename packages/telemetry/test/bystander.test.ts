@@ -139,7 +139,7 @@ const bad: Readonly<Record<string, TelemetryOptions>> = {
   'a logger that throws': { logger: failingLogger },
   'a logger that rejects': { logger: asynchronousLogger(async () => fail()) },
   'a logger that never settles': { logger: asynchronousLogger(() => new Promise(() => {})) },
-  'all of them, and whoever is told of it': {
+  'all of them, and onWarning as well': {
     meter: meterThatFails,
     tracer: tracerThatFails,
     logger: failingLogger,
@@ -163,7 +163,7 @@ const told: Readonly<Record<string, readonly unknown[]>> = {
   'a logger that rejects': [loggerFailed],
 }
 
-describe('a run is what it is without telemetry, with', () => {
+describe('does not change a run with', () => {
   test.each(Object.keys(bad))('%s', async (name) => {
     const plain = await runWith(undefined)
     const { warnings, ...measured } = await runWith(bad[name])

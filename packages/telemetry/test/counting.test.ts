@@ -31,7 +31,7 @@ function watched(options: TelemetryOptions = {}) {
   }
 }
 
-describe('how a run ended', () => {
+describe('counts the end of a run', () => {
   test.each<[string, string, Partial<Extract<EventBody, { type: 'run.finished' }>>]>([
     ['completed', 'completed', { outcome: 'completed' }],
     ['interrupted by the user', 'cancelled', { outcome: 'interrupted' }],
@@ -74,7 +74,7 @@ describe('how a run ended', () => {
   })
 })
 
-test('a model of which every run fails has a completion rate of 0, not none', () => {
+test('gives a completion rate of 0 for a model whose every run fails', () => {
   const { run, samples } = watched()
   run(started(), finished({ outcome: 'failed' }))
   expect(
@@ -87,7 +87,7 @@ test('a model of which every run fails has a completion rate of 0, not none', ()
   )
 })
 
-test('times: to the first text and to the end, each run once', () => {
+test('measures the time to the first text and to the end, once per run', () => {
   const { watch, clock, samples } = watched()
   const tell = teller(watch.onEvent, clock, 'run')
   tell(started())
@@ -102,7 +102,7 @@ test('times: to the first text and to the end, each run once', () => {
   expect(samples('gen_ai_invoke_agent_duration_seconds_sum')[0]).toMatch(/ 1\.6$/)
 })
 
-test('active runs rise and fall', () => {
+test('counts active runs up and down', () => {
   const { watch, clock, samples } = watched()
   const [one, other] = [teller(watch.onEvent, clock, 'one'), teller(watch.onEvent, clock, 'other')]
   one(started())
@@ -139,7 +139,7 @@ describe('tool calls', () => {
     expect(samples('millrace_errors_total')).toHaveLength(isFailure ? 1 : 0)
   })
 
-  test('a call of unknown outcome that the user had stopped counts as cancelled', () => {
+  test('count as cancelled if the user stopped them and their outcome is unknown', () => {
     const { run, samples, watch } = watched()
     run(
       started(),
@@ -157,13 +157,13 @@ describe('tool calls', () => {
     expect(samples('millrace_errors_total')).toHaveLength(2)
   })
 
-  test('what was answered from the ledger is no call', () => {
+  test('are not counted if the ledger answered them', () => {
     const { run, watch } = watched()
     run(started(), toolFinished('look_up', { reused: true }), finished())
     expect(watch.window.snapshot().groups[0]?.tools).toEqual({})
   })
 
-  test('a name that the model made up is "other", one that the decision or a start knows is its own', () => {
+  test('are labelled "other" if the model invented the name', () => {
     const { run, watch } = watched()
     run(
       started({ tools: { known: false } }),
@@ -176,7 +176,7 @@ describe('tool calls', () => {
     expect(Object.keys(watch.window.snapshot().groups[0]?.tools ?? {})).toEqual(['other', 'known', 'late'])
   })
 
-  test('a tool may be called __proto__', () => {
+  test('accept a tool named __proto__', () => {
     const { run, watch } = watched()
     run(started(), toolStarted('__proto__'), toolFinished('__proto__'), finished())
     expect(JSON.stringify(watch.window.snapshot().groups[0]?.tools)).toBe(
@@ -184,7 +184,7 @@ describe('tool calls', () => {
     )
   })
 
-  test('those of the old loop count for the control group, but for what was reused', () => {
+  test('of the legacy loop count for the control group, except reused results', () => {
     const { watch, samples } = watched()
     watch.onLegacyTool({ name: 'look_up', ok: true, durationMs: 20, reused: false })
     watch.onLegacyTool({ name: 'look_up', ok: false, durationMs: 20, reused: false })
@@ -196,8 +196,8 @@ describe('tool calls', () => {
   })
 })
 
-describe('what is bounded', () => {
-  test('models, tools, reasons: later values are "other", long ones are cut', () => {
+describe('bounds', () => {
+  test('models, tools and reasons: labels later values "other" and cuts long ones', () => {
     const limits = { models: 2, tools: 3, reasons: 2 }
     const { watch, clock, samples } = watched({ limits })
     for (let index = 0; index < 1000; index++) {
@@ -221,7 +221,7 @@ describe('what is bounded', () => {
     expect(group?.judged).toBe(1000)
   })
 
-  test('what is recorded and logged of a run does not grow with its deltas and progress', () => {
+  test('records and logs a run at a cost that does not grow with its deltas and progress', () => {
     const countCalls = (times: number): number => {
       let calls = 0
       const call = (): void => void calls++
@@ -239,7 +239,7 @@ describe('what is bounded', () => {
     expect(countCalls(10_000)).toBe(countCalls(1))
   })
 
-  test('runs that never end are let go, the oldest first, and counted as active no more', () => {
+  test('drops the oldest of too many runs that never end, and no longer counts them as active', () => {
     const { watch, clock, samples } = watched({ limits: { runs: 10 } })
     const tellers = Array.from({ length: 100 }, (_, index) => teller(watch.onEvent, clock, `run-${index}`))
     for (const tell of tellers) tell(started())
@@ -250,7 +250,7 @@ describe('what is bounded', () => {
   })
 })
 
-test('events of a run that nobody started, a second start and what follows the end change nothing', () => {
+test('ignores events without a start, a second start, and events after the end', () => {
   const { watch, clock } = watched()
   const tell = teller(watch.onEvent, clock, 'run')
   tell(said('Hello'), retracted, finished())
@@ -259,7 +259,7 @@ test('events of a run that nobody started, a second start and what follows the e
   expect(watch.window.snapshot().groups).toMatchObject([{ arm: 'streaming', judged: 1, tools: {} }])
 })
 
-test('a process that has had no run yet says so, with one series', () => {
+test('has one series before the first run', () => {
   expect(watched().samples('millrace_')).toEqual(['millrace_runs_active{arm="streaming",mode="stream"} 0'])
 })
 
@@ -268,7 +268,7 @@ describe('the circuit breaker', () => {
   const stateOf = (samples: readonly string[]) =>
     states.filter((state) => samples.includes(`millrace_circuit_breaker_state{state="${state}"} 1`))
 
-  test('its state is 1, the others 0, from the start to the close', () => {
+  test('reports 1 for its state and 0 for the others, from the start to the close', () => {
     const clock = manualClock()
     const breaker = createCircuitBreaker({ clock, minimumAttempts: 1, cooldown: 10 })
     const { watch, samples } = watched({ breaker })
@@ -287,7 +287,7 @@ describe('the circuit breaker', () => {
     expect(now()).toEqual([])
   })
 
-  test('a provider that is registered later learns the state that it is in then', async () => {
+  test('reports its state to a provider that is registered later', async () => {
     globalMetrics.disable()
     const breaker = createCircuitBreaker({ clock: manualClock(), minimumAttempts: 1 })
     telemetry({ breaker })
@@ -301,14 +301,14 @@ describe('the circuit breaker', () => {
   })
 })
 
-test('without a meter, and without a tracer, the window still counts', () => {
+test('counts in the window without a meter and a tracer', () => {
   const { run, watch, samples } = watched({ meter: false, tracer: false })
   run(started(), finished())
   expect(watch.window.totals().groups[0]?.judged).toBe(1)
   expect(samples('millrace')).toEqual([])
 })
 
-test('every metric that is recorded is in the list, with its labels', () => {
+test('lists every recorded metric with its labels', () => {
   const recorded = new Map<string, Set<string>>()
   const instrument =
     (name: string) =>

@@ -24,11 +24,11 @@ async function measure(through: 'adaptLoop' | 'agent'): Promise<{ sdk: OtelSdk; 
 
 const total = Object.values(plan).reduce((sum, count) => sum + count, 0)
 
-test('the plan has a hundred runs', () => {
+test('plans a hundred runs', () => {
   expect(total).toBe(100)
 })
 
-test('a hundred runs through adaptLoop, each counted once, by outcome, rung, arm and mode', async () => {
+test('counts a hundred runs through adaptLoop once each, by outcome, rung, arm and mode', async () => {
   const { sdk, snapshot } = await measure('adaptLoop')
   await using _ = sdk
 
@@ -121,7 +121,7 @@ test('a hundred runs through adaptLoop, each counted once, by outcome, rung, arm
   expect(snapshot.active).toBe(0)
 })
 
-test('a hundred runs of an agent alone, by its middleware', async () => {
+test('counts a hundred runs of an agent alone by its middleware', async () => {
   const { sdk, snapshot } = await measure('agent')
   await using _ = sdk
   expect(await countBy(sdk, 'millrace.runs', 'arm', 'mode', 'outcome', 'rung')).toEqual({

@@ -90,7 +90,7 @@ const tools = [
   }),
 ]
 
-/** Streaming for whoever's attribute says so. */
+/** Flags that turn streaming on by an attribute of the user. */
 const flags: FlagClient = {
   getBooleanDetails: (key, _fallback, context) => ({ value: key === 'use_streaming' && context?.['streams'] === true }),
 }

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { telemetry } from '../src/index.ts'
 import { fellBack, finished, retracted, said, started, teller, toolFinished, toolStarted, turnStarted } from './told.ts'
 
-test('pino is a logger as it is: ids and numbers, levels by what they mean, and nothing that was said', () => {
+test('logs ids and numbers through pino, without the content of messages', () => {
   const lines: string[] = []
   const logger = pino({ level: 'info', base: null, timestamp: false }, { write: (line) => void lines.push(line) })
   const clock = manualClock()
@@ -30,7 +30,7 @@ test('pino is a logger as it is: ids and numbers, levels by what they mean, and 
   const run = { runId: 'run-1', mode: 'stream', arm: 'streaming', model: 'unknown' }
   const [info, warn, error] = [30, 40, 50]
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    { level: warn, event: 'retraction', ...run, turn: 1, reason: 'connection_lost', msg: 'Output withdrawn' },
+    { level: warn, event: 'retraction', ...run, turn: 1, reason: 'connection_lost', msg: 'Output retracted' },
     {
       level: warn,
       event: 'fallback',
@@ -82,7 +82,7 @@ test('pino is a logger as it is: ids and numbers, levels by what they mean, and 
   expect(lines.join('')).not.toContain('secret')
 })
 
-test('a call of unknown outcome is logged as such, also where the user stopped it', () => {
+test('logs a call of unknown outcome, even if the user stopped it', () => {
   const seen: unknown[] = []
   const log = (fields: Readonly<Record<string, unknown>>, message: string): void =>
     void seen.push([fields['outcome'], message])
@@ -96,7 +96,7 @@ test('a call of unknown outcome is logged as such, also where the user stopped i
   ])
 })
 
-test('a line has no field that says nothing: a tool of the control group is of no run, and what is not known is left out', () => {
+test('leaves out fields that are unknown, such as the run of a tool of the control group', () => {
   const seen: unknown[] = []
   const log = (fields: unknown): void => void seen.push(fields)
   const clock = manualClock()

@@ -50,7 +50,7 @@ test.each<[string, (options: object) => unknown, object]>([
   })
 })
 
-test('options that are undefined were not given', () => {
+test('treats undefined options as missing', () => {
   const none: object = { agentName: undefined, meter: undefined, limits: undefined }
   expect(() => telemetry(none)).not.toThrow()
   expect(thrownBy(() => createPrometheus({ maxSeries: 0 }))).toMatchObject({

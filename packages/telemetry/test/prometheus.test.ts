@@ -20,7 +20,7 @@ import { metricList, type MeterPort, telemetry } from '../src/index.ts'
 import { createPrometheus } from '../src/prometheus/index.ts'
 import { runPlan } from './known-script.ts'
 
-test('counters, gauges and histograms, named by their units', () => {
+test('prints counters, gauges and histograms, named by their units', () => {
   const { meter, text, contentType, respond } = createPrometheus()
   const runs = meter.createCounter('app.runs', { unit: '{run}', description: 'Runs\nthat ended' })
   runs.add(1, { outcome: 'ok' })
@@ -59,7 +59,7 @@ test('counters, gauges and histograms, named by their units', () => {
   expect(respond().headers.get('content-type')).toBe(contentType)
 })
 
-test('series are bounded: the values of what is too much are added up', () => {
+test('adds up the values of series beyond the limit', () => {
   const { meter, text } = createPrometheus({ maxSeries: 3 })
   const counter = meter.createCounter('flood')
   for (let index = 0; index < 1000; index++) counter.add(1, { id: String(index) })
@@ -111,7 +111,7 @@ function samplesOf(text: string): readonly string[] {
     .toSorted()
 }
 
-test('a hundred runs give the same samples as the exporter of OpenTelemetry does', async () => {
+test('gives the same samples as the exporter of OpenTelemetry for a hundred runs', async () => {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1_000_000 })
   const provider = new MeterProvider({ readers: [reader] })
@@ -133,7 +133,7 @@ test('a hundred runs give the same samples as the exporter of OpenTelemetry does
 const promtool = requireProgram('promtool')
 
 promtool.describe('promtool', () => {
-  test('finds nothing wrong, whatever names and labels are', () => {
+  test('accepts any names and labels', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.string({ unit: 'binary', minLength: 1 }), fc.string({ unit: 'binary' }), fc.double()), {
@@ -175,7 +175,7 @@ async function addressOf(log: Readable): Promise<string> {
 const prometheusServer = requireProgram('prometheus')
 
 prometheusServer.describe('a real Prometheus', () => {
-  test('scrapes it and answers the formulas of the README', async () => {
+  test('scrapes it and evaluates the formulas of the README', async () => {
     const metrics = createPrometheus()
     await runPlan('adaptLoop', telemetry({ meter: metrics.meter }))
     const server = createServer((_request, response) => {

@@ -18,7 +18,7 @@ function tableAfter(header: string): readonly (readonly string[])[] {
 
 const namesIn = (cell: string): string[] => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name = '']) => name)
 
-test('the table of metrics in the README is the list', () => {
+test('documents every metric of the list in the README', () => {
   const types: Readonly<Record<MetricType, string>> = { counter: 'counter', histogram: 'histogram', updown: 'gauge' }
   let labels = ''
   const rows = tableAfter('| OpenTelemetry |').map(([name = '', prometheus = '', type, given = '']) => {
@@ -37,7 +37,7 @@ test('the table of metrics in the README is the list', () => {
   )
 })
 
-test('what the README says of boundaries is so', () => {
+test('documents the boundaries in the README', () => {
   const boundaries = new Set(metricList.map((metric) => metric.boundaries?.join(' ')))
   expect(boundaries).toEqual(
     new Set([

@@ -102,7 +102,7 @@ function expectOneTree(spans: readonly ReadableSpan[]): void {
 describe.each(Object.keys(paths))('%s', (path) => {
   const streams = path !== 'buffered'
 
-  test('a run that completes has one chat span per request, beside its tool, below the run', async () => {
+  test('gives a completed run one chat span per request, beside its tool, below the run', async () => {
     const { spans, claude } = await runTraced({ path })
     expectOneTree(spans)
     const chats = spans.filter(isChat)
@@ -139,7 +139,7 @@ describe.each(Object.keys(paths))('%s', (path) => {
     expect(JSON.stringify(spans.map(({ attributes }) => attributes))).not.toMatch(/order A-17|on its way|look it up/i)
   })
 
-  test('a run that is interrupted has one as well, and it is no error', async () => {
+  test('gives an interrupted run one as well, without an error', async () => {
     const { spans, claude } = await runTraced({
       path,
       faults: [{ kind: 'stall', at: { event: 4 }, turn: 2, times: 'forever' }],
@@ -156,7 +156,7 @@ describe.each(Object.keys(paths))('%s', (path) => {
     expect(named(spans, 'invoke_agent')[0]?.attributes['millrace.outcome']).toBe('interrupted')
   })
 
-  test('a run that fails has one for each request that it made, with the error', async () => {
+  test('gives a failed run one for each of its requests, with the error', async () => {
     const { spans, claude } = await runTraced({ path, faults: [{ kind: 'status', status: 529, times: 'forever' }] })
     expectOneTree(spans)
     const chats = spans.filter(isChat)
@@ -173,7 +173,7 @@ describe.each(Object.keys(paths))('%s', (path) => {
   })
 })
 
-test('a stream that is cut has a failed span with what was counted by then, and its retry another', async () => {
+test('gives a broken stream a failed span with the tokens so far, and its retry another', async () => {
   const { spans, claude } = await runTraced({
     path: 'raw bytes',
     faults: [{ kind: 'destroy', at: { event: 4 }, turn: 2, times: 1 }],
@@ -187,7 +187,7 @@ test('a stream that is cut has a failed span with what was counted by then, and 
   expect(chats[2]?.attributes).toMatchObject({ 'millrace.attempt': 2 })
 })
 
-test('a tool that starts early is below the run, not below the request that asks for it', async () => {
+test('puts a tool that starts early below the run, not below the request', async () => {
   const { spans } = await runTraced({ path: 'raw bytes', eagerTools: true })
   expectOneTree(spans)
   expect(named(spans, 'execute_tool')).toHaveLength(1)
@@ -196,7 +196,7 @@ test('a tool that starts early is below the run, not below the request that asks
   )
 })
 
-test('chatSpans "client": the span is the one of the client, below the run', async () => {
+test('keeps only the span of the client, below the run, with chatSpans "client"', async () => {
   const { spans } = await runTraced({ path: 'the client iterates', options: { chatSpans: 'client' } })
   expectOneTree(spans)
   const chats = spans.filter(isChat)
@@ -204,13 +204,13 @@ test('chatSpans "client": the span is the one of the client, below the run', asy
   expect(chats[0]?.attributes['gen_ai.usage.output_tokens']).toBeGreaterThan(0)
 })
 
-test('with the tracing of the client off, nothing changes', async () => {
+test('gives the same spans with the tracing of the client off', async () => {
   const { spans, claude } = await runTraced({ path: 'raw bytes', clientTracing: false })
   expectOneTree(spans)
   expect(spans.filter(isChat)).toHaveLength(claude.requests.length)
 })
 
-test('what an HTTP client starts later in the request is traced, below it', async () => {
+test('traces what an HTTP client starts later in the request, below it', async () => {
   const inner: ReadableSpan[] = []
   await using sdk = startOtelSdk()
   await using claude = await startClaude({ script: [{ content: [text('Hello')] }] })

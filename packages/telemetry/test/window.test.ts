@@ -68,7 +68,7 @@ function comparable(snapshot: TelemetrySnapshot): unknown {
   )
 }
 
-test('snapshots of several instances merge to what one would have counted', () => {
+test('merges snapshots of several instances to what one would have counted', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(anyRun, fc.nat(2)), { maxLength: 30 }), (runs) => {
       const clocks = [manualClock(), manualClock(), manualClock()] as const
@@ -86,7 +86,7 @@ test('snapshots of several instances merge to what one would have counted', () =
   )
 })
 
-test('what is between two readings, added to the first, is the second', () => {
+test('gives the second reading if the difference is added to the first', () => {
   fc.assert(
     fc.property(fc.array(anyRun, { maxLength: 15 }), fc.array(anyRun, { maxLength: 15 }), (before, after) => {
       const [clock, only] = [manualClock(), watchOf(manualClock())]
@@ -105,8 +105,8 @@ test('what is between two readings, added to the first, is the second', () => {
   )
 })
 
-test('no snapshot at all and one of another version are refused', () => {
-  expect(() => mergeSnapshots([])).toThrow('needs one snapshot')
+test('rejects an empty list and a snapshot of another version', () => {
+  expect(() => mergeSnapshots([])).toThrow('needs at least one snapshot')
   const { window } = telemetry({ meter: false })
   const other: TelemetrySnapshot = JSON.parse(JSON.stringify({ ...window.snapshot(), version: 2 }))
   expect(() => mergeSnapshots([window.snapshot(), other])).toThrow('snapshots[1].version must be 1')
@@ -126,7 +126,7 @@ describe('the window', () => {
   }
   const judged = (snapshot: TelemetrySnapshot) => snapshot.groups.reduce((sum, group) => sum + group.judged, 0)
 
-  test('forgets what is older than its length, in steps; the totals forget nothing', () => {
+  test('forgets what is older than its length, in steps, while the totals keep everything', () => {
     const clock = manualClock(quarter * 1000)
     const watch = watchOf(clock)
     const perMinute: number[] = []
@@ -143,7 +143,7 @@ describe('the window', () => {
     expect(watch.window.totals()).toMatchObject({ version: 1, from: quarter * 1000, to: clock.now(), active: 0 })
   })
 
-  test('says what it covers, and no more than it has seen', () => {
+  test('reports the period that it covers', () => {
     const clock = manualClock(quarter * 1000)
     const watch = watchOf(clock)
     expect(watch.window.snapshot()).toMatchObject({ from: clock.now(), to: clock.now() })
@@ -151,7 +151,7 @@ describe('the window', () => {
     expect(watch.window.snapshot()).toMatchObject({ from: clock.now() - quarter + 15_000, to: clock.now() })
   })
 
-  test('a clock that is set back a little loses nothing, one that is set back far begins anew', () => {
+  test('loses nothing if the clock is set back a little, and starts over if it is set back far', () => {
     const clock = manualClock(quarter * 1000)
     const watch = watchOf(clock)
     tellRun(watch, clock, quick)
@@ -164,7 +164,7 @@ describe('the window', () => {
     expect(judged(watch.window.totals())).toBe(3)
   })
 
-  test('its length and steps are options', () => {
+  test('takes its length and steps from the options', () => {
     const clock = manualClock(0)
     const watch = telemetry({ clock, meter: false, window: { length: 1000, steps: 10 } })
     tellRun(watch, clock, quick)
@@ -194,14 +194,14 @@ describe('latencies', () => {
     return group?.total
   }
 
-  test('boundaries rise, from 50 ms to more than ten minutes', () => {
+  test('have rising boundaries, from 50 ms to more than ten minutes', () => {
     expect(latencyBoundaries[0]).toBe(50)
     expect(latencyBoundaries.at(-1)).toBeGreaterThan(600_000)
     expect(latencyBoundaries.toSorted((one, other) => one - other)).toEqual([...latencyBoundaries])
     expect(new Set(latencyBoundaries).size).toBe(latencyBoundaries.length)
   })
 
-  test('quantiles are in the bucket of the true one, whatever the values', () => {
+  test('give quantiles in the bucket of the true one, for any values', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(600_000), { minLength: 1, maxLength: 40 }), (values) => {
         const histogram = histogramOf(values)
@@ -221,7 +221,7 @@ describe('latencies', () => {
     )
   })
 
-  test('how many are above a boundary is exact, above all of them as well', () => {
+  test('count exactly what is above a boundary, including the last', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(900_000), { minLength: 1, maxLength: 40 }),
@@ -237,7 +237,7 @@ describe('latencies', () => {
     expect(late && countAbove(late, 10_000_000)).toBe(1)
   })
 
-  test('of nothing, there are none', () => {
+  test('give no quantiles without values', () => {
     expect(histogramQuantile({ counts: [], count: 0, sum: 0 }, 0.5)).toBeUndefined()
     const watch = telemetry({ meter: false })
     const tell = teller(watch.onEvent, manualClock(), 'run')

@@ -1,7 +1,7 @@
-/** What OpenTelemetry's rules for Prometheus add to a name for its unit. */
+/** The suffixes that OpenTelemetry's rules for Prometheus add for a unit. */
 const suffixes: Readonly<Record<string, string>> = { s: '_seconds', ms: '_milliseconds', By: '_bytes' }
 
-/** An OpenTelemetry name as Prometheus has it: `gen_ai.invoke_agent.duration` in `s` is `…_duration_seconds`. */
+/** Returns the Prometheus name of a metric: `gen_ai.invoke_agent.duration` in `s` becomes `…_duration_seconds`. */
 export function metricName(name: string, unit: string | undefined, isCounter: boolean): string {
   const suffix = suffixes[unit ?? ''] ?? ''
   const base = name.replaceAll(/[^\w:]/g, '_')
@@ -13,7 +13,7 @@ function labelName(name: string): string {
   return /^\d/.test(base) ? `_${base}` : base
 }
 
-/** `{a="b"}`, sorted by name and escaped; empty without labels. */
+/** Returns labels as `{a="b"}`, sorted by name and escaped; an empty string without labels. */
 export function labelSet(labels: Iterable<readonly [name: string, value: string]>): string {
   const pairs = Array.from(labels, ([name, value]) => `${labelName(name)}="${escape(value)}"`).sort()
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`

@@ -3,11 +3,11 @@ import type { InstrumentOptions, Labels, MeterPort } from '../meter.ts'
 import { helpText, labelSet, metricName, sampleValue } from './names.ts'
 
 export interface PrometheusOptions {
-  /** Series of one metric; the values of more are added up in one, labelled `otel_metric_overflow`. Default: 2,000. */
+  /** Series per metric. Values of further series are added up in one labelled `otel_metric_overflow`. Default: 2,000. */
   readonly maxSeries?: number
 }
 
-/** Metrics in the memory of this process, as Prometheus scrapes them. */
+/** Metrics in the memory of this process, in the format that Prometheus scrapes. */
 export interface Prometheus {
   /** For the option `meter` of `telemetry`. */
   readonly meter: MeterPort
@@ -15,7 +15,7 @@ export interface Prometheus {
   readonly contentType: string
   /** All metrics in Prometheus' text format. */
   text(): string
-  /** The same as an answer, for any server that speaks `Response`. */
+  /** Returns the same as a `Response`. */
   respond(): Response
 }
 
@@ -23,7 +23,7 @@ type FamilyType = 'counter' | 'gauge' | 'histogram'
 
 interface Series {
   readonly labels: Labels
-  /** One for each boundary and one for what is larger, each without those before it. */
+  /** One count per boundary and one for larger values; each excludes the buckets before it. */
   readonly buckets: number[]
   value: number
 }
@@ -33,9 +33,9 @@ interface Family {
   readonly type: FamilyType
   readonly help: string
   readonly boundaries: readonly number[]
-  /** By the labels as they are written. */
+  /** By the labels as they are printed. */
   readonly series: Map<string, Series>
-  /** The same by the labels as they were given, which is quicker to make. */
+  /** By the labels as they were passed, which is faster to compute. */
   readonly known: Map<string, Series>
 }
 
@@ -44,7 +44,7 @@ const overflow: Labels = { otel_metric_overflow: 'true' }
 const contentType = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
- * A scrape endpoint without OpenTelemetry's SDK: a meter that keeps counters, gauges and histograms, and their text.
+ * Creates a scrape endpoint without OpenTelemetry's SDK: a meter that keeps counters, gauges and histograms, and their text.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */

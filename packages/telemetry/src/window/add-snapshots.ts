@@ -3,12 +3,12 @@ import { addGroups, type Groups } from './group.ts'
 import { fromSnapshotGroup, type SnapshotGroup, type TelemetrySnapshot, toSnapshotGroup } from './snapshot.ts'
 
 /**
- * Adds what several instances counted: counts and histograms are sums, rates and quantiles are computed from them anew.
+ * Adds the snapshots of several instances: sums counts and histograms, and computes rates and quantiles from the sums.
  *
- * @throws MillraceError `invalid_input` where there is none, or one of another version
+ * @throws MillraceError `invalid_input` without a snapshot, or for one of another version
  */
 export function mergeSnapshots(snapshots: readonly TelemetrySnapshot[]): TelemetrySnapshot {
-  if (snapshots.length === 0) throw new MillraceError('invalid_input', 'mergeSnapshots needs one snapshot at least')
+  if (snapshots.length === 0) throw new MillraceError('invalid_input', 'mergeSnapshots needs at least one snapshot')
   for (const [index, snapshot] of snapshots.entries()) checkVersion(snapshot, `snapshots[${index}]`)
   const groups: Groups = new Map()
   for (const snapshot of snapshots) addGroups(groups, snapshot.groups.map(fromSnapshotGroup))
@@ -22,8 +22,8 @@ export function mergeSnapshots(snapshots: readonly TelemetrySnapshot[]): Telemet
 }
 
 /**
- * What happened between two readings of one `totals()`, or of the merged ones of the same instances: since a stage of a
- * rollout began, say.
+ * Returns what happened between two readings of one `totals()`, or of the merged readings of the same instances. For example,
+ * since a stage of a rollout started.
  *
  * @throws MillraceError `invalid_input` for a snapshot of another version
  */

@@ -4,7 +4,7 @@ import { countedOutcome, isToolFailure } from '../observation.ts'
 import { interrupted } from '../record-metrics.ts'
 import { addHistogram, addValue, emptyHistogram, type Histogram } from './histogram.ts'
 
-/** The counts of one arm and mode: a number for each path of names, so that any two are added alike. */
+/** The counts of one arm and mode: a number per path of names, so that all counts are added in the same way. */
 export interface GroupCounts {
   readonly arm: RunDecision['arm']
   readonly mode: RunDecision['mode']
@@ -16,14 +16,14 @@ export interface GroupCounts {
 /** Groups by arm and mode. */
 export type Groups = Map<string, GroupCounts>
 
-/** No name holds a NUL, which JSON has to escape. */
+/** Joins names of a path. No name has a NUL, which JSON must escape. */
 const separator = '\u0000'
 
 function emptyGroup({ arm, mode }: Pick<ObservedRun, 'arm' | 'mode'>): GroupCounts {
   return { arm, mode, counters: new Map(), firstText: emptyHistogram(), total: emptyHistogram() }
 }
 
-/** The group of this arm and mode, made where it is missing. */
+/** Returns the group of this arm and mode. Creates it if it is missing. */
 function groupOf(groups: Groups, of: Pick<ObservedRun, 'arm' | 'mode'>): GroupCounts {
   const key = `${of.arm} ${of.mode}`
   const known = groups.get(key)
@@ -39,7 +39,7 @@ export function count({ counters }: Pick<GroupCounts, 'counters'>, path: readonl
   counters.set(key, (counters.get(key) ?? 0) + by)
 }
 
-/** The counts below `head`, each with the rest of its path. */
+/** Returns the counts below `head`, each with the rest of its path. */
 export function* countsOf(
   { counters }: Pick<GroupCounts, 'counters'>,
   head: string,
@@ -50,7 +50,7 @@ export function* countsOf(
   }
 }
 
-/** Adds `sign` times what `from` counts. */
+/** Adds the counts of `from`, multiplied by `sign`. */
 export function addGroups(into: Groups, from: Iterable<GroupCounts>, sign: 1 | -1 = 1): void {
   for (const group of from) {
     const sum = groupOf(into, group)
@@ -64,12 +64,12 @@ export function addGroups(into: Groups, from: Iterable<GroupCounts>, sign: 1 | -
   }
 }
 
-/** Whether the end of a run says anything about how well runs go. */
+/** Whether a run counts towards the success rate. */
 export function isJudged(end: string): boolean {
   return end !== 'cancelled' && end !== 'taken_over'
 }
 
-/** Counts what was seen in the group of its run. */
+/** Counts an observation in the group of its run. */
 export function countSeen(groups: Groups, seen: Observation): void {
   const group = groupOf(groups, seen.run)
   switch (seen.type) {

@@ -1,12 +1,12 @@
 /**
- * The upper boundaries, in milliseconds, of all histograms of a window: 50 ms to 10 minutes and a half, each a quarter
- * more than the one before. Fixed for good, so that counts of any two instances and versions can be added.
+ * The upper boundaries of all histograms of a window, in milliseconds: from 50 ms to 10.5 minutes, each 25 % above the
+ * previous one. They never change, so that counts of different instances and versions can be added.
  */
 export const latencyBoundaries: readonly number[] = Array.from({ length: 42 }, (_, index) =>
   Math.round(50 * 2 ** (index / 3)),
 )
 
-/** How often values fell where. JSON, and summable. */
+/** Counts of values by bucket, as JSON. Histograms can be added. */
 export interface HistogramCounts {
   /** `counts[i]`: values up to `latencyBoundaries[i]` and above the boundary before it; the last: all that are larger. */
   readonly counts: readonly number[]
@@ -40,8 +40,8 @@ export function addHistogram(into: Histogram, from: HistogramCounts, sign: 1 | -
 }
 
 /**
- * The value below which the share `q` (0 to 1) of the values lies, in milliseconds, interpolated within its bucket; the
- * last boundary for what is above all of them, undefined where there are no values.
+ * Returns the value below which the share `q` (0 to 1) of the values lies, in milliseconds, interpolated within its bucket.
+ * Returns the last boundary if the value is above it, and undefined without values.
  */
 export function histogramQuantile({ counts, count }: HistogramCounts, q: number): number | undefined {
   if (count === 0) return undefined
@@ -57,7 +57,7 @@ export function histogramQuantile({ counts, count }: HistogramCounts, q: number)
   return lower
 }
 
-/** How many values were larger than `ms`; exact where `ms` is one of the boundaries, else at the next one above it. */
+/** Returns how many values are above `ms`: exactly at a boundary, otherwise above the next higher boundary. */
 export function countAbove({ counts }: HistogramCounts, ms: number): number {
   const index = latencyBoundaries.findIndex((boundary) => boundary >= ms)
   return index === -1 ? (counts.at(-1) ?? 0) : counts.slice(index + 1).reduce((sum, count) => sum + count, 0)

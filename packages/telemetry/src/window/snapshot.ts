@@ -3,7 +3,7 @@ import type { TokenCounts } from '../observation.ts'
 import { count, countsOf, type GroupCounts, isJudged } from './group.ts'
 import { addHistogram, emptyHistogram, type Histogram, type HistogramCounts, histogramQuantile } from './histogram.ts'
 
-/** Milliseconds; null where there was nothing to measure. */
+/** In milliseconds; null without values. */
 export interface Quantiles {
   readonly p50: number | null
   readonly p90: number | null
@@ -16,13 +16,13 @@ export interface LatencySnapshot extends HistogramCounts {
 }
 
 export interface ToolSnapshot {
-  /** Calls that ran to an end of their own. Failed ones are part of them, cancelled and discarded ones are not. */
+  /** Calls that ended by themselves, including failed ones. Cancelled and discarded calls are not counted. */
   readonly calls: number
   readonly failed: number
   readonly cancelled: number
 }
 
-/** A step down the ladder, in the terms of the `fallback` event. */
+/** A step down the recovery ladder, with the fields of the `fallback` event. */
 export interface FallbackCount {
   readonly from: string
   readonly to: string
@@ -34,7 +34,7 @@ export interface FallbackCount {
 export interface ErrorCount {
   /** `run`, `request` or `tool`. */
   readonly source: string
-  /** What `error.type` is in the metrics. */
+  /** The `error.type` of the metrics. */
   readonly type: string
   readonly count: number
 }
@@ -43,13 +43,13 @@ export interface ErrorCount {
 export interface SnapshotGroup {
   readonly arm: RunDecision['arm']
   readonly mode: RunDecision['mode']
-  /** Runs that ended: by outcome, then by the lowest rung they needed. What is missing is 0. */
+  /** Runs that ended, by outcome and then by the lowest rung they needed. A missing entry is 0. */
   readonly runs: Readonly<Record<string, Readonly<Record<string, number>>>>
-  /** Runs that ended, but for those that were cancelled or taken over: what the two rates are of. */
+  /** Runs that ended, without those that were cancelled or taken over. Both rates are shares of these. */
   readonly judged: number
-  /** The share of `judged` that did not fail; null where there are none. */
+  /** The share of `judged` that did not fail; null if `judged` is 0. */
   readonly successRate: number | null
-  /** The share of `judged` that did not fail and needed no rung below the stream; null but for the mode `stream`. */
+  /** The share of `judged` that did not fail and stayed on the stream. Only for the mode `stream`; otherwise null. */
   readonly streamRate: number | null
   readonly requests: { readonly count: number; readonly failed: number; readonly interrupted: number }
   readonly tokens: TokenCounts
@@ -58,21 +58,21 @@ export interface SnapshotGroup {
   readonly errors: readonly ErrorCount[]
   readonly retractions: Readonly<Record<string, number>>
   readonly resumes: number
-  /** From the start of a run to the first text its reader had, of all runs that had some. */
+  /** From the start of a run to its first text, for all runs with text. */
   readonly firstText: LatencySnapshot
-  /** From the start of a run to its end, of the runs in `judged`. */
+  /** From the start of a run to its end, for the runs in `judged`. */
   readonly total: LatencySnapshot
 }
 
-/** What happened in a stretch of time. JSON; `mergeSnapshots` adds those of several instances. */
+/** What happened in a period, as JSON. `mergeSnapshots` adds the snapshots of several instances. */
 export interface TelemetrySnapshot {
   readonly version: 1
   /** Milliseconds since the epoch. */
   readonly from: number
   readonly to: number
-  /** Runs under way at its end. */
+  /** Runs that were open at its end. */
   readonly active: number
-  /** One for each arm and mode that something happened in. */
+  /** One for each arm and mode with any activity. */
   readonly groups: readonly SnapshotGroup[]
 }
 
@@ -93,7 +93,7 @@ export function toSnapshotGroup(group: GroupCounts): SnapshotGroup {
   const share = (part: number): number | null => (judged === 0 ? null : part / judged)
   const requests = named(group, 'requests')
   const tokens = named(group, 'tokens')
-  // Not an object to begin with: a tool may be called `__proto__`.
+  // Built from entries, because a tool may be named `__proto__`.
   const tools = new Map<string, ToolSnapshot>()
   for (const [[tool = '', kind = ''], calls] of countsOf(group, 'tools')) {
     tools.set(tool, { calls: 0, failed: 0, cancelled: 0, ...tools.get(tool), [kind]: calls })
@@ -104,7 +104,7 @@ export function toSnapshotGroup(group: GroupCounts): SnapshotGroup {
     runs,
     judged,
     successRate: share(succeeded),
-    // What was not to stream did not fail to.
+    // Only runs that were to stream count towards the stream rate.
     streamRate: mode === 'stream' ? share(streamed) : null,
     requests: { count: 0, failed: 0, interrupted: 0, ...requests },
     tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0, ...tokens },
@@ -131,7 +131,7 @@ export function toSnapshotGroup(group: GroupCounts): SnapshotGroup {
   }
 }
 
-/** The way back, so that snapshots can be added. */
+/** Reads the counts of a snapshot, so that snapshots can be added. */
 export function fromSnapshotGroup(group: SnapshotGroup): GroupCounts {
   const { arm, mode } = group
   const counts: GroupCounts = { arm, mode, counters: new Map(), firstText: emptyHistogram(), total: emptyHistogram() }

@@ -4,17 +4,17 @@ import { addGroups, countSeen, type Groups } from './group.ts'
 import { type TelemetrySnapshot, toSnapshotGroup } from './snapshot.ts'
 
 export interface WindowOptions {
-  /** Milliseconds that it looks back. Default: 900,000, a quarter of an hour. */
+  /** Length of the window in milliseconds. Default: 900,000 (15 minutes). */
   readonly length?: number
-  /** How many steps it moves in. Default: 60, of 15 seconds each. */
+  /** Number of steps in which the window moves. Default: 60, of 15 seconds each. */
   readonly steps?: number
 }
 
-/** The numbers of this process, to read. What it holds is bounded by its steps and by the limits of labels. */
+/** The numbers of this process. Its memory is bounded by the steps and by the label limits. */
 export interface TelemetryWindow {
-  /** What happened in the last `length` milliseconds, to a step. */
+  /** Returns what happened in the last `length` milliseconds, accurate to one step. */
   readonly snapshot: () => TelemetrySnapshot
-  /** What has happened since telemetry was created. Counts only grow, so that two readings can be subtracted. */
+  /** Returns what has happened since telemetry was created. Counts only grow, so two readings can be subtracted. */
   readonly totals: () => TelemetrySnapshot
 }
 
@@ -35,7 +35,7 @@ export function createWindow(clock: Clock, { length = 900_000, steps = 60 }: Win
   let latest = 0
   let active = 0
 
-  /** The step that it is now. A clock that is set back stays in the latest one; set back far, it begins anew. */
+  /** Returns the current step. If the clock is set back, the latest step continues; if it is set back far, the window resets. */
   function now(): number {
     const index = Math.floor(clock.now() / stepLength)
     if (index <= latest - steps) ring = []
