@@ -13,7 +13,7 @@ export interface EventDecoder {
   /**
    * The events that `chunk` completes. What comes after a throw is undefined.
    *
-   * @throws MillraceError `garbage` where it is no stream of events, `buffer_overflow` where one is too large
+   * @throws MillraceError `garbage` if the bytes are not a stream of events, `buffer_overflow` if an event is too large
    */
   push(chunk: Uint8Array): readonly DecodedEvent[]
   /** How long the server asks to wait before reconnecting, in milliseconds. */
@@ -70,7 +70,7 @@ export function ndjsonDecoder({ maxEventChars = defaultMaxEventChars }: DecoderO
     if (line.length > maxEventChars) throw overflow(maxEventChars)
     const value = parseJson(line)
     const seq = isRecord(value) ? value['seq'] : undefined
-    if (typeof seq !== 'number') throw garbage(undefined, 'a line is no event with a seq')
+    if (typeof seq !== 'number') throw garbage(undefined, 'a line must be an event with a seq')
     return [restore(seq, value)]
   }
 

@@ -17,7 +17,7 @@ import {
   type Usage,
 } from '@millrace/core'
 
-/** What a field may hold, by the name of its kind. */
+/** The type of a field, by the name of its kind. */
 export interface FieldKinds {
   text: string
   nullableText: string | null
@@ -55,12 +55,12 @@ type FieldsOf<Event> = {
     : KindsOf<Event[Name]>
 }
 
-/** The fields of every event besides its head, exactly as the types have them; `?` marks the optional ones. */
+/** The fields of every event without its head, as in the types; `?` marks optional fields. */
 export type EventFields = { [Type in AgentEventType]: FieldsOf<Extract<AgentEvent, { readonly type: Type }>> }
 
 const place = { turn: 'count', attempt: 'count', block: 'count' } as const
 
-/** The public protocol as data: what decoding checks, and what its JSON Schema and its documentation are tested against. */
+/** The public protocol as data. Decoding checks events against it, and so do the tests of the JSON Schema and the docs. */
 export const eventFields: EventFields = {
   'run.started': { sessionId: 'text?', decision: 'decision' },
   'turn.started': { turn: 'count', attempt: 'count', mode: 'turnMode' },
@@ -115,7 +115,7 @@ export const eventFields: EventFields = {
   'run.finished': { outcome: 'outcome', stopReason: 'nullableText', usage: 'usage', error: 'error?' },
 }
 
-/** Event types whose `at` does not travel: they come by the thousand, between events that have one. */
+/** Event types that are sent without `at`: they are frequent, and events with an `at` surround them. */
 export const undatedTypes: ReadonlySet<string> = new Set<AgentEventType>([
   'text.delta',
   'thinking.delta',
@@ -126,8 +126,7 @@ export const undatedTypes: ReadonlySet<string> = new Set<AgentEventType>([
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isNumber = (value: unknown): boolean => typeof value === 'number'
 
-// A word that this version does not know, such as a reason that a later one adds, is let through: an event must not be
-// lost over it.
+// Accepts words that this version does not know, such as a reason of a later version, so that no event is lost.
 const guards: Readonly<Record<FieldKind, (value: unknown) => boolean>> = {
   text: isText,
   nullableText: (value) => value === null || isText(value),
@@ -175,7 +174,7 @@ export function isKnownType(type: string): type is AgentEventType {
   return checks.has(type)
 }
 
-/** The first field that is missing or wrong, or undefined where `value` is a whole event of a known type. */
+/** Returns the first field that is missing or wrong, or undefined if `value` is a whole event of a known type. */
 export function wrongField(value: Readonly<Record<string, unknown>>): string | undefined {
   const { type, seq, runId, at } = value
   const fields = typeof type === 'string' ? checks.get(type) : undefined
@@ -189,7 +188,7 @@ export function wrongField(value: Readonly<Record<string, unknown>>): string | u
   })?.name
 }
 
-/** Whether `value` is an event of a type that this version knows, with all its fields. */
+/** Whether `value` is an event of a known type with all its fields. */
 export function isAgentEvent(value: unknown): value is AgentEvent {
   return isRecord(value) && wrongField(value) === undefined
 }

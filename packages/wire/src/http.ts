@@ -6,7 +6,7 @@ import type { ClientError, InputMessage, Message, RunOutcome, Usage } from '@mil
  * | request | answer |
  * |---|---|
  * | `POST /runs`, a {@link StartRunBody} | 200, the run's events in the negotiated format, or a {@link RunResultBody} |
- * | `GET /runs/:id/events?after=` or `Last-Event-ID` | 200, the events after that `seq`; 204 where the run is closed and none follow |
+ * | `GET /runs/:id/events?after=` or `Last-Event-ID` | 200, the events after that `seq`; 204 if the run is closed and no events follow |
  * | `POST /runs/:id/cancel`, a {@link CancelBody} | 200, a {@link CancelAnswer} |
  * | `GET /runs/:id` | 200, a {@link RunSnapshotBody} |
  *
@@ -19,7 +19,7 @@ export interface StartRunBody {
   readonly input?: string
   readonly sessionId?: string
   /**
-   * What happens to text that was shown and turns out not to be the final one, for a client that cannot withdraw it.
+   * What happens to shown text that turns out not to be final, for a client that cannot retract it.
    * Default: `retract`.
    */
   readonly retraction?: 'retract' | 'continue' | 'hold' | 'fail'
@@ -45,7 +45,7 @@ export interface CancelAnswer {
   readonly cancelled: boolean
 }
 
-/** A run as it stands. */
+/** The state of a run. */
 export interface RunSnapshotBody {
   readonly runId: string
   readonly sessionId?: string
@@ -56,7 +56,7 @@ export interface RunSnapshotBody {
   readonly outcome?: RunOutcome
   /** The reason, once somebody asked for the run to stop. */
   readonly cancelled?: string
-  /** The oldest and the newest `seq` that can be read; `first` is `tail + 1` where none can. */
+  /** The oldest and the newest `seq` that can be read; `first` is `tail + 1` if none can be read. */
   readonly first: number
   readonly tail: number
   readonly metadata?: Readonly<Record<string, unknown>>

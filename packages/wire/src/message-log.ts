@@ -6,10 +6,10 @@ export interface LoggedCall {
   readonly input: unknown
 }
 
-/** Builds a conversation that the API takes from the parts that foreign clients keep of one. */
+/** Builds a conversation for the API from the parts that other clients keep. */
 export interface MessageLog {
   add(role: 'user' | 'assistant', blocks: readonly ContentBlock[]): void
-  /** A call and its result. Calls that follow each other are calls of one message. */
+  /** Adds a call and its result. Consecutive calls belong to one message. */
   call(call: LoggedCall, result: unknown, isError: boolean): void
   messages(): readonly Message[]
 }

@@ -4,10 +4,10 @@ import type { CancelBody, ProblemBody, StartRunBody } from './http.ts'
 
 const runIdPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 
-/** A session id, a metadata key and a cancel reason are kept and compared: none needs to be long. */
+/** The longest session id, metadata key and cancel reason. They are kept and compared, so they are short. */
 const maxIdChars = 256
 
-/** Characters of an unknown field's name that are given back. */
+/** Characters of an unknown field's name that an error repeats. */
 const maxNameChars = 64
 
 const startFields: Readonly<Record<keyof StartRunBody, true>> = {
@@ -23,7 +23,7 @@ const startFields: Readonly<Record<keyof StartRunBody, true>> = {
 const cancelFields: Readonly<Record<keyof CancelBody, true>> = { reason: true }
 
 /**
- * The body of `POST /runs`. A field that it does not know is refused: a misspelt one would be left out in silence.
+ * Reads the body of `POST /runs`. Rejects unknown fields, because a misspelt field would otherwise be ignored.
  *
  * @throws MillraceError `invalid_input`, with the `path` of what is wrong
  */
@@ -61,7 +61,7 @@ export function parseStartRun(body: unknown): StartRunBody {
   }
 }
 
-/** The body of a cancel; none at all is fine. @throws MillraceError `invalid_input` */
+/** Reads the body of a cancel, which may be missing. @throws MillraceError `invalid_input` */
 export function parseCancel(body: unknown): CancelBody {
   if (body === undefined) return {}
   if (!isRecord(body)) throw invalid('', 'the body must be a JSON object')
@@ -70,13 +70,13 @@ export function parseCancel(body: unknown): CancelBody {
   return reason === undefined ? {} : { reason }
 }
 
-/** Where a cursor stands in a request. */
+/** The place of a cursor in a request. */
 export type CursorSource = 'after' | 'Last-Event-ID'
 
 /**
- * The cursor of a request; 0 where there is none.
+ * Reads the cursor of a request. Returns 0 without one.
  *
- * @param source where it was found, for the error
+ * @param source the place of the cursor, for the error
  * @throws MillraceError `invalid_input`, with `source` as its path
  */
 export function parseCursor(cursor: string | null | undefined, source: CursorSource = 'after'): number {
@@ -126,7 +126,7 @@ function refuseUnknown(body: Readonly<Record<string, unknown>>, known: Readonly<
   const unknown = Object.keys(body).find((name) => !Object.hasOwn(known, name))
   if (unknown === undefined) return
   const name = unknown.slice(0, maxNameChars)
-  throw invalid(name, `\`${name}\` is no field of this body; known here are ${Object.keys(known).join(', ')}`)
+  throw invalid(name, `unknown field "${name}"; expected one of ${Object.keys(known).join(', ')}`)
 }
 
 function own(body: Readonly<Record<string, unknown>>, name: string): unknown {

@@ -4,13 +4,13 @@ import type { AgentEvent } from '@millrace/core'
 export interface StreamEncoder<Item = AgentEvent> {
   /** Headers of the response, `content-type` among them. */
   readonly headers: Readonly<Record<string, string>>
-  /** Returns what stands before the first event; may be empty. */
+  /** Returns the text before the first event; may be empty. */
   open(): string
   /** Returns events that arrived together as one text; empty where the format has nothing to say about them. */
   encode(events: readonly Item[]): string
   /** Returns what shows a quiet client, and the proxies before it, that the stream lives. */
   heartbeat(): string
-  /** Returns what stands after the last event; may be empty. */
+  /** Returns the text after the last event; may be empty. */
   close(): string
 }
 

@@ -1,17 +1,17 @@
 import type { AgentEvent } from '@millrace/core'
 import { parseJson } from '@millrace/core/kit'
 
-/** Characters of fragments that both ends of a stream remember; beyond it the input is sent a second time. */
+/** Characters of fragments that both ends of a stream remember. Beyond that, the input is sent again. */
 const limit = 1_048_576
 
 /**
- * The inputs of tool calls, as far as the stream has carried them in `tool.input` fragments. Encoder and decoder keep
- * one each and see the same events, so that `tool.started` and `tool.finished` need not carry the input again.
+ * The inputs of tool calls that the stream has carried in `tool.input` fragments. The encoder and the decoder keep one each
+ * and see the same events, so `tool.started` and `tool.finished` need not carry the input again.
  */
 export interface ToolInputs {
-  /** Takes in an event, before it is encoded, or after it is decoded. */
+  /** Takes an event before it is encoded, or after it is decoded. */
   see(event: AgentEvent): void
-  /** The input of that call where the stream has carried it whole, else undefined. */
+  /** Returns the input of a call, or undefined if the stream has not carried it completely. */
   get(toolUseId: string): unknown
 }
 

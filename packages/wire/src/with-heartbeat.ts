@@ -16,7 +16,7 @@ interface Reader<Value> {
 }
 
 /**
- * The values of `source`, and a quiet beat whenever none came for a while. One timer serves however many values pass.
+ * Returns the values of `source`, and a heartbeat after a quiet period. One timer serves any number of values.
  * It ends with the source, or at once when `signal` aborts. One reader may wait at a time.
  *
  * Written by hand, since every event of every response passes here: a generator that races the source against the timer

@@ -128,7 +128,7 @@ describe('HttpAgent', () => {
     ])
   })
 
-  it('withdraws text, thinking, a call and its progress, and keeps what was there before', async () => {
+  it('retracts text, thinking, a call and its progress, and keeps what was there before', async () => {
     const { messages, body } = await expectExact(
       simulate([
         { do: 'say', kind: 'thinking', parts: ['secret thought'] },

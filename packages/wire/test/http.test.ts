@@ -49,13 +49,13 @@ describe('parseStartRun', () => {
     ['', '{"input":"x","":1}'],
     ['toString', '{"input":"x","toString":1}'],
     ['x'.repeat(64), `{"input":"x","${'x'.repeat(1000)}":1}`],
-  ])('refuses the unknown field %j, and says which there are', (path, body) => {
-    const known = 'known here are input, messages, metadata, mode, retraction, runId, sessionId'
-    const error = { code: 'invalid_input', message: `\`${path}\` is no field of this body; ${known}` }
+  ])('rejects the unknown field %j and lists the known ones', (path, body) => {
+    const known = 'expected one of input, messages, metadata, mode, retraction, runId, sessionId'
+    const error = { code: 'invalid_input', message: `unknown field "${path}"; ${known}` }
     expect(() => parseStartRun(JSON.parse(body))).toThrow(expect.objectContaining(error))
   })
 
-  it('is not moved by prototype keys', () => {
+  it('ignores fields of a prototype', () => {
     const body: unknown = JSON.parse('{"input":"x","__proto__":{"mode":"stream","sessionId":"stolen"}}')
     expect(() => parseStartRun(body)).toThrow(expect.objectContaining({ path: '__proto__' }))
     expect(() => parseStartRun(Object.create({ input: 'x' }))).toThrow('either')

@@ -175,7 +175,7 @@ describe('AbstractChat with DefaultChatTransport', () => {
     expect(parts.filter(isContent)).toMatchObject([{ type: 'text', text: 'so far', state: 'done' }])
   })
 
-  it('withdraws an earlier turn that had no tool results, such as one that paused', async () => {
+  it('retracts an earlier turn that had no tool results, such as one that paused', async () => {
     const { events } = simulate([
       { do: 'say', kind: 'text', parts: ['paused'] },
       { do: 'turn', ok: true },
@@ -195,7 +195,7 @@ describe('AbstractChat with DefaultChatTransport', () => {
     expect(parts.filter(isContent)).toMatchObject([{ type: 'text', text: 'went on' }])
   })
 
-  it('ends in an error where text is withdrawn that it cannot give up any more', async () => {
+  it('ends in an error if text must be retracted that it can no longer remove', async () => {
     const { events } = simulate([
       { do: 'say', kind: 'text', parts: ['first'] },
       call,
@@ -229,7 +229,7 @@ describe('AbstractChat with DefaultChatTransport', () => {
       { do: 'say', kind: 'text', parts: ['then said'] },
     ])
     const { chat } = await chatWith(run.events, { resets: false })
-    expect(chat.error?.message).toBe('The answer was withdrawn. Please try again.')
+    expect(chat.error?.message).toBe('The answer was retracted. Please try again.')
     expect(JSON.stringify(chat.messages)).not.toContain('then said')
   })
 

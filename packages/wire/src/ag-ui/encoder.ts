@@ -4,7 +4,7 @@ import { type AgUiOptions, agUiTranslator } from './translate.ts'
 
 /**
  * AG-UI 1.0 over server-sent events, for `HttpAgent`. A turn is a step, thinking is reasoning, tool progress an activity;
- * what is withdrawn is withdrawn by a `MESSAGES_SNAPSHOT`.
+ * what is retracted is removed by a `MESSAGES_SNAPSHOT`.
  */
 export function agUiEncoder(options: AgUiOptions = {}): StreamEncoder {
   return frameEncoder(agUiTranslator(options))

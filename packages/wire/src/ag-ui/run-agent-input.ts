@@ -8,7 +8,7 @@ import type { AgUiMessage } from './translate.ts'
 export interface AgUiRequest {
   readonly threadId: string
   readonly runId: string
-  /** As they came: what the encoder needs to withdraw something. */
+  /** The messages as they came, which the encoder needs for retractions. */
   readonly given: readonly AgUiMessage[]
   /** The conversation as the API takes it. Reasoning, activities and system messages are left out. */
   readonly messages: readonly Message[]
@@ -48,7 +48,7 @@ function addAssistant(log: MessageLog, message: AgUiMessage, results: ReadonlyMa
   for (const call of Array.isArray(toolCalls) ? toolCalls.filter(isRecord) : []) {
     const { id, function: called } = call
     const result = results.get(id)
-    // A call without a result is no part of history: the API would refuse it.
+    // A call without a result is left out, because the API would reject it.
     if (typeof id !== 'string' || !isRecord(called) || typeof called['name'] !== 'string' || !result) continue
     const input = parseJson(String(called['arguments']))
     log.call({ id, name: called['name'], input: isRecord(input) ? input : {} }, result['content'], 'error' in result)

@@ -2,7 +2,7 @@ import type { AgentEvent, RunFinished, ToolFinished, ToolProgressed, TurnRetract
 import { isCallKind, type ShownBlock, type ShownBlocks, shownBlocks } from '../shown-blocks.ts'
 import { toolResultText } from '../tool-result-text.ts'
 
-/** A message as AG-UI has it: `id`, `role` and what goes with the role. */
+/** A message of AG-UI: `id`, `role` and the fields of the role. */
 export interface AgUiMessage {
   readonly id: string
   readonly role: string
@@ -15,8 +15,8 @@ export interface AgUiOptions {
   /** The id that the client gave the run. Default: the run's own. */
   readonly runId?: string
   /**
-   * The messages that the client sent. A snapshot stands for the whole conversation: without them, a retraction takes
-   * them away from the client. Default: none.
+   * The messages that the client sent. A snapshot replaces the whole conversation, so without them a retraction removes
+   * them from the client. Default: none.
    */
   readonly messages?: readonly AgUiMessage[]
 }
@@ -37,7 +37,7 @@ interface AgUiState {
   step: string | undefined
 }
 
-/** From events to AG-UI's. It must see a run from its first event on. */
+/** Returns a translator from events to AG-UI's. It must see a run from its first event. */
 export function agUiTranslator(options: AgUiOptions): (event: AgentEvent) => readonly AgUiEvent[] {
   const state: AgUiState = {
     options,
@@ -202,7 +202,7 @@ function showResult(state: AgUiState, event: ToolFinished): readonly AgUiEvent[]
   ]
 }
 
-/** Ends what is withdrawn, says what remains of all messages, and opens the block again that a retraction cut. */
+/** Ends what is retracted, sends a snapshot of what remains, and reopens the block that the retraction cut. */
 function retract(state: AgUiState, event: TurnRetracted): readonly AgUiEvent[] {
   const reached = state.shown.reachedBy(event)
   if (reached.length === 0) return []
@@ -212,7 +212,7 @@ function retract(state: AgUiState, event: TurnRetracted): readonly AgUiEvent[] {
   const snapshot: AgUiEvent = {
     type: 'MESSAGES_SNAPSHOT',
     messages: withEmptied(thoughts, [...(state.options.messages ?? []), ...messagesOf(state, cut)]),
-    // Without it a client keeps the progress of calls that were withdrawn, where no other progress is left.
+    // Otherwise a client keeps the progress of retracted calls if no other progress is left.
     metadata: { '@ag-ui/client': { authoritativeActivityTypes: ['tool_progress'] } },
   }
   if (!cut) return [...closing, snapshot]
@@ -223,13 +223,13 @@ function retract(state: AgUiState, event: TurnRetracted): readonly AgUiEvent[] {
   return [...closing, snapshot, ...openText(state, { block: cut, isFresh: true }), content(state, cut, cut.text)]
 }
 
-/** A client keeps all its reasoning where a snapshot has none: what was withdrawn is then emptied instead. */
-function withEmptied(withdrawn: readonly string[], messages: readonly AgUiMessage[]): readonly AgUiMessage[] {
+/** Empties retracted reasoning in the snapshot, because a client keeps all its reasoning if a snapshot has none. */
+function withEmptied(retracted: readonly string[], messages: readonly AgUiMessage[]): readonly AgUiMessage[] {
   if (messages.some(({ role }) => role === 'reasoning')) return messages
-  return [...messages, ...withdrawn.map((id) => ({ id, role: 'reasoning', content: '' }))]
+  return [...messages, ...retracted.map((id) => ({ id, role: 'reasoning', content: '' }))]
 }
 
-/** The run's messages as they stand, without the block that is about to be opened again. */
+/** Returns the run's messages, without the block that is about to be reopened. */
 function messagesOf(state: AgUiState, cut: ShownBlock | undefined): readonly AgUiMessage[] {
   const blocks = state.shown.all().filter(({ id }) => id !== cut?.id)
   const seen = new Set<string>()

@@ -60,7 +60,7 @@ function addAssistantPart(log: ReturnType<typeof messageLog>, part: Part): void 
   const name = toolNameOf(part)
   if (name === undefined || typeof toolCallId !== 'string') return
   const isError = state === 'output-error'
-  // A call without a result, or with a preliminary one, is no part of history: the API would refuse it.
+  // A call without a final result is left out, because the API would reject it.
   if (!isError && (state !== 'output-available' || part['preliminary'] === true)) return
   const input = isRecord(part['input']) ? part['input'] : {}
   log.call({ id: toolCallId, name, input }, isError ? errorText : output, isError)

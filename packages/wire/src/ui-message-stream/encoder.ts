@@ -4,7 +4,7 @@ import { type UiMessageStreamOptions, uiTranslator } from './translate.ts'
 
 /**
  * The UI message stream of the AI SDK (version 1), for `useChat` and everything on `AbstractChat`. A turn is a step;
- * what is withdrawn is withdrawn by `reset-step`, and what remains of the step is sent again.
+ * what is retracted is removed by `reset-step`, and what remains of the step is sent again.
  */
 export function uiMessageStreamEncoder(options: UiMessageStreamOptions = {}): StreamEncoder {
   return frameEncoder(uiTranslator(options), {

@@ -7,13 +7,13 @@ export interface UiMessageStreamOptions {
   /** Default: the run's id. */
   readonly messageId?: string
   /**
-   * How tool progress is shown: as a `data-tool-progress` part beside the tool's, or as its preliminary output. Default:
-   * `data`, since a preliminary output of another shape than the result surprises code that renders it.
+   * Whether tool progress is a `data-tool-progress` part beside the tool's part, or preliminary output of the tool. Default:
+   * `data`, because code that renders results may not expect a preliminary output of another shape.
    */
   readonly progress?: 'data' | 'preliminary'
   /**
-   * Whether the client knows `reset-step`, as `ai` does from version 7. Without it, text cannot be retracted: start the run
-   * with `retraction: 'continue'`. A retracted thought or call then stays where it is, ended. Default: true.
+   * Whether the client supports `reset-step`, as `ai` does from version 7. Without it, text cannot be retracted, so start the
+   * run with `retraction: 'continue'`. Retracted thinking or a retracted call then stays and is ended. Default: true.
    */
   readonly resets?: boolean
 }
@@ -26,17 +26,17 @@ export interface UiChunk {
 
 interface UiState {
   readonly shown: ShownBlocks
-  /** Calls that have a part in the current step, with the latest chunks of their progress and output. */
+  /** The calls with a part in the current step, and the latest chunks of their progress and output. */
   tools: Map<string, { readonly available: UiChunk; progress?: UiChunk; output?: UiChunk }>
   /** The first turn of the current step; 0 before the first. */
   stepFrom: number
   lastTurn: number
-  /** Something had to be withdrawn and could not be: nothing more may follow. */
+  /** Whether a retraction was impossible. Nothing more may follow then. */
   isBroken: boolean
   readonly options: UiMessageStreamOptions
 }
 
-/** From events to the chunks that `AbstractChat` understands. It must see a run from its first event on. */
+/** Returns a translator from events to the chunks of `AbstractChat`. It must see a run from its first event. */
 export function uiTranslator(options: UiMessageStreamOptions): (event: AgentEvent) => readonly UiChunk[] {
   const state: UiState = { shown: shownBlocks(), tools: new Map(), stepFrom: 0, lastTurn: 0, isBroken: false, options }
   return (event) => (state.isBroken ? [] : translate(state, event))
@@ -90,7 +90,7 @@ function translate(state: UiState, event: AgentEvent): readonly UiChunk[] {
   }
 }
 
-/** A turn opens a step once the one before has tool results; until then a retraction must still reach both. */
+/** A turn opens a step if the previous step has tool results. Before that, a retraction must reach both turns. */
 function startTurn(state: UiState, turn: number): readonly UiChunk[] {
   if (turn === state.lastTurn) return []
   state.lastTurn = turn
@@ -117,7 +117,7 @@ function finishBlock(state: UiState, block: ShownBlock): readonly UiChunk[] {
   if (part) return [{ type: `${part}-end`, id: block.id }]
   if (block.toolUseId === undefined || block.name === undefined) return []
   const input = parseJson(block.text === '' ? '{}' : block.text)
-  // Cut JSON: the call is answered as an error, or withdrawn; either says more than a part with a made-up input.
+  // The JSON is incomplete. The call will be answered as an error or retracted, so no part with an invented input is sent.
   return input === undefined ? [] : makeAvailable(state, block.toolUseId, block.name, input)
 }
 
@@ -165,7 +165,7 @@ function retract(state: UiState, event: TurnRetracted): readonly UiChunk[] {
   const { resets = true } = state.options
   if (event.turn < state.stepFrom || (!resets && reached.some((block) => losesText(block, event)))) {
     state.isBroken = true
-    return [{ type: 'error', errorText: 'The answer was withdrawn. Please try again.' }]
+    return [{ type: 'error', errorText: 'The answer was retracted. Please try again.' }]
   }
   if (reached.length === 0) return []
   if (!resets) return leaveBehind(state, event, reached)
@@ -182,7 +182,7 @@ function losesText({ kind, block, text }: ShownBlock, { fromBlock, fromOffset }:
   return kind === 'text' && text.length > (block === fromBlock ? fromOffset : 0)
 }
 
-/** Ends what is retracted where it stands, and begins what remains anew, for clients that cannot take a part away. */
+/** Ends what is retracted and starts what remains again, for clients that cannot remove a part. */
 function leaveBehind(state: UiState, event: TurnRetracted, reached: readonly ShownBlock[]): readonly UiChunk[] {
   const ends = reached.flatMap((block): readonly UiChunk[] => {
     const part = partTypes[block.kind]
@@ -190,7 +190,7 @@ function leaveBehind(state: UiState, event: TurnRetracted, reached: readonly Sho
     const { toolUseId: toolCallId } = block
     if (toolCallId === undefined || state.tools.get(toolCallId)?.output) return []
     state.tools.delete(toolCallId)
-    return [{ type: 'tool-output-error', toolCallId, errorText: 'The call was withdrawn before it was run' }]
+    return [{ type: 'tool-output-error', toolCallId, errorText: 'The call was retracted before it was run' }]
   })
   const kept = state.shown.retract(event)
   const part = kept && partTypes[kept.kind]
