@@ -19,7 +19,7 @@ import { z } from 'zod'
 const client = new Anthropic()
 const findInput = z.object({ id: z.string() })
 
-// The loop as it is: not one line of it changes.
+// The loop does not change.
 async function answer(tenant: string, history: Anthropic.MessageParam[], question: string): Promise<string> {
   const messages: Anthropic.MessageParam[] = [...history, { role: 'user', content: question }]
   while (true) {
@@ -75,7 +75,7 @@ const answerStreaming = adaptLoop({
   toInput: (_tenant, history, question) => ({ messages: [...history, { role: 'user', content: question }] }),
   fromResult: ({ text }) => text,
   handover: {
-    // Their loop appends a question of its own, so it is given one that changes nothing.
+    // The loop appends a question, so it gets a neutral one.
     toArgs: ({ messages }, tenant) => [tenant, [...messages], 'Go on.'],
     fromLegacy: (text) => ({
       text,
@@ -91,10 +91,10 @@ const answerStreaming = adaptLoop({
 // #endregion wrap
 
 // #region call
-// Every caller stays as it is …
+// Callers do not change …
 const reply: string = await answerStreaming('tenant-7', [], 'Who is u-1?')
 
-// … and those that want it have the events.
+// … and callers that want events get them.
 const run = answerStreaming.run('tenant-7', [], 'Who is u-1?')
 for await (const event of run) {
   if (event.type === 'text.delta') process.stdout.write(event.text)

@@ -4,7 +4,7 @@ import { adaptLoop, createAgent, type Message } from '@millrace/core'
 
 const client = new Anthropic()
 
-/** A loop that is a method, of a class that keeps its own history. */
+/** A class whose loop is a method and which keeps its own history. */
 class Assistant {
   history: Message[] = []
 

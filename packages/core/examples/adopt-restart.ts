@@ -22,7 +22,7 @@ import { z } from 'zod'
 
 const scope = new AsyncLocalStorage<LegacyScope>()
 
-// The existing loop calls this instead of its own function. It does the same, until a run was handed over to it.
+// The legacy loop calls this instead of its own function. Both do the same, except after a handover.
 const chargeCard = wrapLegacyTool({
   name: 'charge_card',
   scope,

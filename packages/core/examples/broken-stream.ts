@@ -6,7 +6,7 @@ import { type AgentCallbacks, type AgentEvent, createAgent, defineTool, type Run
 import { type FaultPlan, startClaude, text, toolUse } from '@millrace/testing'
 import { z } from 'zod'
 
-// Runs whose streams are cut, written down event by event: docs/recovery.md shows them.
+// Records the events of runs whose streams are cut. docs/recovery.md shows them.
 
 // #region scene
 const claude = await startClaude({
@@ -35,7 +35,7 @@ const agent = createAgent({
 })
 // #endregion scene
 
-/** Runs once while `faults` hold, and writes its events down. */
+/** Runs the agent once with these faults, and records its events. */
 async function record(
   faults: FaultPlan,
   callbacks: AgentCallbacks = {},
@@ -46,7 +46,7 @@ async function record(
   const run = agent.run({ messages: [{ role: 'user', content: 'Where is A-17?' }], callbacks })
   for await (const event of run) {
     const [what, piece] = describe(event)
-    // Deltas that follow each other are written as one: how they are cut depends on the network.
+    // Joins consecutive deltas, because the network decides where they are cut.
     if (piece !== undefined && what === delta) lines[lines.length - 1] += piece
     else lines.push(`${what}${piece ?? ''}`)
     delta = piece === undefined ? '' : what
@@ -83,7 +83,7 @@ function describe(event: AgentEvent): readonly [what: string, piece?: string] {
   }
 }
 
-/** The region of the file beside this one, which the page shows. */
+/** Returns a region of broken-stream.txt, which the page shows. */
 function shownAs(region: string): string {
   const page = readFileSync(new URL('broken-stream.txt', import.meta.url), 'utf8')
   const [, lines = ''] = page.split(`// #region ${region}\n`)
@@ -91,7 +91,7 @@ function shownAs(region: string): string {
 }
 
 // #region cuts
-/** Turn 1 is cut in the text behind its call, turn 2 in the middle of the answer. */
+/** Cuts turn 1 in the text after its call, and turn 2 in the middle of the answer. */
 const cuts: FaultPlan = [
   { kind: 'destroy', at: { event: 13 }, turn: 1, times: 1 },
   { kind: 'destroy', at: { event: 6 }, turn: 2, times: 1 },
@@ -102,7 +102,7 @@ const retracting = await record(cuts)
 assert.equal(retracting.lines, shownAs('retract'))
 assert.equal(retracting.result.text, 'It was shipped on Monday.')
 
-// Who shows text by `onText` alone cannot take it back.
+// A consumer with `onText` alone cannot retract text.
 let shown = ''
 const bound = await record(cuts, { onText: (piece) => void (shown += piece) })
 assert.equal(bound.lines, shownAs('continue'))

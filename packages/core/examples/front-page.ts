@@ -50,10 +50,10 @@ const answer = adaptLoop({
   context: (userId) => ({ targetingKey: userId }),
 })
 
-// Called as ever …
+// Call it as before …
 const reply = await answer('user-7', [], 'Who is u-1?')
 
-// … or watched, event by event.
+// … or iterate its events.
 for await (const event of answer.run('user-7', [], 'Who is u-1?')) render(event)
 // #endregion wrap
 

@@ -39,7 +39,7 @@ const run = agent.run({ messages: [{ role: 'user', content: 'Where is order A-17
 for await (const event of run) {
   if (event.type === 'text.delta') process.stdout.write(event.text)
   if (event.type === 'tool.progress') process.stdout.write(`\n[${event.name}: ${event.message}]\n`)
-  if (event.type === 'turn.retracted') process.stdout.write('\n[what was said of this turn is withdrawn]\n')
+  if (event.type === 'turn.retracted') process.stdout.write('\n[the end of this turn was retracted]\n')
 }
 
 const { outcome, error, messages, text: answer, usage } = await run.result

@@ -29,14 +29,14 @@ const handler = createHandler({
   agent,
   runs,
   sessions: memorySessionStore(),
-  // Who asks: a header to try it with. In production, what your authentication has found.
+  // Identifies the user by a header, to try it. In production, use what your authentication found.
   identify: (request) => request.headers.get('x-user-id') ?? undefined,
 })
 
 const app = new Hono()
 app.route('/agent', millrace(handler))
 
-// A route of your own, with a run of your own.
+// Your own route, with your own run.
 app.get('/joke', (c) => {
   const run = agent.run({ messages: [{ role: 'user', content: 'Tell me a joke.' }] })
   return streamRun(c, run, { onDisconnect: 'cancel' })
@@ -47,7 +47,7 @@ const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port }, (address
   console.log('Runs are at', address)
 })
 
-// New runs are refused, those under way have ten seconds, their clients are told, and the process ends.
+// Refuses new runs, gives open runs ten seconds, tells their clients, and ends the process.
 process.once('SIGTERM', () => {
   void handler.drain(10_000).then(() => server.close())
 })

@@ -29,14 +29,14 @@ const handler = createHandler({
   runs,
   sessions: memorySessionStore(),
   basePath: '/agent',
-  // Who asks: a header to try it with. In production, what your authentication has found.
+  // Identifies the user by a header, to try it. In production, use what your authentication found.
   identify: (request) => request.headers.get('x-user-id') ?? undefined,
 })
 
 const listener = toNodeListener(handler)
 const server = createServer((req, res) => {
   if (req.url !== '/joke') return listener(req, res)
-  // A route of your own, with a run of your own.
+  // Your own route, with your own run.
   const run = agent.run({ messages: [{ role: 'user', content: 'Tell me a joke.' }] })
   void sendRun(run, res, { onDisconnect: 'cancel' })
 })
@@ -44,7 +44,7 @@ server.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1', () => {
   console.log('Runs are at', server.address())
 })
 
-// New runs are refused, those under way have ten seconds, their clients are told, and the process ends.
+// Refuses new runs, gives open runs ten seconds, tells their clients, and ends the process.
 process.once('SIGTERM', () => {
   void handler.drain(10_000).then(() => server.close())
 })
