@@ -2,22 +2,22 @@ import { anId, checkOptions, hasMethod, refuse } from '@millrace/core/kit'
 import { nodeExchange } from '@millrace/node'
 
 export interface ExpressSessionOptions {
-  /** Where the id stands in `req.session`. Default: `millrace`. */
+  /** The property of `req.session` for the id. Default: `millrace`. */
   readonly key?: string
 }
 
-/** What express-session puts on a request, as far as it is needed here. */
+/** The part of the session of express-session that is used here. */
 interface StoredSession {
   save(callback: (error?: unknown) => void): void
 }
 
 /**
- * For the handler's option `sessionId`, with express-session in front of it: a conversation for each session. The session
- * holds a random id of its own and nothing else, so the session's secret id never reaches a client, and it is saved before
- * the run starts: while it streams, the next request must find the same one.
+ * Returns a function for the handler's option `sessionId`: one conversation per session of express-session, which must be mounted
+ * before the handler. Only a random id is kept in the session, so its secret id never reaches a client. The session is saved
+ * before the run starts, so that the next request finds the same id while the run streams.
  *
- * @throws MillraceError `invalid_option`, `unknown_option`; what it gives rejects with `invalid_option` for a request
- *   without a session, and with what the session's store fails with
+ * @throws MillraceError `invalid_option`, `unknown_option`. The returned function rejects with `invalid_option` for a request
+ *   without a session, and with the error of the session's store
  */
 export function expressSession(options: ExpressSessionOptions = {}): (request: Request) => Promise<string> {
   checkOptions(options, '', { key: anId })

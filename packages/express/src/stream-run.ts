@@ -5,9 +5,9 @@ import type { ServerResponse } from 'node:http'
 export type StreamRunOptions = SendRunOptions
 
 /**
- * Streams a run of your own from a route of your own, in the format that the client accepts. Resolves when all is sent or
- * the client has left, which by default leaves the run alone. Return the promise from your route: Express 5 then handles
- * its rejection; in Express 4 add `.catch(next)`.
+ * Streams your own run from your own route, in the format that the client accepts. Resolves when everything is sent or the
+ * client has left. By default, the run continues if the client leaves. Return the promise from your route, so that Express 5
+ * handles its rejection. In Express 4, add `.catch(next)`.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */

@@ -8,7 +8,7 @@ export function rememberContext(c: Context, request: Request): void {
 }
 
 /**
- * Returns the Hono context behind a request: for options of the handler, such as `identify`, that need what other middleware has
+ * Returns the Hono context of a request, for options of the handler, such as `identify`, that need what other middleware has
  * put there.
  *
  * @throws MillraceError `invalid_input` for a request that did not come through this package

@@ -2,24 +2,24 @@ import { anId, checkOptions, hasMethod, refuse } from '@millrace/core/kit'
 import { honoContext } from './hono-context.ts'
 
 export interface HonoSessionOptions {
-  /** Where the id stands in the session's data. Default: `millrace`. */
+  /** The property of the session's data for the id. Default: `millrace`. */
   readonly key?: string
 }
 
 type Data = Readonly<Record<string, unknown>>
 
-/** What `@hono/session` puts on a context, as far as it is needed here. */
+/** The part of the session of `@hono/session` that is used here. */
 interface ContextSession {
   get(): Promise<Data | null>
   update(change: (before: Data | null) => Data): Promise<void>
 }
 
 /**
- * For the handler's option `sessionId`, with `useSession()` of `@hono/session` in front of it: a conversation for each
- * session. The session holds a random id and nothing else.
+ * Returns a function for the handler's option `sessionId`: one conversation per session of `@hono/session`, whose `useSession()`
+ * must be mounted before the handler. Only a random id is kept in the session.
  *
- * @throws MillraceError `invalid_option`, `unknown_option`; what it gives rejects with `invalid_option` for a request
- *   without a session, and with what the session's store fails with
+ * @throws MillraceError `invalid_option`, `unknown_option`. The returned function rejects with `invalid_option` for a request
+ *   without a session, and with the error of the session's store
  */
 export function honoSession(options: HonoSessionOptions = {}): (request: Request) => Promise<string> {
   checkOptions(options, '', { key: anId })

@@ -4,10 +4,10 @@ import { type Context, Hono } from 'hono'
 import { rememberContext } from './hono-context.ts'
 
 /**
- * Mounts a handler as a sub-app: `app.route('/api', millrace(handler))`. What is not the handler's stays the app's.
- * Middleware in front of it may read the body by `c.req`, which keeps what it read.
+ * Returns a handler as a sub-app: `app.route('/api', millrace(handler))`. Other routes stay with the app. Middleware before it
+ * may read the body through `c.req`, which keeps it.
  *
- * @throws MillraceError `invalid_option` for what is no handler, such as an agent
+ * @throws MillraceError `invalid_option` if the argument is not a handler
  */
 export function millrace(handler: Handler): Hono {
   checkHandler(handler, 'handle')
@@ -17,7 +17,7 @@ export function millrace(handler: Handler): Hono {
     app.all(path, async (c) => {
       const request = await requestOf(c)
       rememberContext(c, request)
-      // The handler is wherever its own segments begin.
+      // The handler's path starts at its own segments.
       const basePath = new URL(c.req.url).pathname.split('/').slice(0, -segments).join('/')
       return handler.handle(request, { basePath, address: addressOf(c) })
     })
@@ -25,19 +25,19 @@ export function millrace(handler: Handler): Hono {
   return app
 }
 
-/** The request, with the body that middleware has read of it, where Hono keeps that. */
+/** Returns the request with the body that middleware has read, if Hono keeps it. */
 async function requestOf({ req }: Context): Promise<Request> {
   if (Object.keys(req.bodyCache).length === 0) return req.raw
   const { url, method, headers, signal } = req.raw
   try {
     return new Request(url, { method, headers, signal, body: await req.arrayBuffer() })
   } catch {
-    // Nothing was kept after all: the handler says what is wrong with a body that is used.
+    // Hono kept nothing. The handler reports that the body is used.
     return req.raw
   }
 }
 
-/** The address of the connection on Node, where Hono's context has it; elsewhere the option `clientAddress` gives it. */
+/** Returns the address of the connection on Node. Elsewhere, use the option `clientAddress`. */
 function addressOf({ env }: Context): string | undefined {
   const incoming = fieldOf(env, 'incoming')
   const address = fieldOf(fieldOf(incoming, 'socket'), 'remoteAddress')

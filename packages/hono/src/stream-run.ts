@@ -6,8 +6,8 @@ import type { Context } from 'hono'
 export type StreamRunOptions = Omit<RunResponseOptions, 'request'>
 
 /**
- * Streams a run of your own from a route of your own, in the format that the client accepts. A client that leaves by
- * default leaves the run alone.
+ * Streams your own run from your own route, in the format that the client accepts. By default, the run continues if the client
+ * leaves.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */

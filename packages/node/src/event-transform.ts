@@ -24,9 +24,9 @@ const rules = {
 }
 
 /**
- * From events, in object mode, to bytes: for a pipeline that looks at events on their way, or has them from elsewhere than
- * a run. Each event is a chunk; `runToReadable` sends together what arrives together. What is no event destroys it with
- * `invalid_input`.
+ * Returns a Transform from events, in object mode, to bytes. Use it in a pipeline that inspects events or has them from another
+ * source than a run. Each event is a chunk, whereas `runToReadable` sends batches. A value that is not an event destroys the
+ * stream with `invalid_input`.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
@@ -61,11 +61,11 @@ export function eventTransform(options: EventTransformOptions = {}): Transform {
     },
   })
 
-  /** One timer for the whole stream: it looks now and then, instead of being set anew for each event. */
+  /** Checks for silence with one timer for the whole stream, which is cheaper than a timer per event. */
   function beat(): void {
     const rest = lastAt + heartbeat - clock.now()
     if (rest <= 0) {
-      // A reader that is behind sees that the stream lives, and must not be given more to hold.
+      // A consumer that is behind knows that the stream is alive, and must not get more to buffer.
       if (transform.readableLength === 0) transform.push(encoder.heartbeat())
       lastAt = clock.now()
     }

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendResponse } from './send-response.ts'
 import { toRequest } from './to-request.ts'
 
-/** What answers requests: a handler, or any function from Request to Response. */
+/** Answers requests: a handler, or any function from Request to Response. */
 export type RequestHandler = Pick<Handler, 'fetch'> & Partial<Pick<Handler, 'handle'>>
 
 /**
  * Serves a handler by `node:http`: `createServer(toNodeListener(handler))`.
  *
- * @throws MillraceError `invalid_option` for what is no handler, such as an agent
+ * @throws MillraceError `invalid_option` if the argument is not a handler
  */
 export function toNodeListener(handler: RequestHandler): (req: IncomingMessage, res: ServerResponse) => void {
   checkHandler(handler, 'fetch')
@@ -19,9 +19,9 @@ export function toNodeListener(handler: RequestHandler): (req: IncomingMessage, 
 }
 
 /**
- * Does the same for a framework that is built on node:http. Resolves when the response is sent or its client has left.
+ * Sends one request to a handler, for a framework that is built on node:http. Resolves when the response is sent or its client has left.
  *
- * @throws MillraceError `invalid_option` for what is no handler
+ * @throws MillraceError `invalid_option` if the argument is not a handler
  */
 export async function sendToHandler(
   handler: RequestHandler,
@@ -43,14 +43,14 @@ async function answerOf(
   try {
     request = toRequest(req, res)
   } catch {
-    // What node:http takes and a Request cannot be, such as the methods CONNECT and TRACE.
+    // node:http accepts requests that a Request cannot express, such as the methods CONNECT and TRACE.
     return new Response(null, { status: 400 })
   }
   try {
     const { remoteAddress: address } = req.socket
     return await (handler.handle?.(request, { ...mount, address }) ?? handler.fetch(request))
   } catch {
-    // A handler of Millrace never rejects; another one must not end the process.
+    // A Millrace handler never rejects. Another handler must not end the process.
     return new Response(null, { status: 500 })
   }
 }

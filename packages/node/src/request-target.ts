@@ -1,17 +1,17 @@
-/** What the target of a request line names. */
+/** The target of a request line. */
 export interface RequestTarget {
-  /** The path and the query, as they were sent. */
+  /** The path and the query, unchanged. */
   readonly path: string
-  /** The authority of an absolute-form target, as a proxy is sent them. */
+  /** The authority of an absolute-form target, as clients send it to a proxy. */
   readonly authority: string | undefined
 }
 
 /**
- * Takes the target of a request line apart, in its origin form (`/runs?x=1`) or absolute form (`http://host/runs?x=1`), RFC
- * 9112. Nothing but the target says what the path is.
+ * Parses the target of a request line, in origin form (`/runs?x=1`) or absolute form (`http://host/runs?x=1`), RFC 9112. Only
+ * the target decides the path.
  *
- * @throws TypeError for a target that the URL parser would turn into another path: what stood before this server and
- *   judged the path, such as a proxy, has seen the one that was sent
+ * @throws TypeError for a target that the URL parser would turn into another path, because a proxy in front of this server
+ *   has judged the original one
  */
 export function readTarget(target: string): RequestTarget {
   const [, authority, rest = target] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target) ?? []
@@ -22,7 +22,7 @@ export function readTarget(target: string): RequestTarget {
   return { path, authority }
 }
 
-/** Whether `host` is a host and perhaps a port, and nothing else. */
+/** Whether `host` is a host with an optional port. */
 export function isHost(host: string): boolean {
   return /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]+)(?::\d*)?$/i.test(host) && URL.canParse(`http://${host}`)
 }

@@ -8,13 +8,13 @@ import { runText } from './run-text.ts'
 
 export interface RunReadableOptions {
   /**
-   * Default: `sse`. `text` is the text alone, as for a terminal: a pipe cannot take back what it was given, so start its run
-   * with `retraction: 'continue'` or `'hold'`; with another, a retraction destroys the stream with `cannot_retract`.
+   * Default: `sse`. `text` is only the text, for example for a terminal. A pipe cannot retract text, so start the run with
+   * `retraction: 'continue'` or `'hold'`. Otherwise a retraction destroys the stream with `cannot_retract`.
    */
   readonly format?: StreamFormat | 'text'
   /** Send signatures and other raw content as well. Default: false. */
   readonly rawContent?: boolean
-  /** Quiet milliseconds before a heartbeat; `text` has none. Default: 15,000. */
+  /** Quiet milliseconds before a heartbeat. `text` has no heartbeats. Default: 15,000. */
   readonly heartbeat?: number
   /** Default: the system's. */
   readonly clock?: Clock
@@ -28,8 +28,8 @@ const rules = {
 }
 
 /**
- * A run as a stream of bytes: `pipeline(runToReadable(run), res)`. It reads the run as far as it is read itself, so a slow
- * destination slows the run down. Destroying it leaves the run alone, which goes on to its end.
+ * Returns a run as a stream of bytes: `pipeline(runToReadable(run), res)`. It reads the run only as fast as it is read, so a
+ * slow destination slows the run down. Destroying the stream does not stop the run.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */
@@ -49,7 +49,7 @@ export function runToReadable(run: AgentRun, options: RunReadableOptions = {}): 
   const iterator = chunks[Symbol.asyncIterator]()
 
   return new Readable({
-    // One chunk: what is read ahead is taken from the run's events without anybody having seen it.
+    // One chunk, because events that are read ahead are consumed before anybody sees them.
     highWaterMark: 1,
     read() {
       iterator.next().then(
@@ -59,7 +59,7 @@ export function runToReadable(run: AgentRun, options: RunReadableOptions = {}): 
     },
     destroy(error, callback) {
       leaving.abort()
-      // Not awaited: it would wait for the event that the run has yet to make.
+      // Not awaited, because it would wait for the next event of the run.
       void iterator.return?.()?.catch(() => undefined)
       callback(error)
     },

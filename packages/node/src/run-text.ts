@@ -1,7 +1,7 @@
 import { type AgentEvent, MillraceError } from '@millrace/core'
 import { createShownText } from '@millrace/core/reduce'
 
-/** Yields the text of a run as it is said, with a blank line between texts of different turns. */
+/** Yields the text of a run as it arrives, with a blank line between the texts of different turns. */
 export async function* runText(events: AsyncIterable<AgentEvent>): AsyncIterable<string> {
   const shown = createShownText()
   let turn: number | undefined

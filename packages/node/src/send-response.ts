@@ -1,9 +1,9 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /**
- * Sends a Response. What the client does not take is not read from its body, and a client that leaves cancels it. Headers
- * that other middleware has set are kept. Never rejects: a body that fails cuts the connection, and a Response that cannot
- * be sent (a body that is used, a status of 0, a control character in a header) is answered with 500.
+ * Sends a Response. Its body is read only as fast as the client takes it, and is cancelled if the client leaves. Headers that
+ * other middleware has set are kept. Never rejects: a body that fails cuts the connection. A Response that cannot be sent (a
+ * used body, a status of 0, a control character in a header) is answered with 500.
  */
 export async function sendResponse(response: Response, res: ServerResponse): Promise<void> {
   const { body } = response
@@ -17,7 +17,7 @@ export async function sendResponse(response: Response, res: ServerResponse): Pro
     // `Response.error()` has the status 0, for which node:http throws only when the answer ends.
     if (response.status < 200) throw new RangeError(`its status is ${response.status}`)
     writeHead(response, res)
-    // A stream may be quiet at first, and its client waits for the status.
+    // Sends the head at once: a stream may be quiet at first, while its client waits for the status.
     if (body && res.req.method !== 'HEAD') {
       gatherWrites(res)
       res.flushHeaders()
@@ -35,7 +35,7 @@ export async function sendResponse(response: Response, res: ServerResponse): Pro
   await writeBody(body, res)
 }
 
-/** Answers with 500, and with no header of the response that could not be sent. */
+/** Answers with 500, without the headers of the response that could not be sent. */
 function refuse(res: ServerResponse, before: OutgoingHttpHeaders): void {
   for (const name of res.getHeaderNames()) res.removeHeader(name)
   for (const [name, value] of Object.entries(before)) if (value !== undefined) res.setHeader(name, value)
@@ -44,11 +44,11 @@ function refuse(res: ServerResponse, before: OutgoingHttpHeaders): void {
 }
 
 /**
- * Sends what is written in this turn of the event loop as one packet: the head, the opening of the stream, and every batch
- * that follows at once. A write to a socket costs 60 to 300 us, more than all that is done with the events in it.
+ * Sends everything that is written in this turn of the event loop as one packet: the head, the opening of the stream, and each
+ * batch that follows at once. A write to a socket costs 60 to 300 us, more than the work for its events.
  */
 function gatherWrites({ req, socket }: ServerResponse): void {
-  // HTTP/2 has no socket of its own, and gathers frames itself.
+  // HTTP/2 has no socket per response, and gathers frames itself.
   if (req.httpVersionMajor >= 2 || socket === null || socket.writableCorked > 0) return
   socket.cork()
   setImmediate(() => socket.uncork())
@@ -58,11 +58,11 @@ function writeHead(response: Response, res: ServerResponse): void {
   res.statusCode = response.status
   for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
   for (const cookie of response.headers.getSetCookie()) res.appendHeader('set-cookie', cookie)
-  // What is left of an unread body would be taken for the next request.
+  // The rest of an unread body would be mistaken for the next request.
   if (!res.req.complete && res.req.httpVersionMajor < 2) res.setHeader('connection', 'close')
 }
 
-/** A reader loop, not `pipeTo`, which leaves its source uncancelled when the client vanishes in the middle of a write. */
+/** Copies a body with a reader loop. `pipeTo` does not cancel its source if the client vanishes during a write. */
 async function writeBody(body: ReadableStream<Uint8Array>, res: ServerResponse): Promise<void> {
   const reader = body.getReader()
   let isClosed = false
@@ -73,7 +73,7 @@ async function writeBody(body: ReadableStream<Uint8Array>, res: ServerResponse):
     reader.cancel().catch(() => undefined)
     wake()
   }
-  // A write that meets a vanished client fails; `close` follows, and is what counts.
+  // A write to a vanished client fails. The `close` event that follows is what counts.
   const onError = (): void => undefined
   res.on('drain', onDrain).on('close', onClose).on('error', onError)
   try {
@@ -85,7 +85,7 @@ async function writeBody(body: ReadableStream<Uint8Array>, res: ServerResponse):
     }
     if (!isClosed) res.end()
   } catch {
-    // The client is to see the head of what broke off. Ended properly, the stream would look like one that is whole.
+    // The client gets the head of the response that broke. A proper end would make the stream look complete.
     if (res.req.httpVersionMajor < 2) res.socket?.uncork()
     res.destroy()
   } finally {

@@ -7,7 +7,7 @@ import { sendResponse } from './send-response.ts'
 export type SendRunOptions = Omit<RunResponseOptions, 'request'>
 
 /**
- * Sends a run of your own, in the format that the client accepts. Resolves when all is sent or the client has left.
+ * Sends your own run in the format that the client accepts. Resolves when everything is sent or the client has left.
  *
  * @throws MillraceError `invalid_option`, `unknown_option`
  */

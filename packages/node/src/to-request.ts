@@ -2,7 +2,7 @@ import { MillraceError } from '@millrace/core'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isHost, readTarget } from './request-target.ts'
 
-/** What stands behind a Request that came by node:http. */
+/** The node:http messages of a Request. */
 export interface NodeExchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -11,8 +11,8 @@ export interface NodeExchange {
 const exchanges = new WeakMap<Request, NodeExchange>()
 
 /**
- * The `req` and `res` behind a request: for options of the handler, such as `identify`, that need what other middleware
- * has put there.
+ * Returns the `req` and `res` of a request, for options of the handler, such as `identify`, that need what other middleware has
+ * put there.
  *
  * @throws MillraceError `invalid_input` for a request that did not come through this package
  */
@@ -23,11 +23,10 @@ export function nodeExchange(request: Request): NodeExchange {
 }
 
 /**
- * Returns the Request of an incoming message. Its body is read as far as it is asked for; where other middleware has read
- * it already, `req.body` is taken: bytes and text as they are, anything else as JSON. Its signal aborts when the client
- * leaves before the response is finished.
+ * Returns the Request of an incoming message. Its body is read on demand. If other middleware has read it, `req.body` is used:
+ * bytes and text unchanged, anything else as JSON. Its signal aborts if the client leaves before the response is finished.
  *
- * @throws TypeError for a message that is no Request: a method such as CONNECT, a `Host` that is none, a path with dot
+ * @throws TypeError for a message that a Request cannot express: a method such as CONNECT, an invalid `Host`, a path with dot
  *   segments
  */
 export function toRequest(req: IncomingMessage, res: ServerResponse): Request {
@@ -51,7 +50,7 @@ function toHeaders({ rawHeaders }: IncomingMessage): Headers {
   const headers = new Headers()
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? ''
-    // The pseudo-headers of HTTP/2 are no headers to the Fetch API.
+    // The Fetch API does not accept the pseudo-headers of HTTP/2.
     if (!name.startsWith(':')) headers.append(name, rawHeaders[index + 1] ?? '')
   }
   return headers
@@ -62,7 +61,7 @@ function toUrl(req: IncomingMessage): string {
   const { path, authority } = readTarget(req.url ?? '/')
   const host = authority ?? req.headers.host ?? String(req.headers[':authority'] ?? '')
   if (host !== '' && !isHost(host)) throw new TypeError('the host of the request is not valid')
-  // Joined, not resolved: a path that begins with two slashes would be taken for a host.
+  // Joined and not resolved, because a path that starts with two slashes would be read as a host.
   return `${scheme}://${host || 'localhost'}${path}`
 }
 
@@ -77,7 +76,7 @@ function toBody(req: IncomingMessage): BodyInit | null {
   return kept === undefined ? lostBody() : JSON.stringify(kept)
 }
 
-/** Fails when it is read: an empty body instead would be the client's mistake. */
+/** Returns a body that fails when it is read. An empty body would blame the client. */
 function lostBody(): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -90,7 +89,7 @@ function lostBody(): ReadableStream<Uint8Array> {
 }
 
 function readBody(req: IncomingMessage): ReadableStream<Uint8Array> {
-  // A reader that has enough must not destroy the socket, on which it still wants to answer.
+  // Ending the read early must not destroy the socket, which still carries the response.
   const chunks = req.iterator({ destroyOnReturn: false })
   return new ReadableStream<Uint8Array>(
     {
@@ -101,7 +100,7 @@ function readBody(req: IncomingMessage): ReadableStream<Uint8Array> {
         else controller.error(new TypeError('the request was decoded before it was read'))
       },
       cancel() {
-        // Not awaited: it would wait for a chunk that a slow client may never send.
+        // Not awaited, because a slow client may never send the next chunk.
         void chunks.return?.()?.catch(() => undefined)
       },
     },

@@ -19,9 +19,9 @@ export interface CallToolOptions {
   readonly clock: Clock
   /** Milliseconds that the call may take. */
   readonly timeout: number
-  /** Milliseconds that a tool has, after its time is up, to stop by itself. */
+  /** Milliseconds that a tool has to stop by itself after its timeout. */
   readonly abortGrace: number
-  /** The same after the run was interrupted. */
+  /** Milliseconds that a tool has to stop by itself after an interrupt. */
   readonly interruptGrace: number
   readonly runId: string
   readonly turn: number
@@ -41,11 +41,11 @@ type Settled =
 interface Stop {
   readonly outcome: 'timeout' | 'cancelled'
   readonly why: string
-  /** Said of a call that stopped at its signal. */
+  /** The wording for a call that stopped at its signal. */
   readonly stopped: string
 }
 
-/** Validates the input and runs the tool. Never rejects, and never waits for one that ignores its signal. */
+/** Validates the input and runs the tool. Never rejects, and does not wait for a tool that ignores its signal. */
 export async function callTool(tool: Tool, call: ToolCall, options: CallToolOptions): Promise<ToolCallEnd> {
   const { clock, timeout, abortGrace, interruptGrace, runId, turn, report } = options
   const link = linkedController(call.signal)
@@ -118,7 +118,7 @@ function isGenerator(value: unknown): value is AsyncGenerator<unknown, unknown, 
   return hasMethod(value, Symbol.asyncIterator) && hasMethod(value, 'next') && hasMethod(value, 'return')
 }
 
-/** What a generator yields is progress, what it returns its output. An aborted one is asked to clean up. */
+/** Runs a generator, which yields progress and returns its output. An aborted generator is asked to clean up. */
 async function drive(
   generator: AsyncGenerator<unknown, unknown, void>,
   { signal, progress }: ToolContext,
@@ -134,7 +134,7 @@ async function drive(
   }
 }
 
-/** Waits for the work, or until it has let its grace pass after `signal` aborted. */
+/** Waits for the work, or until its grace has passed after `signal` aborted. */
 function settle(work: Promise<Settled>, signal: AbortSignal, clock: Clock, grace: () => number): Promise<Settled> {
   return new Promise((resolve) => {
     let cancel = (): void => {}
@@ -159,7 +159,7 @@ function isTimeout(signal: AbortSignal): boolean {
   return signal.reason instanceof MillraceError && signal.reason.code === 'tool_timeout'
 }
 
-/** How a call ended that gave `output`. */
+/** Returns the end of a call with `output`. */
 export function describeOutput(output: unknown): ToolCallEnd {
   try {
     return { outcome: 'ok', result: toResultContent(output), output }
@@ -174,21 +174,21 @@ function stopOf(signal: AbortSignal, timeout: number): Stop {
   return { outcome: 'timeout', why, stopped: `${why} and was stopped` }
 }
 
-/** How a call ended that did nothing. */
+/** Returns the end of a call without an effect. */
 function withoutEffect(stop: Stop | undefined): ToolCallEnd {
   const { outcome, why } = stop ?? { outcome: 'error', why: 'failed' }
   return { outcome, result: `The call ${why}, and it took no effect` }
 }
 
-/** How a call ended that ignored its signal. */
+/** Returns the end of a call that ignored its signal. */
 function unresponsiveEnd({ readOnly }: Tool, { outcome, why }: Stop): ToolCallEnd {
   if (readOnly) return { outcome, result: `The call ${why}` }
   return { outcome: 'unknown', result: `The call ${why} and could not be stopped: ${effectUnknown}` }
 }
 
 /**
- * How a call ended that threw. A tool that obeys its signal stops waiting, but what it has asked for may happen all the
- * same. So once the signal has aborted, only the tool itself can say that the outcome is known.
+ * Returns the end of a call that threw. A tool that obeys its signal stops waiting, but what it has requested may still
+ * happen. So after the signal has aborted, only the tool itself can say that the outcome is known.
  */
 function thrownEnd(
   { readOnly }: Tool,

@@ -22,9 +22,9 @@ export interface ExecutorOptions {
   readonly turn: number
   readonly emit: (event: EventBody) => void
   readonly report: (error: MillraceError) => void
-  /** Resolves once everything emitted so far is durable; rejects where the store refuses. */
+  /** Resolves when everything emitted so far is durable. Rejects if the store refuses. */
   readonly flush: () => Promise<void>
-  /** Whether consumers are so far behind that progress is better left out. */
+  /** Whether consumers are so far behind that progress is left out. */
   readonly hasBackpressure: () => boolean
 }
 
@@ -35,26 +35,26 @@ export interface Execution {
   readonly attempt: number
   readonly signal: AbortSignal
   readonly startedAt: number
-  /** Whether an early start was thrown away meanwhile. */
+  /** Whether an early call has been discarded. */
   readonly isDiscarded?: () => boolean
 }
 
 /** Executes single calls: emits their events, flushes the store, calls the middleware, fills the ledger. */
 export interface Executor {
-  /** Starts, runs and settles a call. Never rejects for what a tool, a middleware or the store does: look at `storeError`. */
+  /** Starts, runs and settles a call. Never rejects because of a tool, a middleware or the store: check `storeError`. */
   perform(execution: Execution): Promise<ToolCallEnd>
   /**
-   * How a call ended that had started when its process died; undefined where it took no effect, or where its tool may run
-   * again and `mayRun`, the run, still does.
+   * Returns how a call ended whose process died after its start. Returns undefined if it took no effect, or if its tool may
+   * run again and `mayRun` says that the run still does.
    */
   reconcile(tool: Tool | undefined, call: ToolUseBlock, mayRun: boolean): Promise<ToolCallEnd | undefined>
-  /** Emits a call's end; gives it back with what the API takes of its result. */
+  /** Emits the end of a call. Returns it with the part of the result that the API accepts. */
   finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): ToolCallEnd
-  /** Set once the store has refused a flush: no further call may start. */
+  /** Set when the store has refused a flush. No further call may start then. */
   readonly storeError: MillraceError | undefined
 }
 
-/** What the model is told where a start could not be made durable. */
+/** What the model is told if a start could not be stored. */
 export const notStored = 'The call was not run: its start could not be stored'
 
 export const notRun = 'The call was not run: the run was interrupted'
@@ -64,7 +64,7 @@ const unknownAfterCrash: ToolCallEnd = {
   result: 'The service failed while the call ran: it is unknown whether it took effect',
 }
 
-/** One key for all executions of a call, also after a crash. */
+/** Returns the key for all executions of a call, even after a crash. */
 function idempotencyKey(runId: string, toolUseId: string): string {
   return `${runId}:${toolUseId}`
 }
@@ -74,7 +74,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const { clock, limits, scope, middleware, ledger, turn, emit, report, flush, hasBackpressure } = options
   let storeError: MillraceError | undefined
 
-  /** Whether everything so far is durable; remembers why not. */
+  /** Returns whether everything so far is durable. Remembers the error if it is not. */
   async function isDurable(): Promise<boolean> {
     try {
       await flush()
@@ -116,7 +116,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       emit({ type: 'tool.progress', toolUseId, name, turn, ...readProgress(given), elapsedMs: clock.now() - startedAt })
     }
     const { runId } = scope
-    // Each call has a signal of its own: what listens to it, a middleware too, is not added up over all calls of the run.
+    // Each call has its own signal, so that listeners of tools and middleware do not add up over the calls of a run.
     const link = linkedController(signal)
     const first: ToolCall = {
       toolUseId,
@@ -135,7 +135,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       layerOf: ({ tool: around }) => around,
       clock,
       grace: limits.middlewareGrace,
-      // An approval may take its time, but not that of an interrupted run.
+      // An approval may take any time, until the run is interrupted.
       patience: link.signal,
       report,
       accept: isToolCallEnd,
@@ -149,7 +149,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function perform({ tool, call, attempt, signal, startedAt, isDiscarded }: Execution): Promise<ToolCallEnd> {
     const { id: toolUseId, name, input } = call
     emit({ type: 'tool.started', toolUseId, name, input, turn, attempt })
-    // An effect that nobody could know of after a crash must not happen; nor one after an interrupt.
+    // Without a stored start, nobody could know of the effect after a crash. After an interrupt, no call starts.
     const durable = tool.readOnly || (await isDurable())
     if (!durable || signal.aborted) {
       return finish(call, { outcome: 'cancelled', result: durable ? notRun : notStored }, startedAt)
@@ -189,13 +189,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 }
 
-/** A layer may answer a call itself, without running the tool. */
+/** Checks what a layer returned, because a layer may answer a call without running the tool. */
 function isToolCallEnd(given: unknown): given is ToolCallEnd {
   if (!isRecord(given) || typeof given['outcome'] !== 'string') return false
   return typeof given['result'] === 'string' || Array.isArray(given['result'])
 }
 
-/** Reads what a tool reported: a tool written in JavaScript may report anything. */
+/** Reads reported progress. A tool written in JavaScript may report anything. */
 function readProgress(given: unknown): ToolProgress {
   if (!isRecord(given)) return {}
   const { progress, total, message, data } = given
@@ -207,7 +207,7 @@ function readProgress(given: unknown): ToolProgress {
   })
 }
 
-/** A copy, since the tool may go on to change what it reported; nothing where it is no JSON, which no store could hold. */
+/** Returns a copy, because the tool may change the data later; undefined for data that is not JSON and cannot be stored. */
 function copyOf(data: unknown): unknown {
   if (data === undefined) return undefined
   try {

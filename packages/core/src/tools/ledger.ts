@@ -1,7 +1,7 @@
 import type { LedgerEntry, ToolLedger } from '../run/tool-ledger.ts'
 import { isRecord } from '../kit/guards.ts'
 
-/** An empty ledger, in memory. */
+/** Creates an empty ledger in memory. */
 export function createToolLedger(): ToolLedger {
   const entries: LedgerEntry[] = []
   const taken = new Set<LedgerEntry>()
@@ -12,7 +12,7 @@ export function createToolLedger(): ToolLedger {
       const equal = entries.filter(
         (each) => !each.readOnly && each.name === name && canonicalJson(each.input) === wanted,
       )
-      // A loop that retries what failed would otherwise make a call whose first effect may still be there.
+      // Otherwise a loop that retries would repeat a call that may have taken effect.
       const entry = equal.find((each) => !taken.has(each)) ?? equal.findLast(({ outcome }) => outcome === 'unknown')
       if (entry !== undefined) taken.add(entry)
       return entry
@@ -23,7 +23,7 @@ export function createToolLedger(): ToolLedger {
   }
 }
 
-/** JSON with sorted keys: equal for equal inputs, however they were built. */
+/** Returns JSON with sorted keys, so that equal inputs give equal text. */
 function canonicalJson(value: unknown): string {
   return (
     JSON.stringify(value, (_, field: unknown) =>

@@ -1,6 +1,6 @@
 import type { ToolFinished } from '../protocol/events.ts'
 
-/** Calls of a committed turn, of which some may have been under way when their process died. */
+/** Calls of a committed turn, some of which may have been running when their process died. */
 export interface RecoveredCalls {
   /** Calls whose result is known. */
   readonly settled: ReadonlyMap<string, Pick<ToolFinished, 'outcome' | 'result'>>

@@ -2,7 +2,7 @@ import { MillraceError } from '../kit/errors.ts'
 import { isRecord, hasMethod, isObject } from '../kit/guards.ts'
 import { refuse } from '../kit/checks.ts'
 
-/** One thing that is wrong with an input, and where. */
+/** A mistake in an input, and its path. */
 export interface InputIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
@@ -13,8 +13,8 @@ export type InputResult<T> =
   | { readonly issues: readonly InputIssue[] }
 
 /**
- * A schema of the Standard Schema specification that also gives its JSON Schema: zod 4, arktype, or valibot through
- * `toStandardJsonSchema`. The tool's input is then typed by it.
+ * A schema of the Standard Schema specification that also provides its JSON Schema: zod 4, arktype, or valibot through
+ * `toStandardJsonSchema`. It types the input of the tool.
  */
 export interface StandardToolSchema<T = unknown> {
   readonly '~standard': {
@@ -41,7 +41,7 @@ export interface PlainToolSchema {
   readonly validate?: undefined
 }
 
-/** A tool's schema, whose validator gives a `T`. */
+/** The schema of a tool whose validator returns a `T`. */
 export type ToolSchema<T = unknown> = StandardToolSchema<T> | ValidatedToolSchema<T>
 
 /** A schema of any kind, as the loop uses it. */
@@ -74,7 +74,7 @@ function standardJsonSchema(schema: StandardToolSchema, path: string): unknown {
   }
 }
 
-/** Returns undefined where the output cannot be expressed, such as that of a transform. */
+/** Returns undefined if the output cannot be expressed, such as that of a transform. */
 function outputSchema(schema: StandardToolSchema): unknown {
   try {
     return schema['~standard'].jsonSchema.output?.({ target: 'draft-2020-12' })
@@ -84,8 +84,8 @@ function outputSchema(schema: StandardToolSchema): unknown {
 }
 
 /**
- * Returns `input` with `additionalProperties: false` where `output` has it. Zod says it of the output alone, since it
- * drops unknown fields of an input, and the model should not send such fields.
+ * Returns `input` with `additionalProperties: false` at each place where `output` has it. Zod sets it only for the output,
+ * because it drops unknown fields of an input. The model should not send such fields.
  */
 function closeObjects(input: unknown, output: unknown): unknown {
   if (Array.isArray(input)) {
@@ -98,9 +98,9 @@ function closeObjects(input: unknown, output: unknown): unknown {
 }
 
 /**
- * Reads a schema with a validator of its own.
+ * Reads a schema that has a validator.
  *
- * @throws MillraceError `invalid_schema` if it is none, or does not describe an object
+ * @throws MillraceError `invalid_schema` if it is not a schema, or does not describe an object
  */
 export function compileSchema<T>(schema: ToolSchema<T>, path: string): CompiledSchema<T> {
   if (isStandard(schema)) {
@@ -120,7 +120,7 @@ export function compilePlain(schema: { readonly jsonSchema: unknown }, path: str
   return { jsonSchema: objectSchema(schema['jsonSchema'], `${path}.jsonSchema`), validate: objectOnly }
 }
 
-/** The schema is sent as it is: the loop that an agent replaces sends the same, and keeps its prompt cache. */
+/** Returns the schema unchanged: the legacy loop sends the same, so the prompt cache is kept. */
 function objectSchema(schema: unknown, path: string): JsonObject {
   if (!isRecord(schema) || schema['type'] !== 'object') {
     refuse(path, 'must describe an object: its "type" must be "object"', 'invalid_schema')
@@ -132,7 +132,7 @@ function objectOnly(value: unknown): InputResult<JsonObject> {
   return isRecord(value) ? { value } : { issues: [{ message: 'must be an object' }] }
 }
 
-/** Reads what a validator gave. One written in JavaScript may give anything; what is no result counts as a refusal. */
+/** Reads the result of a validator. One written in JavaScript may return anything; an invalid result counts as a refusal. */
 async function readResult<T>(given: InputResult<T> | Promise<InputResult<T>>): Promise<InputResult<T>> {
   const result = await given
   if (!isRecord(result)) return { issues: [{ message: 'could not be validated' }] }
@@ -151,7 +151,7 @@ function readPath(path: unknown): PropertyKey[] {
   return path.filter((key) => typeof key === 'string' || typeof key === 'number')
 }
 
-/** `items[2].price must be a number`, for the model to act on. */
+/** Describes issues for the model, such as `items[2].price: must be a number`. */
 export function describeIssues(issues: readonly InputIssue[]): string {
   return issues
     .map(({ message, path = [] }) => {

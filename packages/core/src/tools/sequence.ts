@@ -1,12 +1,12 @@
 import type { ToolUseBlock } from '../protocol/messages.ts'
 
-/** A call, and where it stands in its turn. */
+/** A call and its position in the turn. */
 export interface PlacedCall {
   readonly call: ToolUseBlock
   readonly position: number
 }
 
-/** Calls of one toolset act on one thing (a browser, a screen) and run one after the other; others on their own. */
+/** Groups calls. Calls of one toolset act on one thing (a browser, a screen) and run in order; others run alone. */
 export function inSequence(calls: readonly ToolUseBlock[]): PlacedCall[][] {
   const groups: PlacedCall[][] = []
   const toolsets = new Map<string, PlacedCall[]>()

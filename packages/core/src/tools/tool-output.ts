@@ -4,10 +4,10 @@ import { isRecord } from '../kit/guards.ts'
 import { wellFormed } from '../kit/well-formed.ts'
 import { ToolError } from './define-tool.ts'
 
-/** What the model is told of a failure without words. */
+/** What the model is told of a failure without a message. */
 const toolFailed = 'The tool failed'
 
-/** Whether it is a content block that a `tool_result` may hold; JSON of a tool's own may have a `type` as well. */
+/** Whether a value is a content block for a `tool_result`. JSON of a tool may have a `type` as well. */
 function isResultBlock(value: unknown): value is ContentBlock {
   if (!isContentBlock(value)) return false
   switch (value.type) {
@@ -26,10 +26,10 @@ function isResultBlock(value: unknown): value is ContentBlock {
 }
 
 /**
- * What the model is told of a tool's output: text and content blocks as they are, nothing as empty text, anything else
- * as JSON.
+ * Returns the output of a tool as the model sees it: text and content blocks unchanged, undefined as empty text, anything
+ * else as JSON.
  *
- * @throws TypeError or RangeError where the output is no JSON (a circle, a BigInt)
+ * @throws TypeError or RangeError if the output is not JSON (a circle, a BigInt)
  */
 export function toResultContent(output: unknown): ToolResultContent {
   if (typeof output === 'string') return output
@@ -40,7 +40,7 @@ export function toResultContent(output: unknown): ToolResultContent {
   return JSON.stringify(output) ?? ''
 }
 
-/** What the model is told of what a tool threw. */
+/** Returns what the model is told of a throw. */
 export function toErrorContent(error: unknown): ToolResultContent {
   if (error instanceof ToolError) return error.content
   if (error instanceof Error) return error.message === '' ? error.name : error.message
@@ -48,8 +48,8 @@ export function toErrorContent(error: unknown): ToolResultContent {
 }
 
 /**
- * What of a result the API takes: no half of a surrogate pair, which is left where text was cut, no blank text block, and
- * in an error some text and nothing else.
+ * Returns the part of a result that the API accepts: no half of a surrogate pair, no blank text block, and in an error only
+ * text that is not empty.
  */
 export function acceptable(content: ToolResultContent, isError: boolean): ToolResultContent {
   if (typeof content === 'string') return isError && isBlank(content) ? toolFailed : content.toWellFormed()

@@ -10,7 +10,7 @@ import { inSequence } from './sequence.ts'
 
 export interface ToolRunnerOptions extends ExecutorOptions {
   readonly tools: ReadonlyMap<string, Tool>
-  /** Calls that a process which died had started or answered. */
+  /** Calls that had started or ended in a process that died. */
   readonly recovered?: RecoveredCalls
 }
 
@@ -22,24 +22,24 @@ export interface AnsweredCall {
 
 /** Runs the calls of one turn. */
 export interface ToolRunner {
-  /** The tools that it has: those to offer to the model, in every attempt at the turn. */
+  /** The tools to offer to the model, in every attempt of the turn. */
   readonly tools: ReadonlyMap<string, Tool>
-  /** Starts a call before its turn is whole, where its tool is read-only, may stream, and belongs to no toolset. */
+  /** Starts a call before its turn is whole, if its tool is read-only and may stream and the call is not of a toolset. */
   startEarly(call: ToolUseBlock, attempt: number): void
-  /** Throws away what was started early, but for the calls in `kept`. */
+  /** Discards the calls that were started early, except those in `kept`. */
   discard(kept: readonly ToolUseBlock[]): void
   /**
-   * Runs the calls, as many at once as the limit allows, and gives their ends in the order of the calls. Those in
-   * `invalid`, whose input was no JSON, are answered so. Never rejects: look at `storeError`.
+   * Runs the calls, as many at once as the concurrency limit allows, and returns their ends in the order of the calls. Calls
+   * in `invalid`, whose input was not JSON, are answered with an error. Never rejects: check `storeError`.
    */
   run(
     calls: readonly ToolUseBlock[],
     attempt: number,
     invalid?: readonly ToolUseBlock[],
   ): Promise<readonly AnsweredCall[]>
-  /** Answers the calls without running them, but for those whose end is known. */
+  /** Answers the calls without running them. A call whose end is known keeps it. */
   refuse(calls: readonly ToolUseBlock[], why: string): readonly AnsweredCall[]
-  /** Set once the store has refused a flush: no further call was started. */
+  /** Set when the store has refused a flush. No further call was started then. */
   readonly storeError: MillraceError | undefined
 }
 
@@ -48,9 +48,9 @@ interface EarlyCall {
   discard(): void
 }
 
-export const notJson = 'The input was no JSON object. Call the tool again'
+export const notJson = 'The input was not a JSON object. Call the tool again'
 
-/** What the model is told of a call that cannot run: there is no such tool, or its input was no JSON. */
+/** Returns what the model is told of a call that cannot run: its tool does not exist, or its input was not JSON. */
 function unusable(call: ToolUseBlock, tool: Tool | undefined): string {
   return tool === undefined ? `There is no tool named "${call.name}"` : notJson
 }
@@ -105,7 +105,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
         isDiscarded: () => discarded,
       })
       const released = end.finally(() => link.dispose())
-      // Awaited when the turn is whole; a discarded one never is.
+      // The promise is awaited when the turn is whole. That of a discarded call never is.
       released.catch(() => {})
       early.set(call.id, {
         end: released,

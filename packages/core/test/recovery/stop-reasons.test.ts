@@ -140,7 +140,7 @@ describe('an input that is no JSON', () => {
     const { events, ran, result } = await runScript(script, { definition: { eager_input_streaming: true } }, cut)
     expect(only(events, 'fallback')).toEqual([])
     expect(ran).toEqual([])
-    expect(JSON.stringify(result.messages)).toContain('The input was no JSON object')
+    expect(JSON.stringify(result.messages)).toContain('The input was not a JSON object')
     expect(result).toMatchObject({ outcome: 'completed', text: 'Done.' })
   })
 })
