@@ -8,7 +8,10 @@ import { guardRuns, guardSessions } from './operator/stores.ts'
 import { createOpenResponses } from './response/open-responses.ts'
 import { cancelRun, describeRun } from './routes/control-run.ts'
 import { followRun } from './routes/follow-run.ts'
+import { showHealth } from './routes/health.ts'
+import { listRuns } from './routes/list-runs.ts'
 import { resumeChat } from './routes/resume-chat.ts'
+import { showSession } from './routes/show-session.ts'
 import { startRun } from './routes/start-run.ts'
 import { atMost } from './run/at-most.ts'
 import { createConcurrencyLimit } from './run/concurrency-limit.ts'
@@ -164,6 +167,8 @@ async function dispatch(services: RunningServices, request: Request, mount: Moun
   const { settings, hooks } = services
   const url = new URL(request.url)
   const route = findRoute(request.method, url.pathname, mount.basePath ?? settings.basePath)
+  // A load balancer has no credentials.
+  if (route.name === 'health') return showHealth(services)
   const refusal = await refusalOf(settings, hooks, request, wishOf(route))
   if (refusal) return refusal
   const caller = await identifyCaller(settings, hooks, request, mount.address)
@@ -179,15 +184,26 @@ async function dispatch(services: RunningServices, request: Request, mount: Moun
       return cancelRun(exchange, route.runId)
     case 'resume-chat':
       return resumeChat(exchange, route.chatId)
+    case 'session':
+      return showSession(exchange, route.sessionId)
+    case 'list-runs':
+      return listRuns(exchange)
   }
 }
 
-function wishOf(route: Route): { readonly action: Action; readonly runId?: string } {
+function wishOf(route: Exclude<Route, { readonly name: 'health' }>): {
+  readonly action: Action
+  readonly runId?: string
+} {
   switch (route.name) {
     case 'start':
       return { action: 'start' }
     case 'resume-chat':
       return { action: 'follow' }
+    case 'session':
+      return { action: 'session' }
+    case 'list-runs':
+      return { action: 'list' }
     default:
       return { action: route.name, runId: route.runId }
   }

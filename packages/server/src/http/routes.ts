@@ -7,6 +7,9 @@ export type Route =
   | { readonly name: 'snapshot'; readonly runId: string }
   | { readonly name: 'cancel'; readonly runId: string }
   | { readonly name: 'resume-chat'; readonly chatId: string }
+  | { readonly name: 'session'; readonly sessionId: string }
+  | { readonly name: 'list-runs' }
+  | { readonly name: 'health' }
 
 type Method = 'GET' | 'POST'
 
@@ -28,6 +31,9 @@ const patterns: readonly Pattern[] = [
     path: /^\/ui-message-stream\/([^/]+)\/stream$/,
     route: (chatId) => ({ name: 'resume-chat', chatId }),
   },
+  { method: 'GET', path: /^\/sessions\/([^/]+)$/, route: (sessionId) => ({ name: 'session', sessionId }) },
+  { method: 'GET', path: /^\/runs$/, route: () => ({ name: 'list-runs' }) },
+  { method: 'GET', path: /^\/health$/, route: () => ({ name: 'health' }) },
 ]
 
 /** Ids are kept and compared, and none of ours is longer. */
@@ -73,6 +79,8 @@ export const routePaths: readonly string[] = [
   '/ui-message-stream',
   '/ui-message-stream/:chatId/stream',
   '/ag-ui',
+  '/sessions/:sessionId',
+  '/health',
 ]
 
 /** Whether a path, without the one that the handler is mounted under, is the handler's to answer, if only with an error. */

@@ -32,6 +32,19 @@ export async function refusalOf(
   return answer === true ? undefined : answer
 }
 
+/** Whether an operator asks. @throws ProblemError `internal` */
+export async function isOperator(
+  { operator }: Pick<HandlerSettings, 'operator'>,
+  hooks: Hooks,
+  request: Request,
+): Promise<boolean> {
+  return operator !== undefined && hooks.ask('operator', () => operator(request), readOperator)
+}
+
+function readOperator(answer: unknown): boolean {
+  return typeof answer === 'boolean' ? answer : refuse('operator', 'must give true or false')
+}
+
 function readAuthorization(answer: unknown): boolean | Response {
   if (typeof answer === 'boolean') return answer
   return toOwnResponse(answer) ?? refuse('authorize', 'must give true, false or a Response')

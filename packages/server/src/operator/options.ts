@@ -29,7 +29,7 @@ import type { StartRunBody } from '@millrace/wire'
 import { logError, type OnError } from './hooks.ts'
 
 /** What a request wants to do, for `authorize`. */
-export type Action = 'start' | 'follow' | 'snapshot' | 'cancel'
+export type Action = 'start' | 'follow' | 'snapshot' | 'cancel' | 'session' | 'list'
 
 /** Who asks: an id, or the context that flags are evaluated with, whose `targetingKey` is the id. */
 export type Identity = string | FlagContext
@@ -87,6 +87,16 @@ export interface HandlerOptions {
     request: Request,
     wish: { readonly action: Action; readonly runId?: string },
   ) => boolean | Response | Promise<boolean | Response>
+  /**
+   * Whether the request comes from an operator, who may list all runs and cancel any of them. `true` alone admits it.
+   * Default: nobody is an operator.
+   */
+  readonly operator?: (request: Request) => boolean | Promise<boolean>
+  /**
+   * What a start does while another run of its session is under way: `refuse` answers with 409, `queue` waits for the run to
+   * end, `interrupt` cancels it and waits. Both wait for 30 s at most, then 409. Default: `refuse`.
+   */
+  readonly onBusy?: 'refuse' | 'queue' | 'interrupt'
   /** Who asks. A run belongs to the user who started it; for anybody else it does not exist. Default: no user. */
   readonly identify?: (request: Request) => Identity | undefined | Promise<Identity | undefined>
   /**
@@ -162,6 +172,7 @@ type Defaulted =
   | 'stallTimeout'
   | 'sessionClaim'
   | 'moveRetry'
+  | 'onBusy'
   | 'onError'
 
 /** The options, with their defaults. */
@@ -203,14 +214,17 @@ const defaults: Required<Pick<HandlerOptions, Defaulted>> = {
   stallTimeout: 60_000,
   sessionClaim: 60_000,
   moveRetry: 500,
+  onBusy: 'refuse',
   onError: logError,
 }
 
 const rules: Readonly<Record<keyof HandlerOptions, Rule>> = {
   agent: rule((agent) => hasMethod(agent, 'run') || hasMethod(agent, 'toAgent'), 'must be an agent or an adapted loop'),
-  runs: withMethods('read', 'snapshot', 'cancel'),
+  runs: withMethods('read', 'snapshot', 'cancel', 'list'),
   sessions: withMethods('load', 'claim', 'release', 'commit'),
   authorize: aFunction,
+  operator: aFunction,
+  onBusy: oneOf('refuse', 'queue', 'interrupt'),
   identify: aFunction,
   clientAddress: aFunction,
   sessionId: aFunction,

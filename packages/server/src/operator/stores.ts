@@ -3,7 +3,7 @@ import { storeProblem } from '../http/problem.ts'
 import type { Hooks } from './hooks.ts'
 
 /** The methods of a run store that the handler calls. */
-export type Runs = Pick<RunStore, 'abandoned' | 'cancel' | 'read' | 'snapshot'>
+export type Runs = Pick<RunStore, 'abandoned' | 'cancel' | 'list' | 'read' | 'snapshot'>
 
 /** The methods of a session store that the handler calls. */
 export type Sessions = Pick<SessionStore, 'claim' | 'commit' | 'load' | 'release'>
@@ -13,6 +13,7 @@ export function guardRuns(runs: RunStore, hooks: Hooks): Runs {
   return {
     abandoned: (limit) => hooks.store('runs.abandoned', () => runs.abandoned(limit)),
     cancel: (runId, reason) => hooks.store('runs.cancel', () => runs.cancel(runId, reason), { runId }),
+    list: (query) => hooks.store('runs.list', () => runs.list(query)),
     snapshot: (runId) => hooks.store('runs.snapshot', () => runs.snapshot(runId), { runId }),
     async *read(runId, afterSeq, signal) {
       try {
@@ -31,8 +32,8 @@ export function guardRuns(runs: RunStore, hooks: Hooks): Runs {
 export function guardSessions(sessions: SessionStore, hooks: Hooks): Sessions {
   return {
     load: (sessionId) => hooks.store('sessions.load', () => sessions.load(sessionId)),
-    claim: (sessionId, runId, ttlMs) =>
-      hooks.store('sessions.claim', () => sessions.claim(sessionId, runId, ttlMs), { runId }),
+    claim: (sessionId, runId, ttlMs, owner) =>
+      hooks.store('sessions.claim', () => sessions.claim(sessionId, runId, ttlMs, owner), { runId }),
     release: (sessionId, runId) => hooks.store('sessions.release', () => sessions.release(sessionId, runId), { runId }),
     commit: (sessionId, runId, version, messages) =>
       hooks.store('sessions.commit', () => sessions.commit(sessionId, runId, version, messages), { runId }),

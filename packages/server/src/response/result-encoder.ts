@@ -14,8 +14,9 @@ export const resultEncoder: StreamEncoder<object> = {
 }
 
 /** Returns a response with `body` as JSON. */
-export function jsonResponse(body: object): Response {
+export function jsonResponse(body: object, status = 200): Response {
   return new Response(JSON.stringify(body), {
+    status,
     headers: { 'content-type': `${mediaTypes.json}; charset=utf-8`, 'cache-control': 'no-store' },
   })
 }

@@ -90,6 +90,8 @@ async function openSession(
     sessionId,
     runId,
     claimMs: settings.sessionClaim,
+    owner: exchange.caller.owner,
+    onBusy: settings.onBusy,
     clock: runtime.clock,
     hooks,
     signal: request.signal,

@@ -5,6 +5,10 @@ import type { Caller } from '../operator/caller.ts'
 export interface ConcurrencyLimit {
   /** @returns ends what was begun; calling it again does nothing. @throws ProblemError `too_many_runs` */
   begin(caller: Pick<Caller, 'owner' | 'address'>): () => void
+  /** How many are under way. */
+  readonly size: number
+  /** How many were refused so far. */
+  readonly refused: number
 }
 
 export interface ConcurrencyLimitOptions {
@@ -21,13 +25,26 @@ export function createConcurrencyLimit(options: ConcurrencyLimitOptions): Concur
   const { total, perUser, perAddress, what, retryAfter } = options
   const underWay = new Map<string, number>()
   let sum = 0
+  let refused = 0
+
+  function refuse(detail: string): never {
+    refused++
+    throw new ProblemError('too_many_runs', detail, { retryAfter })
+  }
+
   return {
+    get size() {
+      return sum
+    },
+    get refused() {
+      return refused
+    },
     begin({ owner, address }) {
       const key = owner === undefined ? address && `address ${address}` : `user ${owner}`
       const own = key === undefined ? 0 : (underWay.get(key) ?? 0)
       const most = owner === undefined ? perAddress : perUser
-      if (own >= most) throw new ProblemError('too_many_runs', `You have too many ${what}`, { retryAfter })
-      if (sum >= total) throw new ProblemError('too_many_runs', `There are too many ${what}`, { retryAfter })
+      if (own >= most) refuse(`You have too many ${what}`)
+      if (sum >= total) refuse(`There are too many ${what}`)
       sum++
       if (key !== undefined) underWay.set(key, own + 1)
       let hasEnded = false

@@ -8,6 +8,9 @@ import { isMoved } from './moved.ts'
 /** How long, in milliseconds, a run that has ended elsewhere may take to give its session back, and how often to look. */
 const handBack = { within: 2_000, every: 50 }
 
+/** How long a start waits for the run before it, in milliseconds, and how often it looks. */
+const queueing = { within: 30_000, every: 250 }
+
 /** A conversation that one run may add to. */
 export interface RunSession {
   readonly messages: readonly Message[]
@@ -29,6 +32,8 @@ export interface ReclaimOptions {
 
 export interface ClaimOptions extends ReclaimOptions {
   readonly runs: Runs
+  readonly owner: string | undefined
+  readonly onBusy: 'refuse' | 'queue' | 'interrupt'
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal
 }
@@ -107,14 +112,23 @@ function keepClaim(
 async function claim(
   options: ClaimOptions,
 ): Promise<{ readonly messages: readonly Message[]; readonly version: number }> {
-  const { sessions, runs, sessionId, runId, claimMs, clock, signal } = options
-  for (let waited = 0; ; waited += handBack.every) {
-    const claimed = await sessions.claim(sessionId, runId, claimMs)
+  const { sessions, runs, sessionId, runId, claimMs, clock, signal, owner, onBusy } = options
+  let hasCancelled = false
+  for (let waited = 0; ;) {
+    const claimed = await sessions.claim(sessionId, runId, claimMs, owner)
     if (claimed.status === 'claimed') return claimed.session
     // A client that saw the end of the run before may be faster than the instance that writes the session.
     const before = await runs.snapshot(claimed.activeRunId)
-    if (before?.closed !== true || waited >= handBack.within) throw busy(claimed.expiresAt - clock.now())
-    await wait(clock, handBack.every, signal)
+    if (onBusy === 'interrupt' && before?.closed === false && !hasCancelled) {
+      hasCancelled = true
+      await runs.cancel(claimed.activeRunId, 'another request took its place')
+    }
+    const { within, every } = onBusy === 'refuse' ? handBack : queueing
+    const mayWait = onBusy !== 'refuse' || before?.closed === true
+    if (!mayWait || waited >= within || signal.aborted) throw busy(claimed.expiresAt - clock.now())
+    const pause = before?.closed === true ? handBack.every : every
+    await wait(clock, pause, signal)
+    waited += pause
   }
 }
 
