@@ -6,4 +6,11 @@ export type { Action, HandlerLimits, HandlerOptions, Identity } from './operator
 export { createEncoder, type EncoderOptions, type StreamFormat } from './response/encoders.ts'
 export type { DrainReport } from './run/live-runs.ts'
 export type { RecoverReport } from './run/services.ts'
+export {
+  type DeletedUserData,
+  deleteUserData,
+  exportUserData,
+  type UserData,
+  type UserDataStores,
+} from './session/user-data.ts'
 export { runResponse, type RunResponseOptions } from './run-response.ts'
