@@ -31,7 +31,7 @@ test('pipeline takes it to any Writable', async () => {
   await done
 })
 
-test('what was withdrawn after it was sent as text destroys the stream; what was not sent does not', async () => {
+test('destroys a text stream if sent text is retracted, but not if only unsent text is', async () => {
   const retracted = (fromBlock: number, fromOffset: number) =>
     runOf(({ emit }) => {
       emit(delta('Hello'))

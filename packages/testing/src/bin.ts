@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { runCommand } from './bin/command.ts'
 
-// Who reads the output may go; the server stays.
+// The server stays if the reader of its output leaves.
 process.stdout.on('error', () => undefined)
 
 process.exitCode = await runCommand(process.argv.slice(2), {

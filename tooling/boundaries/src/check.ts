@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { findUnplaced, readLayers, type Layers } from './layers.ts'
 import { boundaryRules } from './rules.ts'
 
-/** What a check of a tree found. */
+/** The result of checking a tree. */
 export interface BoundaryReport {
-  /** Files looked at. */
+  /** The number of checked files. */
   files: number
   violations: Violation[]
 }
@@ -33,7 +33,7 @@ export async function checkBoundaries(
     validate: true,
     exclude: { path: '(^|/)(node_modules/\\.bin|dist|\\.turbo)/' },
     doNotFollow: { path: 'node_modules' },
-    // Type imports are dependencies too: they decide what a published declaration needs.
+    // Type imports are dependencies too, because published declarations need them.
     tsPreCompilationDeps: true,
     skipAnalysisNotInRules: true,
   }

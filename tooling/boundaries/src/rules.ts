@@ -1,7 +1,7 @@
 import type { IForbiddenRuleType } from 'dependency-cruiser'
 import type { Layers, Place } from './layers.ts'
 
-/** Every rule that dependency-cruiser applies, made from the table of layers. */
+/** Returns the rules for dependency-cruiser, built from the table of layers. */
 export function boundaryRules(layers: Layers): IForbiddenRuleType[] {
   return [...layerRules(layers), ...roomRules(layers), ...runtimeRules(layers), ...packageRules, ...moduleRules]
 }
@@ -10,7 +10,7 @@ export function boundaryRules(layers: Layers): IForbiddenRuleType[] {
 function layerRules(layers: Layers): IForbiddenRuleType[] {
   const depths = [...new Set(Object.values(layers).map(({ layer }) => layer))].sort((a, b) => a - b)
   return depths.flatMap((depth) => {
-    // `testing` stands beside the layers: whoever may import it is said by the rules about it.
+    // `testing` is outside the layers. Its own rules say which files may import it.
     const own = foldersWhere(layers, (place, folder) => place.layer === depth && folder !== 'testing')
     const higher = foldersWhere(layers, (place) => place.layer > depth)
     const rules: IForbiddenRuleType[] = []
@@ -36,7 +36,7 @@ function layerRules(layers: Layers): IForbiddenRuleType[] {
   })
 }
 
-/** Inside a package with rooms, imports go down only: to rooms before one's own, never to the files above all rooms. */
+/** In a package with rooms, a file imports only lower rooms, and never the files above all rooms. */
 function roomRules(layers: Layers): IForbiddenRuleType[] {
   return Object.entries(layers).flatMap(([folder, { rooms = [] }]) =>
     rooms.map((room, floor): IForbiddenRuleType => {
@@ -69,14 +69,14 @@ function runtimeRules(layers: Layers): IForbiddenRuleType[] {
     },
     {
       name: 'neutral-no-node-entry',
-      comment: "a neutral file that imports a package's Node entry is neutral no more",
+      comment: "a neutral file must not import a package's Node entry",
       severity: 'error',
       from: { path: neutral, pathNot: nodeEntries },
       to: { path: nodeEntries },
     },
     {
       name: 'neutral-no-node-package',
-      comment: 'a neutral package cannot stand on one that needs Node',
+      comment: 'a neutral package cannot depend on one that needs Node',
       severity: 'error',
       from: { path: neutral, pathNot: nodeEntries },
       to: { path: nodeOnly },
@@ -133,14 +133,14 @@ const packageRules: IForbiddenRuleType[] = [
 const moduleRules: IForbiddenRuleType[] = [
   {
     name: 'no-circular',
-    comment: 'files that need each other are one file, or need a third; type imports count',
+    comment: 'merge files that need each other, or move the shared part to a third; type imports count',
     severity: 'error',
     from: {},
     to: { circular: true },
   },
   {
     name: 'no-unresolvable',
-    comment: 'the import leads nowhere: a typing error, or a subpath that the package does not export',
+    comment: 'the import cannot be resolved: a typo, or a subpath that the package does not export',
     severity: 'error',
     from: {},
     to: { couldNotResolve: true },
@@ -154,7 +154,7 @@ const moduleRules: IForbiddenRuleType[] = [
   },
   {
     name: 'no-dev-dependency-in-source',
-    comment: 'whoever installs the package does not get its devDependencies, nor their types',
+    comment: 'users of the package do not get its devDependencies or their types',
     severity: 'error',
     from: { path: '^packages/[^/]+/src/' },
     to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'npm-peer', 'npm-optional'] },

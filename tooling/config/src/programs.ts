@@ -7,13 +7,13 @@ export type Declare = (name: string, body: () => void | Promise<void>) => void
 
 /** Tests that need a program of the system. */
 export interface ProgramTests {
-  /** Where the program is; `undefined` where it is not installed. */
+  /** The path of the program; `undefined` if it is not installed. */
   path: string | undefined
   it: Declare
   describe: (name: string, body: () => void) => void
 }
 
-/** What stands behind the tests, replaced only to test this file. */
+/** The test functions, replaced only to test this file. */
 export interface ProgramOptions {
   env?: Record<string, string | undefined>
   api?: {
@@ -23,10 +23,10 @@ export interface ProgramOptions {
 }
 
 /**
- * `it` and `describe` for tests that need `program` on the PATH.
+ * Returns `it` and `describe` for tests that need `program` on the PATH.
  *
- * Where it is missing, each is skipped under a name that says why. Under `CI` a missing program throws: what CI does
- * not install, it does not test.
+ * If it is missing, each test is skipped under a name that says why. Under `CI` a missing program throws, because CI would
+ * otherwise skip the tests.
  */
 export function requireProgram(program: string, options: ProgramOptions = {}): ProgramTests {
   const { env = process.env, api = { it, describe } } = options

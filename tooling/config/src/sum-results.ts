@@ -17,12 +17,12 @@ export interface Totals {
   skipped: number
 }
 
-/** Adds up the JSON results that vitest wrote into `folder`. Throws where a file is no such result. */
+/** Adds up the JSON results that vitest wrote into `folder`. Throws if a file is not such a result. */
 export function sumResults(folder: string): Totals {
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 }
   for (const file of readdirSync(folder)) {
     const parsed = resultsSchema.safeParse(JSON.parse(readFileSync(join(folder, file), 'utf8')))
-    if (!parsed.success) throw new Error(`${file} is no vitest result: ${z.prettifyError(parsed.error)}`)
+    if (!parsed.success) throw new Error(`${file} is not a vitest result: ${z.prettifyError(parsed.error)}`)
     totals.passed += parsed.data.numPassedTests
     totals.skipped += parsed.data.numPendingTests + parsed.data.numTodoTests
     for (const { status, assertionResults } of parsed.data.testResults) {
@@ -33,7 +33,7 @@ export function sumResults(folder: string): Totals {
   return totals
 }
 
-/** `12 passed, 0 failed`, and `, 3 skipped` where some were. */
+/** Returns `12 passed, 0 failed`, with `, 3 skipped` if tests were skipped. */
 export function formatTotals({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }

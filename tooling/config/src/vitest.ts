@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 import { isLong } from './sized.ts'
 
-// Node is given these too: with `import` or `module` among them, a `require` inside a dependency gets an ES module.
+// Node gets these conditions too. With `import` or `module`, a `require` inside a dependency would get an ES module.
 const conditions = ['node', 'default']
 
 /** Milliseconds after which a test, a hook, a teardown or a poll that has not ended counts as hanging. */
@@ -11,26 +11,26 @@ export const patience = 120_000
 
 type AnyTestOptions = NonNullable<ViteUserConfig['test']>
 
-/** What a package may say of its tests. What makes a result trustworthy is the same for all, and not to be said. */
+/** The test options that a package may set. The options that make results trustworthy are the same for all packages. */
 export type TestOptions = Omit<
   AnyTestOptions,
   'allowOnly' | 'bail' | 'dangerouslyIgnoreUnhandledErrors' | 'passWithNoTests' | 'reporters' | 'outputFile' | 'retry'
 >
 
-/** What a test sees of the packages of this repository. */
+/** How a test resolves the packages of this repository. */
 export interface ResolveOptions {
   /**
-   * What an import of another package finds: its `source`, so that a test never runs against a stale build, or its
-   * `build`, as a user does. The default is `source`; apps say `build`.
+   * Whether an import of another package resolves to its `source`, so that a test never runs against a stale build, or to its
+   * `build`, as for a user. The default is `source`; apps use `build`.
    */
   packages?: 'source' | 'build'
 }
 
 /**
- * The vitest configuration that every package shares; `test` adds to it.
+ * Returns the vitest configuration of a package; `test` adds to it.
  *
- * Tests are never retried, a suite without tests fails, and so does an unhandled rejection. Where the environment
- * variable `MILLRACE_TEST_RESULTS` names a folder, the results are written there as JSON too, one file a package and command.
+ * Tests are never retried. A suite without tests fails, and so does an unhandled rejection. If the environment variable
+ * `MILLRACE_TEST_RESULTS` names a folder, the results are also written there as JSON, one file per package and command.
  */
 export function defineTests(test: TestOptions = {}, { packages = 'source' }: ResolveOptions = {}): ViteUserConfig {
   const resolve = { conditions: packages === 'source' ? ['millrace-source', ...conditions] : conditions }
@@ -45,7 +45,7 @@ export function defineTests(test: TestOptions = {}, { packages = 'source' }: Res
       isolate: false,
       // Two of turbo's tasks run at once; the last one would leave a core idle otherwise.
       maxWorkers: '100%',
-      // These limits end what hangs. They are far above what is slow, so that a busy machine of two cores fails no test.
+      // These limits end tests that hang. They are far above slow tests, so that a busy machine fails no test.
       testTimeout: patience,
       hookTimeout: patience,
       teardownTimeout: patience,

@@ -17,7 +17,7 @@ const manifestSchema = z.looseObject({
   peerDependencies: z.record(z.string(), z.string()).optional(),
 })
 
-/** What the checks read of a `package.json`; further fields are kept as `unknown`. */
+/** The fields of a `package.json` that the checks read; further fields are kept as `unknown`. */
 export type Manifest = z.infer<typeof manifestSchema>
 
 /** One package of the workspace. */
@@ -34,7 +34,7 @@ export interface WorkspacePackage {
 /** The absolute path of the repository. */
 export const repositoryRoot: string = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
 
-/** Every package under `root`, sorted by folder. Throws where a `package.json` is unreadable. */
+/** Returns every package under `root`, sorted by folder. Throws if a `package.json` is unreadable. */
 export function listPackages(root: string = repositoryRoot): WorkspacePackage[] {
   return groups.flatMap((group) => {
     if (!existsSync(join(root, group))) return []
@@ -50,7 +50,7 @@ export function listPackages(root: string = repositoryRoot): WorkspacePackage[] 
   })
 }
 
-/** Reads a `package.json`. Throws with the file's path where it is not one. */
+/** Reads a `package.json`. Throws with the file's path if it is malformed. */
 export function readManifest(path: string): Manifest {
   const parsed = manifestSchema.safeParse(JSON.parse(readFileSync(path, 'utf8')))
   if (!parsed.success) throw new Error(`${path} is not a package.json: ${z.prettifyError(parsed.error)}`)

@@ -48,7 +48,7 @@ it('a file that is no result is an error, not a zero', () => {
   const folder = mkdtempSync(join(import.meta.dirname, 'run-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'a.json'), readFileSync(join(import.meta.dirname, '../package.json')))
-  expect(() => sumResults(folder)).toThrow('a.json is no vitest result')
+  expect(() => sumResults(folder)).toThrow('a.json is not a vitest result')
 })
 
 it('formats the line that CI ends with', () => {

@@ -8,7 +8,7 @@ import { readPages } from './markdown.ts'
 import { writePackageTable } from './package-table.ts'
 import { compareWithFile, copyFromFiles } from './regions.ts'
 
-/** What the check of the documentation found. */
+/** The result of checking the documentation. */
 export interface DocsReport {
   pages: number
   blocks: number
@@ -18,7 +18,7 @@ export interface DocsReport {
   problems: string[]
 }
 
-/** Checks every page under `root`: blocks of code, links, the table of packages; and runs the examples. */
+/** Checks every page under `root` (code blocks, links, the table of packages), and runs the examples. */
 export async function checkDocs(root: string): Promise<DocsReport> {
   const pages = readPages(root)
   const blocks = pages.flatMap((page) => page.blocks)
@@ -40,7 +40,7 @@ export async function checkDocs(root: string): Promise<DocsReport> {
   }
 }
 
-/** Writes the blocks that show files, and the table of packages, anew. Gives the pages that changed. */
+/** Rewrites the blocks that show files and the table of packages. Returns the pages that changed. */
 export function fixDocs(root: string): string[] {
   return readPages(root)
     .filter(({ path, source, blocks }) => {

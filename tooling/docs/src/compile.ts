@@ -11,18 +11,18 @@ export interface CompileProblem {
   message: string
 }
 
-/** A source file made of a block, or shown by one. */
+/** A source file that is made from a block or shown by one. */
 interface Unit {
   block: CodeBlock
-  /** Its absolute path; the file of a block that shows none does not exist. */
+  /** Its absolute path. For a block that shows no file, this file does not exist. */
   path: string
   text?: string
 }
 
 /**
- * Compiles every TypeScript block, strictly, against the source of the packages. A block that shows a file is compiled
- * as that file, and shows what it imports: who copies a block that imports some of what it needs misses the rest. Any other
- * is a module of its own in the folder of its page.
+ * Compiles every TypeScript block, strictly, against the source of the packages. A block that shows a file is compiled as that
+ * file and must show all its imports, because a reader copies the block. Any other block is a separate module in the folder of
+ * its page.
  */
 export function compileBlocks(root: string, blocks: CodeBlock[]): CompileProblem[] {
   const units = blocks.filter(({ language }) => compiledLanguages.has(language)).map((block) => unitOf(root, block))
@@ -59,7 +59,7 @@ function unitOf(root: string, block: CodeBlock): Unit {
   return { block, path: join(root, dirname(block.page), name), text: `${block.text}\n` }
 }
 
-/** What a block uses, and the file that it shows a part of imports elsewhere, where the block has imports of its own. */
+/** Returns the names that a block with imports uses, but that its file imports outside the block. */
 function hiddenImports(root: string, block: CodeBlock): CompileProblem[] {
   const [path = '', region] = block.file?.split('#') ?? []
   if (region === undefined || !compiledLanguages.has(block.language) || !existsSync(join(root, path))) return []
@@ -86,7 +86,7 @@ function importedNames(source: ts.SourceFile): Set<string> {
   return names
 }
 
-/** The names that a file uses and does not declare; names of properties are none. */
+/** Returns the names that a file uses and does not declare, without names of properties. */
 function identifiersOf(source: ts.SourceFile): Set<string> {
   const names = new Set<string>()
   const declared = new Set<string>()

@@ -5,7 +5,7 @@ import ts from 'typescript'
 import { parse as parseYaml } from 'yaml'
 import type { CodeBlock } from './markdown.ts'
 
-/** Looks at one block and tells what is wrong, a sentence each. */
+/** Checks one block. Returns a sentence for each problem. */
 type BlockCheck = (block: CodeBlock, root: string) => string[]
 
 const languages: Record<string, BlockCheck> = {
@@ -22,7 +22,7 @@ const languages: Record<string, BlockCheck> = {
 /** Compiled together, elsewhere. */
 export const compiledLanguages: ReadonlySet<string> = new Set(['ts', 'tsx'])
 
-/** Shown as they are: there is nothing in them that could be checked. */
+/** Languages without a check. */
 const shown: ReadonlySet<string> = new Set([
   'text',
   'diff',
@@ -35,13 +35,13 @@ const shown: ReadonlySet<string> = new Set([
   'dockerfile',
 ])
 
-/** Checks every block that is not compiled. A block of an unknown language, or of none, is a problem. */
+/** Checks every block that is not compiled. A block with an unknown language, or without one, is a problem. */
 export function checkDataBlock(block: CodeBlock, root: string): string[] {
   const check = languages[block.language]
   if (check !== undefined) return check(block, root)
   if (compiledLanguages.has(block.language) || shown.has(block.language)) return []
   const known = [...compiledLanguages, ...Object.keys(languages), ...shown].join(', ')
-  return [`the language "${block.language}" is none of ${known}`]
+  return [`unknown language "${block.language}"; expected one of ${known}`]
 }
 
 function checkJavaScript({ text }: CodeBlock): string[] {

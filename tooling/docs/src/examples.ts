@@ -18,7 +18,7 @@ export function findRunnable(root: string): string[] {
 }
 
 /**
- * Runs an example on the source of the packages, as it stands. It must end by itself, with exit code 0.
+ * Runs an example on the source of the packages. It must end by itself, with exit code 0.
  *
  * @param patience ms after which it is stopped
  * @returns what is wrong, a sentence each

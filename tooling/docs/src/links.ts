@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import type { Page, PageLink } from './markdown.ts'
 
-/** What is wrong with the relative links of the pages. Links elsewhere are not followed. */
+/** Returns the problems of the relative links of the pages. Other links are not followed. */
 export function checkLinks(root: string, pages: Page[]): { link: PageLink; message: string }[] {
   const byPath = new Map(pages.map((page) => [page.path, page]))
   return pages

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 /** A fenced block of code. */
 export interface CodeBlock {
-  /** The file that it stands in, from the root: `packages/core/README.md`. */
+  /** The path of its page, from the root: `packages/core/README.md`. */
   page: string
   /** The line of its opening fence, from 1. */
   line: number
@@ -14,7 +14,7 @@ export interface CodeBlock {
   /** `file=packages/core/examples/quick-start.ts#region` */
   file?: string
   text: string
-  /** Where its text stands in the page: offsets of the line after the opening fence, and of the closing fence. */
+  /** The position of its text in the page: offsets of the line after the opening fence, and of the closing fence. */
   range: { start: number; end: number }
   /** Spaces before each line, in a list for example. */
   indent: number
@@ -57,7 +57,7 @@ function findMarkdown(root: string, folder: string): string[] {
     .sort()
 }
 
-/** Takes one page apart. */
+/** Parses one page. */
 function readPage(path: string, source: string): Page {
   const page: Page = { path, source, blocks: [], links: [], anchors: new Set() }
   const slugger = new GithubSlugger()

@@ -14,7 +14,7 @@ function packageTable(root: string, layers: Layers = readLayers()): string {
   return ['| package | what it is |', '|---|---|', ...rows].join('\n')
 }
 
-/** The front page with its table written anew. Throws where it lacks the two comments that hold the table. */
+/** Returns the front page with a new table. Throws if it lacks the two comments around the table. */
 export function writePackageTable(root: string, source: string): string {
   const start = source.indexOf(opening)
   const end = source.indexOf(closing)

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { CodeBlock } from './markdown.ts'
 
 /**
- * The text that a block with `file=PATH#REGION` shows: what stands in the file between `// #region REGION` and
- * `// #endregion REGION`, without its common indentation; without a region the whole file.
+ * Returns the text that a block with `file=PATH#REGION` shows: the lines between `// #region REGION` and
+ * `// #endregion REGION`, without their common indentation. Without a region, returns the whole file.
  *
- * Throws where the file or the region does not exist.
+ * Throws if the file or the region does not exist.
  */
 function readShown(root: string, file: string): string {
   const [path = '', region] = file.split('#')
@@ -21,7 +21,7 @@ function readShown(root: string, file: string): string {
   return dedent(lines.slice(start + 1, end).filter((line) => !isMarker(line)))
 }
 
-/** What differs between a block and the file that it shows, if anything. */
+/** Returns the difference between a block and the file that it shows, if there is one. */
 export function compareWithFile(root: string, block: CodeBlock): string[] {
   if (block.file === undefined) return []
   try {
@@ -35,7 +35,7 @@ export function compareWithFile(root: string, block: CodeBlock): string[] {
 
 /** The page's source with each block that shows a file rewritten from it. Throws as `readShown` does. */
 export function copyFromFiles(root: string, source: string, blocks: CodeBlock[]): string {
-  // From the last to the first, so that the offsets of those before stay right.
+  // From the last to the first, so that earlier offsets stay valid.
   return blocks.toReversed().reduce((text, { file, range, indent }) => {
     if (file === undefined) return text
     const lines = readShown(root, file).split('\n')

@@ -159,7 +159,7 @@ describe.each(adapters)('$name', (adapter) => {
     expect(unverifiedProblems(events)).toEqual([])
   })
 
-  test('an AG-UI client drops what was withdrawn', async () => {
+  test('an AG-UI client drops what was retracted', async () => {
     const { url, fetch } = await mount(retracted)
     const agent = new HttpAgent({ url: `${url}/ag-ui`, initialMessages: [{ id: 'u1', ...question }], fetch })
     await agent.runAgent()

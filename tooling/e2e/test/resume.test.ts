@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { adapters, type Mounted } from './support/adapters.ts'
 import { question, serveAgent, type ServeOptions } from './support/agents.ts'
 
-/** A run whose first turn is salvaged, and whose second is withdrawn and said again. */
+/** A run whose first turn is salvaged, and whose second is retracted and said again. */
 const stormy: ServeOptions = {
   script: ({ turn, attempt }) =>
     turn === 1

@@ -9,19 +9,19 @@ import { runAttw, runPublint } from './resolution.ts'
 import { packedRules } from './rules.ts'
 import { findOversized, formatSizes, measureSizes, readBudgets } from './sizes.ts'
 
-/** What the check of all packages found. */
+/** The result of checking all packages. */
 export interface PackedReport {
   packages: number
   /** The table of sizes, for people. */
   sizes: string
-  /** What could not be tried here, and why. */
+  /** What could not be checked here, and why. */
   skipped: string[]
   problems: string[]
 }
 
 /**
- * Packs the public packages, looks at the tarballs, and uses them in a project outside of the repository. With a
- * problem in a tarball it goes no further: what is not whole cannot be used.
+ * Packs the public packages, checks the tarballs, and uses them in a project outside the repository. Stops after a problem in a
+ * tarball, because an incomplete package cannot be used.
  *
  * @param only folders under `packages/` to check, together with what they need; the default is all
  */
@@ -55,7 +55,7 @@ export async function checkContents(pkg: PackedPackage): Promise<string[]> {
   const rules = { ...packedRules, publint: runPublint, attw: runAttw }
   const found = await Promise.all(
     Object.entries(rules).map(async ([name, rule]) =>
-      // A tarball that lacks what a rule looks at breaks that rule.
+      // A tarball without the file that a rule checks breaks that rule.
       (
         await Promise.resolve(pkg)
           .then(rule)

@@ -82,13 +82,13 @@ export function selectPackages(all: WorkspacePackage[], only: string[]): Workspa
   }
   for (const folder of only) {
     const pkg = published.find((candidate) => candidate.folder === folder)
-    if (pkg === undefined) throw new Error(`packages/${folder} is no public package`)
+    if (pkg === undefined) throw new Error(`packages/${folder} is not a public package`)
     select(pkg)
   }
   return [...selected]
 }
 
-/** Unpacks a tarball into `into` and reads its manifest. Throws where it holds none. */
+/** Unpacks a tarball into `into` and reads its manifest. Throws if there is none. */
 async function unpack(given: {
   folder: string
   tarball: string

@@ -5,7 +5,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import type { PackedPackage } from './package.ts'
 
-/** What publint says of the tarball; suggestions count. */
+/** Returns the messages of publint, including suggestions. */
 export async function runPublint({ tarball, manifest }: PackedPackage): Promise<string[]> {
   const data = readFileSync(tarball)
   const buffer = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)

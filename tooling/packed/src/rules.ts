@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { bundleEntry } from './bundle.ts'
 import { entriesOf, type PackedPackage } from './package.ts'
 
-/** Looks at one packed package and tells what is wrong, a sentence each. */
+/** Checks one packed package. Returns a sentence for each problem. */
 export type PackedRule = (pkg: PackedPackage) => string[] | Promise<string[]>
 
 /** Every rule about what a tarball holds, by name. */
@@ -52,7 +52,7 @@ export const packedRules: Record<string, PackedRule> = {
     const entries = new Set(entriesOf(pkg).map(({ subpath }) => subpath))
     return [
       ...Object.entries(pkg.manifest.exports)
-        // Data is exported as it stands: `./package.json`, and a JSON Schema for editors.
+        // Data is exported without a build: `./package.json`, and a JSON Schema for editors.
         .filter(([subpath, target]) => !entries.has(subpath) && !(subpath.endsWith('.json') && target === subpath))
         .map(([subpath, target]) => `"${subpath}" is not { types, default }: ${JSON.stringify(target)}`),
       ...entriesOf(pkg)
@@ -82,7 +82,7 @@ export const packedRules: Record<string, PackedRule> = {
   'dependency-ranges': ({ manifest }) =>
     Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies })
       .filter(([, range]) => !/^(\^|>=)\d/.test(range))
-      .map(([name, range]) => `${name}: "${range}" is no range that a consumer can share (^1.2.3)`),
+      .map(([name, range]) => `${name}: "${range}" is not a range that a consumer can share (^1.2.3)`),
 
   'declared-imports': async (pkg) => {
     const declared = new Set([
@@ -141,7 +141,7 @@ function checkDeclarations(dir: string, file: string): string[] {
       (specifier) =>
         !specifier.endsWith('.js') || !existsSync(join(dir, dirname(file), specifier.replace(/\.js$/, '.d.ts'))),
     )
-    .map((specifier) => `${file} imports ${specifier}, which is no packed module`)
+    .map((specifier) => `${file} imports ${specifier}, which is not a packed module`)
 }
 
 const sourceMapSchema = z.object({

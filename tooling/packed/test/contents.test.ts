@@ -82,13 +82,16 @@ const violations: Record<string, [change: Change, says: string][]> = {
   'dependency-ranges': [
     [
       { manifest: { dependencies: { hub: 'workspace:^' } } },
-      'hub: "workspace:^" is no range that a consumer can share (^1.2.3)',
+      'hub: "workspace:^" is not a range that a consumer can share (^1.2.3)',
     ],
     [
       { manifest: { peerDependencies: { hub: 'catalog:' } } },
-      'hub: "catalog:" is no range that a consumer can share (^1.2.3)',
+      'hub: "catalog:" is not a range that a consumer can share (^1.2.3)',
     ],
-    [{ manifest: { dependencies: { hub: '1.2.3' } } }, 'hub: "1.2.3" is no range that a consumer can share (^1.2.3)'],
+    [
+      { manifest: { dependencies: { hub: '1.2.3' } } },
+      'hub: "1.2.3" is not a range that a consumer can share (^1.2.3)',
+    ],
   ],
   'declared-imports': [
     [
@@ -112,11 +115,11 @@ const violations: Record<string, [change: Change, says: string][]> = {
           'dist/hub.d.ts': 'export interface Hub {}\n',
         },
       },
-      'dist/index.d.ts imports ./hub.ts, which is no packed module',
+      'dist/index.d.ts imports ./hub.ts, which is not a packed module',
     ],
     [
       { files: { 'dist/index.d.ts': "export declare const turns: import('./gone.js').Hub\n" } },
-      'dist/index.d.ts imports ./gone.js, which is no packed module',
+      'dist/index.d.ts imports ./gone.js, which is not a packed module',
     ],
   ],
   'node-protocol': [

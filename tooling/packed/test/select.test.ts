@@ -26,5 +26,5 @@ it('takes all public packages, or the named ones with what they need', () => {
 })
 
 it.each(['gone', 'hidden', 'app'])('refuses %s', (folder) => {
-  expect(() => select(folder)).toThrow(`packages/${folder} is no public package`)
+  expect(() => select(folder)).toThrow(`packages/${folder} is not a public package`)
 })

@@ -6,33 +6,33 @@ import { emptyView, type RunView } from '../view/view.ts'
 import { readRun, type RunStream, type RunStreamStart, wholeFromStart } from './run-stream.ts'
 
 export interface ClientCallOptions {
-  /** Ends the request. A stream stops following, and its run goes on; `cancel` and `snapshot` reject with `aborted`. */
+  /** Ends the request. A stream stops following, but its run continues; `cancel` and `snapshot` reject with `aborted`. */
   readonly signal?: AbortSignal
 }
 
 export interface FollowOptions extends ClientCallOptions {
-  /** What is known of the run already; the stream goes on from there. Default: from the first event. */
+  /** The view of the run so far; the stream continues from there. Default: from the first event. */
   readonly view?: RunView
-  /** The last `seq` that was seen, where there is no `view`. Texts that begin before it cannot be verified. */
+  /** The last `seq` that was seen, without a `view`. Texts that start before it cannot be verified. */
   readonly after?: number
 }
 
 /** Talks to a Millrace server. */
 export interface Client {
-  /** Starts a run. Its id is there at once, so that the run can be cancelled or found again after any failure. */
+  /** Starts a run. Its id is known at once, so you can cancel or find the run after any failure. */
   start(body: StartRunBody, options?: ClientCallOptions): RunStream
-  /** Follows a run that was started before, here or elsewhere. */
+  /** Follows a run that was started earlier, here or elsewhere. */
   follow(runId: string, options?: FollowOptions): RunStream
   /**
-   * Stops a run, whichever instance runs it.
+   * Stops a run on any instance.
    *
-   * @throws MillraceError `request_timeout` where the server does not answer within `requestTimeoutMs`
+   * @throws MillraceError `request_timeout` if the server does not answer within `requestTimeoutMs`
    */
   cancel(runId: string, reason?: string, options?: ClientCallOptions): Promise<CancelAnswer>
   /**
    * Returns the state of a run.
    *
-   * @throws MillraceError `not_found` where this user has no such run, `request_timeout` as `cancel` does
+   * @throws MillraceError `not_found` if this user has no such run, `request_timeout` as `cancel` does
    */
   snapshot(runId: string, options?: ClientCallOptions): Promise<RunSnapshotBody>
 }
@@ -44,7 +44,7 @@ export function createClient(options: ClientOptions): Client {
 
 export function clientOf(settings: ClientSettings): Client {
   const { runtime } = settings
-  // One for each call: eleven listeners on one signal make Node print a warning.
+  // One controller per call, because eleven listeners on one signal make Node print a warning.
   const never = (): AbortSignal => new AbortController().signal
 
   async function cancel(

@@ -20,9 +20,9 @@ export interface RunStream extends AsyncIterable<ClientEvent> {
   readonly runId: string
   /** The view of everything that has been received. */
   readonly view: RunView
-  /** The same events, in the batches that they arrive in. */
+  /** The same events, in batches as they arrive. */
   batches(): AsyncIterable<readonly ClientEvent[]>
-  /** Stops the run, whichever instance runs it. Its last events still come. Throws as the client's `cancel` does. */
+  /** Stops the run on any instance. Its last events still arrive. Throws as the client's `cancel` does. */
   cancel(reason?: string, options?: { readonly signal?: AbortSignal }): Promise<CancelAnswer>
 }
 
@@ -43,7 +43,7 @@ interface StreamState {
   isStarted: boolean
   isDone: boolean
   hasReset: boolean
-  /** Whether a text turned out not to be what was sent. */
+  /** Whether a text differs from what was sent. */
   isDamaged: boolean
   /** Set while the last event is that the run moves: how long to wait before asking another instance, in milliseconds. */
   movesIn: number | undefined
@@ -160,7 +160,7 @@ function nextRequest(
   return { method: 'GET', path: `/runs/${encodeURIComponent(runId)}/events?${query}` }
 }
 
-/** Starts over from the first event, once, when the stream cannot go on from what was received. */
+/** Starts over from the first event, once, if the stream cannot continue from what was received. */
 function resetFor(failure: unknown, state: StreamState): StreamReset | undefined {
   const isGone = isMillraceError(failure, 'events_missed')
   if (state.hasReset || state.view.seq === 0 || !(isGone || state.isDamaged)) return undefined

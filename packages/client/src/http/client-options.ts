@@ -50,7 +50,7 @@ export interface ClientOptions {
    */
   readonly idleTimeoutMs?: number
   /**
-   * How long a request that is no stream (`cancel`, `snapshot`) may take, from `headers()` to the last byte of its
+   * How long a request without a stream (`cancel`, `snapshot`) may take, from `headers()` to the last byte of its
    * answer, in milliseconds. Default: 30,000.
    */
   readonly requestTimeoutMs?: number
@@ -108,7 +108,7 @@ export function readClientOptions(options: ClientOptions): ClientSettings {
   const runtime = readRuntime(options.runtime)
   return {
     url: String(options.url).replace(/\/+$/, ''),
-    // Called as a bare function: browsers refuse `fetch` with another `this`.
+    // Called as a bare function, because browsers reject `fetch` with another `this`.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     headers: typeof headers === 'function' ? headers : () => headers,
     format,

@@ -18,7 +18,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   503: 'overloaded',
 }
 
-/** Returns the error for an answer that is not 2xx. It is `retryable` where the same request may succeed later. */
+/** Returns the error for an answer that is not 2xx. It is `retryable` if the same request may succeed later. */
 export async function httpError(response: Response, now: number, watch: RequestWatch): Promise<MillraceError> {
   const { status } = response
   const isServerError = status >= 500
@@ -43,7 +43,7 @@ async function readProblem(
     const { title, detail = title, path } = body
     return { detail, ...(path !== undefined && { path }) }
   } catch {
-    // A proxy's page, or a body that broke off or never ended: the status alone says what is known.
+    // For a proxy's page, or a body that broke off or never ended, only the status is known.
     return {}
   }
 }

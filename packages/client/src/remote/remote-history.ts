@@ -84,7 +84,7 @@ function isRepeatable({ open, last }: HistoryFold): boolean {
   return mayAskAgain('reads', shown ?? last?.content ?? [])
 }
 
-/** Returns the texts of the open turn. Blank ones are no part of history. */
+/** Returns the texts of the open turn, without blank ones, which are not part of history. */
 function shownTexts({ open }: HistoryFold): readonly string[] {
   const blocks = open?.blocks ?? []
   return blocks.filter(({ kind, text }) => kind === 'text' && text.trim() !== '').map(({ text }) => text)

@@ -41,14 +41,14 @@ export function prepareRemote(remote: RemoteRun): PreparedRun {
       const history = remoteHistory(handle.runId, messages)
       if (handle.signal.aborted) return history.result({ outcome: 'interrupted' })
       const result = history.result(await follow(remote, handle, history, given))
-      // Blank text is shown and is no part of history.
+      // Blank text is shown but is not part of history.
       return { ...result, text: handle.shown.answer }
     },
     crashed: ({ runId }, error) => remoteHistory(runId, messages).result({ outcome: 'failed', error }),
   }
 }
 
-/** Passes the remote run's events on until it ends, one way or the other. */
+/** Passes the remote run's events on until it ends or is lost. */
 async function follow(
   remote: RemoteRun,
   handle: RunHandle,
@@ -57,7 +57,7 @@ async function follow(
 ): Promise<RemoteEnd> {
   const { settings, input, body, readOnlyTools } = remote
   const client = clientOf(settings)
-  // The service wants a UUID; the caller may name the run as they like.
+  // The service requires a UUID, while the caller may use any id.
   const remoteId = isUuid(handle.runId) ? handle.runId : settings.runtime.newId()
   const leaving = new AbortController()
   const mode = decision && ({ mode: decision.mode === 'stream' ? 'stream' : 'buffered' } as const)
@@ -85,7 +85,7 @@ async function follow(
   } catch (cause) {
     const error = asError(cause)
     leaving.abort()
-    // Before somebody takes over: the service may be alive, and only its stream lost.
+    // Cancel before a handover: the service may be alive, and only its stream lost.
     if (error.retryable || stream.view.seq > 0) {
       await client.cancel(remoteId, 'the caller lost the run').catch(() => undefined)
     }
@@ -97,7 +97,7 @@ async function follow(
   }
 }
 
-/** Asks the service to end the run. Leaves it when it does not within the time for that, or cannot be asked. */
+/** Asks the service to end the run. Leaves it if it does not do so in time or cannot be reached. */
 async function interrupt(
   { settings, interruptTimeoutMs }: RemoteRun,
   client: Client,
@@ -106,7 +106,7 @@ async function interrupt(
   leaving: AbortController,
 ): Promise<void> {
   const reason = isMillraceError(handle.signal.reason) ? handle.signal.reason.message : 'interrupted'
-  // Not aborted with the stream: a service that is slow to answer shall still be told. `requestTimeoutMs` bounds it.
+  // Not aborted with the stream, so that a slow service is still told. `requestTimeoutMs` bounds the request.
   client.cancel(remoteId, reason.slice(0, 256) || 'interrupted').catch((cause: unknown) => {
     handle.report(asError(cause))
     leaving.abort()

@@ -1,6 +1,6 @@
 import type { DecodedEvent } from '@millrace/wire'
 
-/** Tells the consumer to drop everything received so far: the run's events follow again from the first. */
+/** Tells the consumer to drop everything received so far. The run's events then follow from the first. */
 export interface StreamReset {
   readonly type: 'reset'
   readonly seq: 0

@@ -2,7 +2,7 @@ import type { ClientEvent } from './client-event.ts'
 import { reduceEvents } from './reduce-events.ts'
 import { emptyView, type RunView } from './view.ts'
 
-/** Holds a view, in the shape that user interface frameworks expect of a store. */
+/** A store of a view, with the interface that user interface frameworks expect. */
 export interface ViewStore {
   readonly current: () => RunView
   /** Applies events and returns the view. Calls the listeners once if something changed. */
@@ -29,7 +29,7 @@ export function createView(initial: RunView = emptyView): ViewStore {
       return view
     },
     subscribe(listener) {
-      // Wrapped, so that a function that subscribed twice is called twice, and leaves once with each unsubscription.
+      // Wrapped, so that a function that subscribed twice is called twice and can unsubscribe each time.
       const entry = (): void => listener()
       listeners.add(entry)
       return () => listeners.delete(entry)

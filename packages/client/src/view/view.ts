@@ -9,7 +9,7 @@ import type {
 } from '@millrace/core'
 import type { ShownBlock } from '@millrace/core/reduce'
 
-/** A content block, as much of it as has arrived. The key of a tool call's {@link ToolView} is its `toolUseId`. */
+/** A content block, as far as it has arrived. The key of a tool call's {@link ToolView} is its `toolUseId`. */
 export type BlockView = ShownBlock
 
 export interface TurnView {
@@ -43,19 +43,19 @@ export interface ToolView {
   readonly reused?: boolean
 }
 
-/** Why a view can no longer be trusted: an event is missing, or a block's text is not what was sent. */
+/** The reason why a view cannot be trusted: an event is missing, or a block's text is not what was sent. */
 export type ViewDamage =
   | { readonly reason: 'gap'; readonly expected: number; readonly received: number }
   | { readonly reason: 'mismatch'; readonly turn: number; readonly block: number }
 
 /**
- * Everything that is known of a run. Values are immutable: what an event does not touch keeps its identity, so that a user
- * interface may compare by reference.
+ * The state of a run. Values are immutable: what an event does not change keeps its identity, so a user interface can compare
+ * by reference.
  */
 export interface RunView {
   readonly runId?: string
   readonly sessionId?: string
-  /** The `seq` of the last event in it, which is the cursor to go on from. */
+  /** The `seq` of the last event in it: the cursor to continue from. */
   readonly seq: number
   readonly status: 'waiting' | 'running' | 'finished'
   readonly decision?: RunDecision

@@ -4,7 +4,7 @@ export interface StreamEvent {
   readonly [field: string]: unknown
 }
 
-/** Returns the event as it stands on the wire. */
+/** Returns the event in its wire format. */
 export function formatEvent(event: StreamEvent): string {
   return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
 }
