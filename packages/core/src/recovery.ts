@@ -8,6 +8,7 @@ export {
   assistantMessage,
   asWhole,
   blocksOf,
+  keptOfPartial,
   pendingServerCalls,
   userMessage,
   withoutRefused,
