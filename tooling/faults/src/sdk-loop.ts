@@ -1,14 +1,29 @@
 import Anthropic, { APIError } from '@anthropic-ai/sdk'
 import type { Job, LoopReport, LoopUnderTest } from '@millrace/testing'
-import { createFetch, type Fetch } from '../../src/index.ts'
 
-type Messages = Anthropic.MessageParam[]
+export type Messages = Anthropic.MessageParam[]
 
-/** The loop of the SDK's own documentation: it streams, runs the calls, and asks again. It knows nothing of faults. */
-export const sdkLoop: LoopUnderTest = async (job) => {
+type Send = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+
+export interface SdkLoopOptions {
+  /** What the client sends with. Default: what the SDK does. */
+  readonly fetch?: (job: Job) => Send
+  /** Returns the history as the API would get it. Default: as the loop has it. */
+  readonly sentUp?: (messages: Messages) => Promise<readonly unknown[]>
+}
+
+/** Returns the loop of the SDK's documentation: it streams, runs the calls, and asks again. It knows nothing of faults. */
+export function sdkLoop({ fetch, sentUp = async (messages) => messages }: SdkLoopOptions = {}): LoopUnderTest {
+  return (job) => run(job, fetch?.(job), sentUp)
+}
+
+async function run(
+  job: Job,
+  fetch: Send | undefined,
+  sentUp: (messages: Messages) => Promise<readonly unknown[]>,
+): Promise<LoopReport> {
   const messages: Messages = structuredClone([...job.messages])
-  const fetch = createFetch({ runtime: { clock: job.clock }, limits: { pingInterval: 3_600_000 } })
-  const client = new Anthropic({ baseURL: job.baseURL, apiKey: job.apiKey, fetch })
+  const client = new Anthropic({ baseURL: job.baseURL, apiKey: job.apiKey, ...(fetch && { fetch }) })
   let shown = ''
   let partial = ''
   const report = async (): Promise<LoopReport> => ({
@@ -67,28 +82,9 @@ async function answered(job: Job, { content }: Anthropic.Message, run: boolean):
   return [{ role: 'user', content: await Promise.all(results) }]
 }
 
-/** Returns the messages as the next request would bring them to the API. */
-async function sentUp(messages: Messages): Promise<Messages> {
-  const last = messages.at(-1)
-  const asked: Messages = last?.role === 'user' ? messages : [...messages, { role: 'user', content: 'And now?' }]
-  let body: { messages: Messages } = { messages }
-  const capture: Fetch = async (_, init) => {
-    body = JSON.parse(String(init?.body))
-    return Response.json(
-      { type: 'error', error: { type: 'invalid_request_error', message: 'captured' } },
-      { status: 400 },
-    )
-  }
-  await createFetch({ fetch: capture })('http://localhost/v1/messages', {
-    method: 'POST',
-    body: JSON.stringify({ model: 'any', max_tokens: 1, stream: true, messages: asked }),
-  })
-  return last?.role === 'user' ? body.messages : body.messages.slice(0, -1)
-}
-
 function errorOf(error: unknown): { code: string; message: string; retryable: boolean } {
   const isTyped = error instanceof APIError && typeof error.type === 'string'
   return isTyped
     ? { code: error.type ?? '', message: 'the model API failed', retryable: false }
-    : { code: '', message: String(error), retryable: false }
+    : { code: error instanceof Error ? error.name : 'failed', message: 'the request failed', retryable: false }
 }

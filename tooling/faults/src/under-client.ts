@@ -1,4 +1,4 @@
-import { type Arrived, arrivedBefore } from '@millrace/faults'
+import { type Arrived, arrivedBefore } from './milestones.ts'
 import type { Expected, FaultCase } from '@millrace/testing'
 
 /** Why a case does not complete. */

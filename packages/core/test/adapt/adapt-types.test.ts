@@ -19,9 +19,9 @@ import {
 } from '../../src/index.ts'
 import { chatLoopPreset } from '../../src/adapt/chat-preset.ts'
 import type { adaptAssistant, adaptOptionsLoop, adaptPositionalLoop } from './loops/adapted.ts'
-import type { Assistant } from './loops/class-method.ts'
-import type { LoopAnswer, LoopOptions, OptionsLoop } from './loops/options-object.ts'
-import type { PositionalLoop } from './loops/positional.ts'
+import type { Assistant } from '@millrace/legacy-loops/class-method'
+import type { LoopAnswer, LoopOptions, OptionsLoop } from '@millrace/legacy-loops/options-object'
+import type { PositionalLoop } from '@millrace/legacy-loops/positional'
 
 /** How a function is called: without what hangs on it. */
 type Call<F extends (...args: never[]) => unknown> = (

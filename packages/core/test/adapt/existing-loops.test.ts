@@ -11,15 +11,15 @@ import {
   settingFor,
   stranded,
 } from './loops/adapted.ts'
-import { Assistant, testAssistant } from './loops/class-method.ts'
+import { Assistant, testAssistant } from '@millrace/legacy-loops/class-method'
 import {
   createOptionsLoop,
   type OptionsLoop,
   testOptionsLoop,
   testOptionsLoopCallbacks,
-} from './loops/options-object.ts'
-import { createPositionalLoop, testPositionalLoop } from './loops/positional.ts'
-import { questions, type Shop, wholeText } from './loops/shop.ts'
+} from '@millrace/legacy-loops/options-object'
+import { createPositionalLoop, testPositionalLoop } from '@millrace/legacy-loops/positional'
+import { questions, type Shop, wholeText } from '@millrace/legacy-loops/shop'
 
 describe.each(conditions)('a loop with an options object, $name', (condition) => {
   const make = async (): Promise<{ loop: OptionsLoop; shop: Shop }> => {

@@ -1,8 +1,8 @@
 import { sampled, sized } from '@millrace/config/sized'
+import { expectedEnd } from '@millrace/faults/under-client'
 import { type FaultCase, faultMatrix, formatReport, gradeLoop, isAsItShould } from '@millrace/testing'
 import { expect, it } from 'vitest'
-import { sdkLoop } from '../support/sdk-loop.ts'
-import { expectedEnd } from './expected.ts'
+import { recoveredSdkLoop } from '../support/recovered-sdk-loop.ts'
 
 /**
  * Every event with each fault; each byte, with the faults of the transport in turn. A reset, and a chunk that is not
@@ -20,7 +20,7 @@ it('ends as it should under the loop of the SDK, whatever breaks', async () => {
   const cases = sampled(faultMatrix({ seed: 1, ...sized({ quick: { sample: 150 }, long: {} }) }).filter(isSwept), 120)
   const grades = await gradeLoop({
     name: 'createFetch under the SDK',
-    loop: sdkLoop,
+    loop: recoveredSdkLoop,
     cases,
     expected: expectedEnd,
     concurrency: 16,

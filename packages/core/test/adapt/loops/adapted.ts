@@ -18,7 +18,7 @@ import {
 import { wrapLegacyTool } from '../../../src/adapt/legacy-tool.ts'
 import { chatLoopPreset } from '../../../src/adapt/chat-preset.ts'
 import { claudeFor, clientOf, request } from '../../support/scripted.ts'
-import { Assistant } from './class-method.ts'
+import { Assistant } from '@millrace/legacy-loops/class-method'
 import {
   createOptionsLoop,
   type LoopAnswer,
@@ -26,9 +26,9 @@ import {
   type OptionsLoop,
   type ShopTools,
   shopTools,
-} from './options-object.ts'
-import { createPositionalLoop, type PositionalLoop } from './positional.ts'
-import { chargeDescription, lookUpDescription, openShop, type Shop, shopScript } from './shop.ts'
+} from '@millrace/legacy-loops/options-object'
+import { createPositionalLoop, type PositionalLoop } from '@millrace/legacy-loops/positional'
+import { chargeDescription, lookUpDescription, openShop, type Shop, shopScript } from '@millrace/legacy-loops/shop'
 
 /** How a half-done run reaches the existing loop. */
 export type HandoverKind = 'history' | 'restart' | 'none'
