@@ -1,10 +1,11 @@
 import { MillraceError } from '@millrace/core'
-import { answerWhole } from './answer-whole.ts'
-import { observeRequest } from './observe-request.ts'
+import { answerWhole } from './send/answer-whole.ts'
+import { observeRequest } from './send/observe-request.ts'
 import { type FetchOptions, type FetchSettings, readFetchOptions } from './request/options.ts'
-import { recoverStream } from './recover-stream.ts'
+import { recoverStream } from './send/recover-stream.ts'
 import { type Fetch, type MessagesRequest, readRequest } from './request/messages-request.ts'
-import { repairRequest } from './request/repair-request.ts'
+import { repairMessages } from './request/repair-request.ts'
+import { openToScopes, scopeOf } from './send/scope.ts'
 
 /**
  * Creates a `fetch` under which the streams of any Claude client survive. It recovers `POST …/v1/messages` and passes every
@@ -14,36 +15,25 @@ import { repairRequest } from './request/repair-request.ts'
  */
 export function createFetch(options: FetchOptions = {}): Fetch {
   const settings = readFetchOptions(options)
-  return async (input, init) => {
+  const own: Fetch = async (input, init) => {
+    const scope = scopeOf(own)
     const request = await readRequest(input, init, settings.limits.requestBytes)
-    if ('body' in request) return send(settings, request)
+    if ('body' in request) return scope?.(settings, request) ?? send(settings, request)
     if (request.why !== undefined) settings.onWarning(passed(request.why, settings))
     return settings.fetch(request.input, request.init)
   }
+  openToScopes(own)
+  return own
 }
 
 function send(settings: FetchSettings, given: MessagesRequest): Promise<Response> {
-  const request = settings.repair ? repair(settings, given) : given
+  const request = repairMessages(given, settings)
   const { input, init, body } = request
   const { model, stream } = body
   const info = { model: typeof model === 'string' ? model : 'unknown', stream: stream === true }
   if (stream === true) return recoverStream(settings, request, observeRequest(settings, info))
   if (settings.upgrades(body)) return answerWhole(settings, request, observeRequest(settings, info))
   return settings.fetch(input, init)
-}
-
-function repair(settings: FetchSettings, request: MessagesRequest): MessagesRequest {
-  const repaired = repairRequest(request.body)
-  if (repaired === undefined) return request
-  const { body, removed } = repaired
-  settings.onWarning(
-    new MillraceError('invalid_messages', `removed from messages what the API refuses: ${removed} content block(s)`, {
-      path: 'messages',
-    }),
-  )
-  const headers = new Headers(request.init.headers)
-  headers.delete('content-length')
-  return { ...request, body, init: { ...request.init, headers, body: JSON.stringify(body) } }
 }
 
 function passed(why: 'too_large' | 'unreadable', { limits }: FetchSettings): MillraceError {

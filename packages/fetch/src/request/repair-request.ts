@@ -1,4 +1,4 @@
-import type { ContentBlock, RequestBody } from '@millrace/core'
+import { type ContentBlock, MillraceError, type RequestBody } from '@millrace/core'
 import {
   asWhole,
   assistantMessage,
@@ -8,6 +8,8 @@ import {
   serverToolResultId,
   withoutRefused,
 } from '@millrace/core/recovery'
+import type { MessagesRequest } from './messages-request.ts'
+import type { FetchSettings } from './options.ts'
 
 type Message = RequestBody['messages'][number]
 
@@ -16,7 +18,7 @@ type Message = RequestBody['messages'][number]
  * without its signature, blank text, thinking at the end of a message, and calls of server tools behind which the answer
  * began again. Undefined if there is nothing of that.
  */
-export function repairRequest(body: RequestBody): { readonly body: RequestBody; readonly removed: number } | undefined {
+function repairBody(body: RequestBody): { readonly body: RequestBody; readonly removed: number } | undefined {
   let removed = 0
   const { messages } = body
   // A paused turn goes on in the next message: its results are there.
@@ -51,4 +53,20 @@ function withoutAbandoned(
     if (index > abandoned) return true
     return !pending.has(block) && !block.type.endsWith('thinking')
   })
+}
+
+/** Returns the request as the API takes it, and reports what had to go. With `repair` off, as it is. */
+export function repairMessages(request: MessagesRequest, settings: FetchSettings): MessagesRequest {
+  if (!settings.repair) return request
+  const repaired = repairBody(request.body)
+  if (repaired === undefined) return request
+  const { body, removed } = repaired
+  settings.onWarning(
+    new MillraceError('invalid_messages', `removed from messages what the API refuses: ${removed} content block(s)`, {
+      path: 'messages',
+    }),
+  )
+  const headers = new Headers(request.init.headers)
+  headers.delete('content-length')
+  return { ...request, body, init: { ...request.init, headers, body: JSON.stringify(body) } }
 }

@@ -1,9 +1,17 @@
 import { clientError, type EventBody, MillraceError, type TurnMode, type TurnStarted } from '@millrace/core'
 import { guarded, noUsage } from '@millrace/core/recovery'
-import type { FetchSettings, RequestInfo } from './request/options.ts'
-import type { TurnEnd, TurnObserver } from './turn/turn-observer.ts'
+import type { FetchSettings, RequestInfo } from '../request/options.ts'
+import type { TurnEnd, TurnObserver } from '../turn/turn-observer.ts'
 
-const silent: TurnObserver = { attempt() {}, added() {}, fallback() {}, ended() {} }
+const silent: TurnObserver = {
+  attempt() {},
+  added() {},
+  restarted() {},
+  sent() {},
+  flushed() {},
+  fallback() {},
+  ended() {},
+}
 
 /** Tells `onEvent` of a request as of a run of one turn. */
 export function observeRequest({ onEvent, onWarning, runtime }: FetchSettings, info: RequestInfo): TurnObserver {
@@ -31,6 +39,9 @@ export function observeRequest({ onEvent, onWarning, runtime }: FetchSettings, i
       if (addition.type === 'started') emit({ type: 'block.started', ...place, kind: addition.block.type })
       if (addition.type === 'text') emit({ type: 'text.delta', ...place, text: addition.text })
     },
+    restarted() {},
+    sent() {},
+    flushed() {},
     fallback(from, to, reason, afterOutput) {
       emit({ type: 'fallback', turn: 1, from, to, reason, stage: afterOutput ? 'after_output' : 'before_output' })
     },

@@ -1,22 +1,25 @@
 import { linkedController, onAbort } from '@millrace/core/kit'
-import { errorEvent, errorResponse, passedHeaders } from './request/api-error.ts'
-import type { MessagesRequest } from './request/messages-request.ts'
-import { createUpstream, isEventStream } from './request/upstream.ts'
-import type { FetchSettings } from './request/options.ts'
-import { createClientMessage, encodeEvent } from './stream/client-message.ts'
-import { createKeepAlive } from './stream/keep-alive.ts'
-import { createOutlet } from './stream/outlet.ts'
-import { takeTurn } from './turn/take-turn.ts'
-import type { TurnEnd, TurnObserver } from './turn/turn-observer.ts'
+import { errorEvent, errorResponse, passedHeaders } from '../request/api-error.ts'
+import type { MessagesRequest } from '../request/messages-request.ts'
+import { createUpstream, isEventStream } from '../request/upstream.ts'
+import type { FetchSettings } from '../request/options.ts'
+import { createClientMessage, encodeEvent } from '../stream/client-message.ts'
+import { createKeepAlive } from '../stream/keep-alive.ts'
+import { createOutlet } from '../stream/outlet.ts'
+import { takeTurn } from '../turn/take-turn.ts'
+import type { TurnEnd, TurnObserver } from '../turn/turn-observer.ts'
 
 /**
  * Sends a streaming request and returns a response whose body is a valid stream, whatever happens upstream. Resolves with
  * the headers of the first answer that is a stream, or with the error that nothing helped against.
+ *
+ * @param ready what to wait for besides the client before more is read; undefined if nothing
  */
 export function recoverStream(
   settings: FetchSettings,
   request: MessagesRequest,
   observer: TurnObserver,
+  ready: () => Promise<void> | undefined = () => undefined,
 ): Promise<Response> {
   const { clock } = settings.runtime
   const stop = linkedController(request.signal ?? new AbortController().signal)
@@ -38,6 +41,7 @@ export function recoverStream(
       respond(new Response(outlet.body, { status, statusText, headers: passed }))
     })
     const client = createClientMessage(({ event, bytes }) => {
+      if (event !== undefined) observer.sent(event)
       const written = bytes ?? (event === undefined ? undefined : encodeEvent(event))
       if (written === undefined) return
       keepAlive.sent()
@@ -71,9 +75,18 @@ export function recoverStream(
       settings,
       body: request.body,
       upstream,
-      createClient: () => client,
+      createClient() {
+        observer.restarted()
+        return client
+      },
       retracts: false,
-      outlet,
+      outlet: {
+        flush() {
+          observer.flushed()
+          outlet.flush()
+        },
+        ready: () => outlet.ready() ?? ready(),
+      },
       observer,
       signal: stop.signal,
     }).then(end)
