@@ -92,15 +92,18 @@ interface Harming {
 async function harmUntil(signal: AbortSignal, { instances, place, random, counts, options }: Harming): Promise<void> {
   const storeHarms = Object.entries(place.harms)
   const underWay = new Map<unknown, Promise<void>>()
+  const failures: unknown[] = []
 
   function harm(what: unknown, name: string, work: () => Promise<void>): void {
     if (underWay.has(what)) return
     counts[name] = (counts[name] ?? 0) + 1
-    const done = work().finally(() => underWay.delete(what))
+    const done = work()
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => underWay.delete(what))
     underWay.set(what, done)
   }
 
-  while (!signal.aborted) {
+  while (!signal.aborted && failures.length === 0) {
     await pause(random() * options.harmEveryMs, signal)
     const [target, kind] = [random(), random()]
     const [name, harmStore] = storeHarms[Math.floor(target * storeHarms.length)] ?? []
@@ -110,6 +113,8 @@ async function harmUntil(signal: AbortSignal, { instances, place, random, counts
     else if (instance) harm(instance, signalName, () => instance.restart(signalName))
   }
   await Promise.all(underWay.values())
+  // An instance or a store that cannot be started again is a failure of its own.
+  if (failures.length > 0) throw new AggregateError(failures, 'what was stopped did not start again')
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

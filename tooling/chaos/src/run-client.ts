@@ -1,4 +1,4 @@
-import { type ClientEvent, createClient, viewText } from '@millrace/client'
+import { type ClientEvent, createClient, type RunView, viewText } from '@millrace/client'
 import { isMillraceError } from '@millrace/core'
 
 /** What one client saw, from its question to the end of its run. */
@@ -34,7 +34,7 @@ export async function runClient({ number, pickPort }: RunClientOptions): Promise
     },
     reconnect: { attempts: 1000, minDelayMs: 30, maxDelayMs: 500 },
   })
-  const run = client.start({ input: `Question of run ${number}`, sessionId: `chat-${number}` })
+  let run = client.start({ input: `Question of run ${number}`, sessionId: `chat-${number}` })
   let seqs: number[] = []
   let resets = 0
   let failure: string | undefined
@@ -47,11 +47,24 @@ export async function runClient({ number, pickPort }: RunClientOptions): Promise
     }
   }
   try {
-    for await (const batch of run.batches()) for (const event of batch) take(event)
+    for await (const batch of run.batches()) batch.forEach(take)
+    // Its instance lost the store or the run. What became of it is known to the store alone, so it is read from there.
+    if (wasLost(run.view)) {
+      const anew = client.follow(run.runId)
+      seqs = []
+      for await (const batch of anew.batches()) batch.forEach(take)
+      run = anew
+    }
   } catch (error) {
-    failure = isMillraceError(error) ? `${error.code}: ${error.message}` : String(error)
+    // A run that could not be stored at all is not found.
+    if (!isMillraceError(error, 'not_found') || !wasLost(run.view))
+      failure = isMillraceError(error) ? `${error.code}: ${error.message}` : String(error)
   }
   const { runId, view } = run
   const { outcome, error } = view
   return { number, runId, owner, outcome, errorCode: error?.code, text: viewText(view), seqs, resets, failure }
+}
+
+function wasLost({ error }: RunView): boolean {
+  return error?.code === 'store_unavailable' || error?.code === 'lease_lost'
 }

@@ -1,3 +1,4 @@
+import { withPostgresPath } from '@millrace/config/postgres-server'
 import { requireProgram } from '@millrace/config/programs'
 import { sized } from '@millrace/config/sized'
 import { describe, expect, it } from 'vitest'
@@ -22,6 +23,12 @@ async function expectSound(store: StoreName): Promise<void> {
 
 requireProgram('redis-server').describe('instances that are killed, over Redis', () => {
   it('end every run, make no charge twice, and show each client what is stored', () => expectSound('redis'), 600_000)
+})
+
+const postgres = requireProgram('postgres', { env: withPostgresPath(process.env) })
+
+postgres.describe('instances that are killed, over Postgres', () => {
+  it('end every run, make no charge twice, and show each client what is stored', () => expectSound('postgres'), 600_000)
 })
 
 describe('instances that are killed, over SQLite', () => {
