@@ -39,8 +39,11 @@ const runTools = tools.map((name) =>
   defineTool({ name, description: '', inputSchema: { jsonSchema: { type: 'object' } }, run: () => '' }),
 )
 
-/** The decision that core takes; the model is not asked for more than it needs to be started. */
-async function decisionOf(flags: FlagClient, user: FlagContext): Promise<RunDecision | undefined> {
+/**
+ * The decision that core takes; the model is not asked for more than it needs to be started. Without the source's own
+ * reason, because OFREP and OpenFeature pass on what another evaluator says.
+ */
+async function decisionOf(flags: FlagClient, user: FlagContext): Promise<Omit<RunDecision, 'flagReason'> | undefined> {
   const refused = Object.assign(new Error('no'), { status: 400, type: 'invalid_request_error' })
   const agent = createAgent({
     client: { messages: { create: () => Promise.reject(refused) } },
@@ -48,9 +51,11 @@ async function decisionOf(flags: FlagClient, user: FlagContext): Promise<RunDeci
     tools: runTools,
     flags,
   })
-  let decision: RunDecision | undefined
+  let decision: Omit<RunDecision, 'flagReason'> | undefined
   for await (const event of agent.run({ messages: [{ role: 'user', content: 'Hi' }], user })) {
-    if (event.type === 'run.started') decision = event.decision
+    if (event.type !== 'run.started') continue
+    const { flagReason: _own, ...taken } = event.decision
+    decision = taken
   }
   return decision
 }
