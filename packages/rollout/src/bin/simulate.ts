@@ -30,7 +30,7 @@ export async function simulatePlan(options: SimulateOptions, host: CommandHost):
   return 0
 }
 
-export const tableHead: readonly string[] = [
+const tableHead: readonly string[] = [
   '| scenario | finishes | rolls back | held | days to finish | streaming runs to the rollback |',
   '|---|---|---|---|---|---|',
 ]

@@ -18,5 +18,5 @@ export interface StageEvidence {
   readonly control: GroupEvidence
 }
 
-export const noGroupEvidence: GroupEvidence = { units: 0, observed: 0, bad: {}, any: {} }
+const noGroupEvidence: GroupEvidence = { units: 0, observed: 0, bad: {}, any: {} }
 export const noEvidence: StageEvidence = { streaming: noGroupEvidence, control: noGroupEvidence }
