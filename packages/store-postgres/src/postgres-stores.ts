@@ -17,7 +17,7 @@ export interface PostgresStores {
   readonly sessions: SessionStore
   readonly state: StateStore
   /** Stops listening. Later calls, and whoever still reads, get `store_unavailable`. The pool stays open. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** How often a process looks for what has expired, in milliseconds, and how many rows it removes in one transaction. */

@@ -13,7 +13,7 @@ export interface RedisStores {
   readonly sessions: SessionStore
   readonly state: StateStore
   /** Closes the connection for notifications and ends all waits with `store_unavailable`. Your client stays open. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /**

@@ -15,7 +15,7 @@ export interface SqliteStores {
   readonly sessions: SessionStore
   readonly state: StateStore
   /** Ends the writes that are under way, and closes the file. Whoever still reads gets `store_unavailable`. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** How often a process that writes looks for what has expired, in milliseconds. */
