@@ -3,21 +3,17 @@ import { isRecord } from '@millrace/core/kit'
 import type { StreamEvent } from '@millrace/core/recovery'
 import type { Refusal } from './upstream.ts'
 
-/** The API's type and status for each of our codes. Any other is an `api_error`. */
+/**
+ * The API's type and status for faults that upstream may not have put into words. Any other is an `api_error`; a request that
+ * upstream refuses keeps its words.
+ */
 const types: Partial<Readonly<Record<ErrorCode, readonly [type: string, status: number]>>> = {
-  authentication: ['authentication_error', 401],
-  bad_request: ['invalid_request_error', 400],
-  billing: ['billing_error', 402],
-  conflict: ['conflict_error', 409],
   connect_timeout: ['timeout_error', 504],
   content_timeout: ['timeout_error', 504],
   idle_timeout: ['timeout_error', 504],
-  not_found: ['not_found_error', 404],
   overloaded: ['overloaded_error', 529],
-  permission: ['permission_error', 403],
   rate_limited: ['rate_limit_error', 429],
   request_timeout: ['timeout_error', 408],
-  request_too_large: ['request_too_large', 413],
 }
 
 const otherwise = ['api_error', 502] as const
