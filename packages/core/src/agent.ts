@@ -3,7 +3,6 @@ import { defined } from './kit/defined.ts'
 import { asMillraceError, type MillraceError } from './kit/errors.ts'
 import { isRecord } from './kit/guards.ts'
 import { type AgentOptions, type AgentSettings, readAgentOptions } from './loop/agent-options.ts'
-import { legacyOutcomeUnknown } from './loop/legacy-outcome.ts'
 import { runLoop } from './loop/loop.ts'
 import type { RebuiltRun } from './loop/rebuilt-run.ts'
 import { fresh, type ResumePoint } from './loop/resume-point.ts'
@@ -41,17 +40,8 @@ export function createAgent(options: AgentOptions): LocalAgent {
 
   function prepare(input: RunInput): PreparedRun {
     const messages = readRunInput(input)
-    const rebuilt: RebuiltRun = {
-      state: initialState(messages),
-      tail: 0,
-      decision: undefined,
-      from: fresh,
-      missing: [],
-      legacy: undefined,
-      shown: createShownText(),
-    }
     const open = journal && ((handle: RunHandle) => journal.open(handle, { clock, input, messages }))
-    return prepareRun(settings, input, rebuilt, open)
+    return prepareRun(settings, input, { state: initialState(messages), from: fresh }, open)
   }
 
   const takeOver: LocalAgent['takeOver'] = async (runId, given = {}) => {
@@ -102,7 +92,7 @@ function prepareRun(
   rebuilt: RebuiltRun,
   open: PreparedRun['open'],
 ): PreparedRun {
-  const { state, tail, decision, legacy, shown } = rebuilt
+  const { state, tail = 0, decision, legacy, shown = createShownText() } = rebuilt
   return {
     input,
     messages: state.given,
@@ -123,17 +113,14 @@ async function drive(
   handle: RunHandle,
   given: RunDecision | undefined,
 ): Promise<RunResult> {
-  const { state, decision: stored, from, missing, legacy } = rebuilt
+  const { state, decision: stored, from, missing = [], end } = rebuilt
   const decision = stored ?? given ?? (await takeDecision(settings, input, handle))
   const { sessionId } = input
   if (stored === undefined) handle.emit({ type: 'run.started', ...defined({ sessionId }), decision })
   for (const event of missing) handle.emit(event)
   // If this process dies as well, the next one has to know that it tried.
   if (missing.length > 0) await handle.flush()
-  if (legacy === 'answered') return toResult(handle, state, { outcome: 'completed' })
-  if (legacy === 'under_way') {
-    return toResult(handle, state, { outcome: 'failed', error: legacyOutcomeUnknown() })
-  }
+  if (end !== undefined) return toResult(handle, state, end)
   const requested: unknown = input.request?.['model']
   const scope: RunScope = {
     runId: handle.runId,

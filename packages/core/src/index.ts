@@ -1,7 +1,3 @@
-export { adaptLoop, type AdaptedLoop } from './adapt/adapt-loop.ts'
-export type { AdaptedInput, AdaptedRunInput, AdaptLoopOptions } from './adapt/adapt-options.ts'
-export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
-export type { HandedOver, Handover } from './adapt/handed-over.ts'
 export { createAgent, type LocalAgent } from './agent.ts'
 export type { AgentCallbacks, CallbackMeta } from './run/callbacks.ts'
 export {
@@ -136,3 +132,7 @@ export type {
   ToolSchema,
   ValidatedToolSchema,
 } from './tools/schema.ts'
+export { adaptLoop, type AdaptedLoop } from './adapt/adapt-loop.ts'
+export type { AdaptedInput, AdaptedRunInput, AdaptLoopOptions } from './adapt/adapt-options.ts'
+export type { AsyncScope, LegacyScope } from './adapt/async-scope.ts'
+export type { HandedOver, Handover } from './adapt/handed-over.ts'

@@ -11,9 +11,8 @@ import type { AgentRun, RunInput } from '../run/run.ts'
 import { createToolLedger } from '../tools/ledger.ts'
 import { type AdaptedRunInput, type AdaptLoopOptions, checkAdaptOptions } from './adapt-options.ts'
 import { type AdaptedCall, bindCall } from './adapted-call.ts'
-import { type AdaptedSettings, type Driven, followProgress } from './adapted-run.ts'
+import { type AdaptedSettings, type Driven, emptyResult, followProgress } from './adapted-run.ts'
 import { driveAdapted } from './drive-adapted.ts'
-import { completedResult } from './legacy-turn.ts'
 
 /**
  * `Args`, and no place to infer it from: a callback that leaves an argument out does not take it from the loop's callers.
@@ -130,11 +129,7 @@ function startRun<R>(
       end = driven.value
       return driven.result
     },
-    crashed: (error) => ({
-      ...completedResult(runId, { given: [], added: [], text: '' }),
-      outcome: 'failed',
-      error,
-    }),
+    crashed: (error) => emptyResult(runId, [], error),
   })
   return { run, call, end: () => end }
 }
@@ -161,7 +156,7 @@ function asAgent<This, Args extends unknown[], R>(
 ): Agent {
   async function resume(runId: string, input?: ResumeInput): Promise<ResumeResult> {
     if (agent.takeOver === undefined) {
-      refuse('agent', 'must be one that createAgent made, with a journal, for runs to be resumed')
+      refuse('agent', 'must have a journal for runs to be resumed')
     }
     const taken = await agent.takeOver(runId, input)
     if (taken.status !== 'taken') return taken

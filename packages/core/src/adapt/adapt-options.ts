@@ -80,8 +80,7 @@ const rules = {
   handover(value: unknown, path: string): void {
     if (value === 'restart') return
     if (!isRecord(value)) refuse(path, 'must be { toArgs, fromLegacy } or "restart"')
-    checkOptions(value, path, toLegacy)
-    withMethods('toArgs', 'fromLegacy')(value, path)
+    checkOptions(value, path, toLegacy, 'options', ['toArgs', 'fromLegacy'])
   },
   flags: withMethods('getBooleanDetails'),
   context: aFunction,
@@ -96,9 +95,7 @@ const rules = {
 
 /** @throws MillraceError with the option's path and what is expected there */
 export function checkAdaptOptions(given: object): void {
-  const { handover, scope, ...options } = checkOptions(given, '', rules)
-  for (const name of ['legacy', 'toInput', 'fromResult']) aFunction(options[name], name)
-  rules.agent(options['agent'], 'agent')
+  const { handover, scope, ...options } = checkOptions(given, '', rules, 'options', ['legacy', 'toInput', 'fromResult', 'agent'])
   if (handover === 'restart' && scope === undefined) {
     refuse('scope', 'must be an AsyncLocalStorage where handover is "restart"')
   }

@@ -22,14 +22,20 @@ export interface AdaptedCall<R> {
   readonly args: readonly unknown[]
   /** Calls the legacy loop with the caller's arguments, untouched. */
   readonly legacy: () => Promise<R>
-  /** Calls the legacy loop so that it goes on from the history; undefined without a handover by history. */
-  readonly goOn: ((handed: HandedOver) => Promise<R>) | undefined
-  /** Reads what the legacy loop returned; undefined without a handover by history. @throws MillraceError `invalid_option`, `invalid_messages` */
-  readonly read: ((value: R, handed: HandedOver) => LegacyAnswer) | undefined
+  /** Undefined without a handover by history. */
+  readonly history: HistoryCall<R> | undefined
   readonly toInput: () => AdaptedInput
   readonly fromResult: (result: RunResult) => R | Promise<R>
   readonly context: () => FlagContext | undefined
   readonly useStreaming: () => boolean | undefined
+}
+
+/** A handover by history. */
+export interface HistoryCall<R> {
+  /** Calls the legacy loop so that it goes on from the history. */
+  goOn(handed: HandedOver): Promise<R>
+  /** Reads what the legacy loop returned. @throws MillraceError `invalid_option`, `invalid_messages` */
+  read(value: R, handed: HandedOver): LegacyAnswer
 }
 
 /** Applies the caller's `this` and arguments to the options that take them. */
@@ -43,9 +49,10 @@ export function bindCall<This, Args extends unknown[], R>(
   return {
     args,
     legacy: () => legacy.apply(self, args),
-    goOn: byHistory && ((handed) => legacy.apply(self, byHistory.toArgs.apply(self, [handed, ...args]))),
-    read:
-      byHistory && ((value, handed) => readAnswer(byHistory.fromLegacy.apply(self, [value, handed, ...args]), handed)),
+    history: byHistory && {
+      goOn: (handed) => legacy.apply(self, byHistory.toArgs.apply(self, [handed, ...args])),
+      read: (value, handed) => readAnswer(byHistory.fromLegacy.apply(self, [value, handed, ...args]), handed),
+    },
     toInput: () => toInput.apply(self, args),
     fromResult: (result) => fromResult.apply(self, [result, ...args]),
     context: () => context?.apply(self, args),

@@ -1,6 +1,8 @@
 import type { Clock } from '../kit/clock.ts'
+import type { MillraceError } from '../kit/errors.ts'
 import type { AgentEvent, TurnMode } from '../protocol/events.ts'
 import type { Message } from '../protocol/messages.ts'
+import { noUsage } from '../protocol/usage.ts'
 import type { ShownText } from '../reduce/shown-text.ts'
 import type { DrivableAgent } from '../run/agent.ts'
 import type { FlagClient } from '../run/flag-client.ts'
@@ -73,7 +75,17 @@ export function followProgress(handle: RunHandle): Progress {
   }
 }
 
-/** The messages that a run was given: those of its result without the ones it added. */
-export function givenMessages({ messages, newMessages }: RunResult): readonly Message[] {
-  return messages.slice(0, messages.length - newMessages.length)
+/** Returns the result of a run that failed before it added anything. */
+export function emptyResult(runId: string, given: readonly Message[], error?: MillraceError): RunResult {
+  return {
+    runId,
+    outcome: 'failed',
+    stopReason: null,
+    messages: given,
+    newMessages: [],
+    text: '',
+    usage: noUsage,
+    turns: 1,
+    ...(error !== undefined && { error }),
+  }
 }

@@ -9,16 +9,9 @@ import { flagContext } from '../run/read-input.ts'
 import type { RunHandle } from '../run/run-handle.ts'
 import type { RunInput, RunResult } from '../run/run.ts'
 import type { AdaptedCall } from './adapted-call.ts'
-import type { AdaptedRun, Driven } from './adapted-run.ts'
+import { type AdaptedRun, type Driven, emptyResult } from './adapted-run.ts'
 import { handOver } from './handover.ts'
-import {
-  beginLegacyTurn,
-  completedResult,
-  emitLegacyText,
-  readLegacyAnswer,
-  silence,
-  thrownResult,
-} from './legacy-turn.ts'
+import { callLegacy, silence } from './legacy-turn.ts'
 
 /**
  * Drives a run of an adapted loop: records it, decides, and lets the agent, the legacy loop, or one after the other answer,
@@ -28,39 +21,71 @@ export async function driveAdapted<R>(run: AdaptedRun<R>): Promise<Driven<R>> {
   const { settings, handle, call, base } = run
   handle.attach(base?.callbacks, base?.signal)
   const wish = readWish(run)
-  const asked = once(() => askedOf(run, wish))
-  const preparing = once(() => run.taken ?? prepare(run, asked()))
-  let prepared = run.taken
-  let unrecorded: MillraceError | undefined
-  if (settings.agent.durable) {
-    prepared = preparing()
-    unrecorded = await startRecording(handle, prepared)
-    // The run exists already: running it a second time could repeat its calls.
-    if (isMillraceError(unrecorded, 'invalid_input')) return failed(handle, unrecorded)
+  // What is to be stored is prepared first, so that the decision is stored with it.
+  const early = settings.agent.durable ? await prepare(run, wish) : undefined
+  const decision = early?.prepared?.decision ?? (await takeDecision(run, wish))
+  const ways = { run, wish, early, streams: decision.mode === 'stream' }
+  const way = await chooseWay(ways)
+  switch (way.answers) {
+    case 'nobody':
+      return { result: emptyResult(handle.runId, [], way.error), value: { from: 'result' } }
+    case 'agent': {
+      const { prepared } = way
+      const result = await driveAgent(handle, prepared, decision)
+      const isOver = result.outcome !== 'failed' || call === undefined || prepared.legacy !== undefined
+      return isOver ? { result, value: { from: 'result' } } : handOver(run, call, prepared.input, result)
+    }
+    case 'legacy': {
+      const { prepared, input, isInstead } = way
+      // A legacy loop that reports calls the callbacks itself: text would come twice.
+      if (settings.legacyReports) silence(handle, input)
+      else handle.attach(input?.callbacks, input?.signal)
+      if (prepared?.decision === undefined) start(run, prepared, decision)
+      if (isInstead)
+        handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
+      const given: readonly Message[] = prepared?.messages ?? []
+      return callLegacy({ run, call: way.call, soFar: emptyResult(handle.runId, given), begin: { retract: [] } })
+    }
   }
-  const decision = prepared?.decision ?? (await takeDecision(run, wish))
-  const isTaken = prepared !== undefined && prepared === run.taken
-  const legacyHadIt = prepared?.legacy !== undefined
-  if (decision.mode !== 'stream' && call !== undefined && !legacyHadIt) {
-    // Only the legacy loop answers: what `toInput` says of callbacks is not for it.
-    if (settings.legacyReports) silence(handle, base)
-    else handle.attach(base?.callbacks, base?.signal)
-    if (prepared?.decision === undefined) start(run, prepared, decision)
-    return driveLegacy(run, call, prepared?.messages ?? [])
+}
+
+/** Who answers a run, at least at first. */
+type Way<R> =
+  | { readonly answers: 'agent'; readonly prepared: PreparedRun }
+  | {
+      readonly answers: 'legacy'
+      readonly call: AdaptedCall<R>
+      readonly prepared: PreparedRun | undefined
+      /** Whose callbacks are called. */
+      readonly input: RunInput | undefined
+      /** Whether the agent was to answer and could not even begin. */
+      readonly isInstead: boolean
+    }
+  | { readonly answers: 'nobody'; readonly error: MillraceError }
+
+interface Choice<R> {
+  readonly run: AdaptedRun<R>
+  readonly wish: Wish
+  readonly early: Preparation | undefined
+  readonly streams: boolean
+}
+
+async function chooseWay<R>({ run, wish, early, streams }: Choice<R>): Promise<Way<R>> {
+  const { call, base, taken } = run
+  // The run exists already: running it a second time could repeat its calls.
+  if (early?.prepared !== undefined && isMillraceError(early.error, 'invalid_input')) {
+    return { answers: 'nobody', error: early.error }
   }
-  prepared = preparing()
-  if (call !== undefined && !isTaken && (prepared === undefined || unrecorded !== undefined)) {
-    // A legacy loop that reports calls the callbacks itself: text would come twice.
-    if (settings.legacyReports) silence(handle, asked())
-    start(run, prepared, decision)
-    handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
-    return driveLegacy(run, call, prepared?.messages ?? [])
+  // What `toInput` says of callbacks is for the agent.
+  if (!streams && call !== undefined && early?.prepared?.legacy === undefined) {
+    return { answers: 'legacy', call, prepared: early?.prepared, input: base, isInstead: false }
   }
-  if (prepared === undefined) return failed(handle, new MillraceError('internal', 'the run could not be prepared'))
-  if (isTaken) handle.attach(prepared.input.callbacks, prepared.input.signal)
-  const result = await driveAgent(handle, prepared, decision)
-  if (result.outcome !== 'failed' || call === undefined || legacyHadIt) return { result, value: { from: 'result' } }
-  return handOver(run, call, prepared, result)
+  const { prepared, input, error } = early ?? (await prepare(run, wish))
+  if (error !== undefined && call !== undefined && taken === undefined) {
+    return { answers: 'legacy', call, prepared, input, isInstead: true }
+  }
+  if (prepared !== undefined) return { answers: 'agent', prepared }
+  return { answers: 'nobody', error: new MillraceError('internal', 'the run could not be prepared') }
 }
 
 /** What the caller's arguments say about a run, before it is decided. */
@@ -85,65 +110,55 @@ function readWish<R>({ settings, call, base }: AdaptedRun<R>): Wish {
   }
 }
 
-/** Returns what the run is asked to do; undefined if `toInput` threw, which is reported. */
-function askedOf<R>({ settings, handle, call, base, ledger, taken }: AdaptedRun<R>, wish: Wish): RunInput | undefined {
-  if (taken !== undefined) return taken.input
-  try {
-    const asked = call?.toInput() ?? base
-    if (asked === undefined) return undefined
-    const { sessionId, owner, metadata, request, retraction, callbacks, signal } = base ?? {}
-    const fromBase = defined({ sessionId, owner, metadata, request, retraction, callbacks, signal })
-    const { context, streams } = wish
-    // Kept with the run, for a process that takes it over before its decision is stored.
-    const mode = streams === undefined ? 'auto' : streams ? 'stream' : 'buffered'
-    const ours = { mode, ledger, runId: handle.runId, ...defined({ flags: settings.flags, user: context }) } as const
-    return { ...asked, ...fromBase, ...ours }
-  } catch (cause) {
-    handle.report(asMillraceError(cause))
-    return undefined
-  }
+/** The agent's run, as far as it could be made. */
+interface Preparation {
+  /** What the run is asked to do; undefined if `toInput` threw. */
+  readonly input: RunInput | undefined
+  /** Undefined if the agent refused the input. */
+  readonly prepared: PreparedRun | undefined
+  /** What failed, which is reported: with a prepared run, its recording. */
+  readonly error?: MillraceError
 }
 
-/** Calls `make` when it is first needed, and once. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
-}
-
-/** Returns the agent's run; undefined if the agent refused the input, which is reported. */
-function prepare<R>({ settings, handle }: AdaptedRun<R>, input: RunInput | undefined): PreparedRun | undefined {
-  if (input === undefined) return undefined
-  handle.attach(input.callbacks, input.signal)
+/** Prepares the agent's run and starts to record it. Never rejects. */
+async function prepare<R>(run: AdaptedRun<R>, wish: Wish): Promise<Preparation> {
+  const { settings, handle, taken } = run
+  let input: RunInput | undefined
+  let prepared = taken
   try {
-    return settings.agent.prepare(input)
-  } catch (cause) {
-    handle.report(asMillraceError(cause))
-    return undefined
-  }
-}
-
-/** Starts to record the run. Returns why it cannot be recorded, which is reported; undefined if it is, or has no journal. */
-async function startRecording(
-  handle: RunHandle,
-  prepared: PreparedRun | undefined,
-): Promise<MillraceError | undefined> {
-  if (prepared?.open === undefined) return undefined
-  try {
-    await handle.record(prepared.open)
-    return undefined
+    input = taken?.input ?? readAsked(run, wish)
+    if (prepared === undefined) {
+      handle.attach(input.callbacks, input.signal)
+      prepared = settings.agent.prepare(input)
+    }
+    if (prepared.open !== undefined) await handle.record(prepared.open)
+    return { input, prepared }
   } catch (cause) {
     const error = asMillraceError(cause)
     handle.report(error)
-    return error
+    return { input, prepared, error }
+  }
+}
+
+/** Returns what the run is asked to do. Throws what `toInput` does. */
+function readAsked<R>({ settings, handle, call, base, ledger }: AdaptedRun<R>, { context, streams }: Wish): RunInput {
+  const asked = call?.toInput() ?? base
+  if (asked === undefined) throw new TypeError('unreachable')
+  const { sessionId, owner, metadata, request, retraction, callbacks, signal } = base ?? {}
+  return {
+    ...asked,
+    ...defined({ sessionId, owner, metadata, request, retraction, callbacks, signal }),
+    ...defined({ flags: settings.flags, user: context }),
+    // Kept with the run, for a process that takes it over before its decision is stored.
+    mode: streams === undefined ? 'auto' : streams ? 'stream' : 'buffered',
+    ledger,
+    runId: handle.runId,
   }
 }
 
 async function takeDecision<R>({ settings, handle }: AdaptedRun<R>, wish: Wish): Promise<RunDecision> {
   const { context = {}, streams, toolNames, failure } = wish
-  const common = {
+  const decision = await decide({
     context,
     toolNames,
     clock: settings.clock,
@@ -151,10 +166,10 @@ async function takeDecision<R>({ settings, handle }: AdaptedRun<R>, wish: Wish):
     otherwise: 'legacy',
     withoutFlags: false,
     report: handle.report,
-  } as const
-  if (failure === undefined) return decide({ ...common, flags: settings.flags, explicit: streams })
+    ...(failure === undefined ? { flags: settings.flags, explicit: streams } : { flags: undefined, explicit: false }),
+  })
+  if (failure === undefined) return decision
   handle.report(failure)
-  const decision = await decide({ ...common, flags: undefined, context: {}, explicit: false })
   return { ...decision, reason: 'flag_error' }
 }
 
@@ -169,35 +184,4 @@ async function driveAgent(handle: RunHandle, prepared: PreparedRun, decision: Ru
   } catch (cause) {
     return prepared.crashed(handle, asMillraceError(cause))
   }
-}
-
-/** Lets the legacy loop answer alone: with the caller's arguments and its own result, both untouched. */
-async function driveLegacy<R>(
-  { handle, ledger }: AdaptedRun<R>,
-  call: AdaptedCall<R>,
-  given: readonly Message[],
-): Promise<Driven<R>> {
-  const { runId, signal } = handle
-  const handed = { runId, signal, messages: given, newMessages: [], ledger, error: undefined }
-  try {
-    await beginLegacyTurn(handle, 1)
-  } catch (cause) {
-    return failed(handle, asMillraceError(cause), given)
-  }
-  try {
-    const value = await call.legacy()
-    const answer = readLegacyAnswer(call, value, handed, handle)
-    emitLegacyText(handle, 1, answer)
-    const { messages: added, text, usage } = answer
-    return { result: completedResult(runId, { given, added, text, usage }), value: { from: 'legacy', value } }
-  } catch (error) {
-    const empty = completedResult(runId, { given, added: [], text: '' })
-    const result = thrownResult(empty, 'the legacy loop failed', error, [signal, ...call.args])
-    return { result, value: { from: 'thrown', error } }
-  }
-}
-
-function failed<R>(handle: RunHandle, error: MillraceError, given: readonly Message[] = []): Driven<R> {
-  const empty = completedResult(handle.runId, { given, added: [], text: '' })
-  return { result: { ...empty, outcome: 'failed', error }, value: { from: 'result' } }
 }

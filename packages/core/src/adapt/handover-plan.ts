@@ -9,10 +9,11 @@ import { readRetraction } from '../run/read-input.ts'
 import type { RunInput, RunResult } from '../run/run.ts'
 import type { AdaptedRun } from './adapted-run.ts'
 
-/** Where the legacy loop begins, or why it may not. */
+/** Where the legacy loop begins after a run that failed, or why it may not. */
 export type HandoverPlan = Begin | { readonly error: MillraceError }
 
-interface Begin {
+/** Where the legacy loop begins. */
+export interface Begin {
   /** The turns to retract first. */
   readonly retract: readonly number[]
   /** The legacy loop goes on from these, added to the history; without them it is called with the caller's arguments. */

@@ -1,5 +1,5 @@
-import { type ContentBlock, type Message, textOf } from '../protocol/messages.ts'
-import { withoutRepetition } from '../recovery/repetition.ts'
+import { type ContentBlock, textOf } from '../protocol/messages.ts'
+import { cutText, type TextAccess, withoutRepetition } from '../recovery/repetition.ts'
 import { assistantMessage, blocksOf } from '../reduce/history.ts'
 import type { LegacyAnswer } from './adapted-call.ts'
 
@@ -7,24 +7,16 @@ import type { LegacyAnswer } from './adapted-call.ts'
 export function withoutBeginning(answer: LegacyAnswer, said: string): LegacyAnswer {
   const text = withoutRepetition(said, answer.text)
   const cut = answer.text.length - text.length
-  if (cut === 0) return answer
   const [first, ...rest] = answer.messages
-  const messages =
-    first?.role === 'assistant' ? [...withoutText(first, answer.text.slice(0, cut)), ...rest] : answer.messages
-  return { ...answer, text, messages }
+  if (cut === 0 || first?.role !== 'assistant') return { ...answer, text }
+  const blocks = blocksOf(first)
+  // A loop may give a text that its messages do not begin with.
+  if (!blocks.map(textOf).join('').startsWith(answer.text.slice(0, cut))) return { ...answer, text }
+  const kept = cutText(blocks, cut, inBlock)
+  return { ...answer, text, messages: kept.length === 0 ? rest : [assistantMessage(kept), ...rest] }
 }
 
-/** Returns the message without `beginning`, if its text begins with that; nothing if nothing is left. */
-function withoutText(message: Message, beginning: string): readonly Message[] {
-  const blocks = blocksOf(message)
-  if (!blocks.map(textOf).join('').startsWith(beginning)) return [message]
-  let left = beginning.length
-  const kept = blocks.flatMap((block): ContentBlock[] => {
-    const text = textOf(block)
-    const cut = Math.min(left, text.length)
-    left -= cut
-    if (cut === 0) return [block]
-    return cut === text.length ? [] : [{ ...block, text: text.slice(cut) }]
-  })
-  return kept.length === 0 ? [] : [assistantMessage(kept)]
+const inBlock: TextAccess<ContentBlock> = {
+  textIn: textOf,
+  withText: (block, text) => (text === '' ? undefined : { ...block, text }),
 }

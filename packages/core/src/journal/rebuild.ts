@@ -1,5 +1,6 @@
 import type { RebuiltRun } from '../loop/rebuilt-run.ts'
 import { fresh, type ResumePoint } from '../loop/resume-point.ts'
+import type { LoopEnd } from '../loop/run-context.ts'
 import { initialState } from '../loop/run-state.ts'
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import type { AgentEvent, Fallback, ToolFinished } from '../protocol/events.ts'
@@ -8,7 +9,11 @@ import { createHistoryFold, type HistoryFold } from '../reduce/history-fold.ts'
 import type { ShownBlock } from '../reduce/shown-blocks.ts'
 import type { RunRecord, RunStore } from '../stores/run-store.ts'
 import { createShownText } from '../reduce/shown-text.ts'
+import { reconcileCall } from '../tools/recovered-calls.ts'
+import { goOnFromCommitted } from './committed-turn.ts'
+import { legacyOutcomeUnknown } from './legacy-outcome.ts'
 import { missingEnds } from './missing-ends.ts'
+import { keepReopened } from './reopened-turn.ts'
 
 /** The events of a run that are stored now; `tail` says how many there are. */
 export async function readStored(store: RunStore, runId: string, tail: number): Promise<readonly AgentEvent[]> {
@@ -68,8 +73,14 @@ export function rebuild(record: RunRecord, events: readonly AgentEvent[], contin
     decision,
     missing,
     legacy,
+    end: legacy && endOfLegacy(legacy),
     shown,
   }
+}
+
+/** Returns how a run ends whose legacy loop had it: nothing is asked again. */
+function endOfLegacy(legacy: NonNullable<RebuiltRun['legacy']>): LoopEnd {
+  return legacy === 'answered' ? { outcome: 'completed' } : { outcome: 'failed', error: legacyOutcomeUnknown() }
 }
 
 interface BrokenAnswer {
@@ -87,7 +98,14 @@ function resumePoint(
 ): ResumePoint {
   if (open !== undefined && open.turn > turn && open.mode !== 'legacy') {
     const { attempt, blocks: shown, continues } = open
-    return { type: 'reopened', attempt, shown, blocks: blocksOfShown(shown), said: continues ? said : undefined }
+    const arrived = blocksOfShown(shown)
+    return {
+      type: 'reopened',
+      attempt,
+      shown,
+      said: continues ? said : undefined,
+      keep: (run, turnNow) => keepReopened(run, turnNow, attempt, arrived),
+    }
   }
   if (kept === 'continue') {
     const failures = { streams: brokenStreams, buffered: 0, empty: 0 }
@@ -96,15 +114,13 @@ function resumePoint(
   if (last === undefined) return fresh
   const { stopReason, attempt, content } = last
   const ends = missing.filter(({ outcome }) => outcome === 'error').map((end) => [end.toolUseId, end] as const)
-  return {
-    type: 'committed',
-    stopReason,
-    attempt,
-    content,
-    salvaged: kept === 'salvage',
+  const recovered = {
     settled: new Map([...settled, ...ends]),
     started: new Set(started.keys()),
+    reconcile: reconcileCall,
   }
+  const stored = { stopReason, attempt, content, salvaged: kept === 'salvage', recovered }
+  return { type: 'committed', goOn: (run) => goOnFromCommitted(run, stored) }
 }
 
 /** Whether a request had failed: the rung was not left out, by the kill switch or the breaker. */

@@ -76,7 +76,7 @@ async function takeOver(
   return {
     status: 'taken',
     input: { messages, ...defined({ sessionId, owner, request, metadata, mode, retraction }) },
-    rebuilt: { ...rebuilt, missing: [takeover.event, ...rebuilt.missing] },
+    rebuilt: { ...rebuilt, missing: [takeover.event, ...(rebuilt.missing ?? [])] },
     open: async (handle) => goOn(handle, write(handle, store, clock, lease), clock, takeover),
   }
 }

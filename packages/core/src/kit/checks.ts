@@ -47,12 +47,6 @@ export function aDelay(minimum = 1): Rule {
   )
 }
 
-/** How long something may last or be old, in milliseconds, without a limit if it is `Infinity`. */
-export const aDuration: Rule = rule(
-  (value) => typeof value === 'number' && value > 0,
-  'must be a positive number of milliseconds, or Infinity',
-)
-
 /** A whole number of at least `minimum`. */
 export function aCount(minimum: number): Rule {
   return rule(
@@ -106,6 +100,7 @@ export function anObject(rules: Readonly<Record<string, Rule>>): Rule {
  *
  * @param path where the options stand, empty for a function's own
  * @param name what a function's own options are called
+ * @param needed the options that must be given
  * @throws MillraceError `unknown_option` for a key without a rule, `invalid_option` where a rule says so
  */
 export function checkOptions(
@@ -113,13 +108,15 @@ export function checkOptions(
   path: string,
   rules: Readonly<Record<string, Rule>>,
   name = 'options',
+  needed: readonly string[] = [],
 ): Readonly<Record<string, unknown>> {
   if (!isRecord(given)) refuse(path === '' ? name : path, 'must be an object')
-  for (const [key, value] of Object.entries(given)) {
+  for (const key of new Set([...Object.keys(given), ...needed])) {
+    const value = given[key]
     const at = path === '' ? key : `${path}.${key}`
     const check = Object.hasOwn(rules, key) ? rules[key] : undefined
     if (check === undefined) throw unknownOption(at, key, Object.keys(rules))
-    if (value !== undefined) check(value, at)
+    if (value !== undefined || needed.includes(key)) check(value, at)
   }
   return given
 }

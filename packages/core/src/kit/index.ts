@@ -3,7 +3,6 @@ export {
   aClock,
   aCount,
   aDelay,
-  aDuration,
   aFunction,
   aListOf,
   anId,
@@ -22,6 +21,7 @@ export {
 } from './checks.ts'
 export { type Bell, createBell } from './bell.ts'
 export { type ChangeSignal, changeSignal } from './change-signal.ts'
+export { aDuration } from './duration.ts'
 export { timeLimit, wait } from './clock.ts'
 export { type Defined, defined } from './defined.ts'
 export { hasMethod, isObject, isRecord, parseJson } from './guards.ts'

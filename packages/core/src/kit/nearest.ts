@@ -2,34 +2,21 @@
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const word = given.toLowerCase()
   // One edit in three letters: "recovry" is "recovery", "flags" is not "limits".
-  const tolerance = Math.max(1, Math.floor(given.length / 3))
-  const ranked = known
-    .map((name) => ({ name, distance: editDistance(word, name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)
-  const [best] = ranked
-  if (best !== undefined && best.distance <= tolerance) return best.name
+  const tolerance = Math.min(3, Math.max(1, Math.floor(word.length / 3)))
+  for (let edits = 1; edits <= tolerance; edits++) {
+    const near = known.find((name) => isWithin(edits, word, name.toLowerCase()))
+    if (near !== undefined) return near
+  }
   // "pollInterval" is "poll".
   return known.find((name) => name.length > 2 && word.startsWith(name.toLowerCase()))
 }
 
-/** A longer word is no misspelling of an option, and the time to compare words grows with their length. */
-const longest = 64
-
-/** The fewest letters to insert, delete, replace, or swap with their neighbour, to turn `a` into `b`. */
-function editDistance(a: string, b: string): number {
-  if (a.length > longest) return Infinity
-  let before: number[] = []
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      const swaps = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      const swapped = swaps ? (before[j - 2] ?? Infinity) + 1 : Infinity
-      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    before = row
-    row = next
-  }
-  return row[b.length] ?? 0
+/** Whether so many edits turn `a` into `b`: a letter inserted, deleted, replaced, or swapped with its neighbour. */
+function isWithin(edits: number, a: string, b: string): boolean {
+  if (edits < 0) return false
+  if (a === '' || b === '') return a.length + b.length <= edits
+  if (a[0] === b[0]) return isWithin(edits, a.slice(1), b.slice(1))
+  const isSwap = a[0] === b[1] && a[1] === b[0]
+  const next = [[1, 1], [1, 0], [0, 1], ...(isSwap ? [[2, 2]] : [])] as const
+  return next.some(([fromA, fromB]) => isWithin(edits - 1, a.slice(fromA), b.slice(fromB)))
 }

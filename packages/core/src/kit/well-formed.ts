@@ -22,8 +22,7 @@ export function wellFormed(value: unknown): unknown {
  */
 export function refuseHalfPairs(value: unknown, path: string, code?: ErrorCode): void {
   const found = findHalfPair(value, path)
-  if (found !== undefined)
-    refuse(found, 'must not hold half of a surrogate pair, as text that was cut inside a character', code)
+  if (found !== undefined) refuse(found, 'must not hold half of a surrogate pair', code)
 }
 
 /** Returns the path of the first string in a JSON value, at `path`, that holds half of a surrogate pair. */
@@ -42,4 +41,10 @@ function findHalfPair(value: unknown, path: string): string | undefined {
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** Whether a text ends with the first half of a surrogate pair. */
+export function endsInHalfPair(text: string): boolean {
+  const code = text.charCodeAt(text.length - 1)
+  return code >= 0xd800 && code <= 0xdbff
 }

@@ -4,6 +4,7 @@ import { isRecord, hasMethod, isObject } from '../kit/guards.ts'
 import type { Middleware } from '../run/middleware.ts'
 import type { ModelClient } from '../model/model-client.ts'
 import type { FlagClient } from '../run/flag-client.ts'
+import type { LoopSettings } from './loop-settings.ts'
 import type { RunJournal } from './run-journal.ts'
 import type { RecoveryOptions, RecoveryPolicy } from '../recovery/policy.ts'
 import { readRecovery } from '../recovery/read-recovery.ts'
@@ -37,19 +38,9 @@ export interface AgentOptions {
 }
 
 /** The options, checked and with their defaults. */
-export interface AgentSettings {
-  readonly client: ModelClient
-  readonly request: Readonly<Record<string, unknown>>
-  readonly model: string
-  readonly tools: () => ReadonlyMap<string, Tool>
-  readonly use: readonly Middleware[]
-  readonly limits: Limits
-  readonly recovery: RecoveryPolicy
-  readonly eagerTools: boolean
-  readonly flags: FlagClient | undefined
+export interface AgentSettings extends LoopSettings {
   readonly journal: RunJournal | undefined
   readonly onWarning: ((error: MillraceError) => void) | undefined
-  readonly runtime: Runtime
 }
 
 const rules = {
@@ -57,12 +48,9 @@ const rules = {
     (client) => isObject(client) && hasMethod(Reflect.get(client, 'messages'), 'create'),
     'must be a model client, with messages.create',
   ),
-  request: rule(isRecord, 'must be an object of Messages API parameters'),
-  tools: rule(
-    (tools) => Array.isArray(tools) || typeof tools === 'function',
-    'must be an array of tools, or a function that gives one',
-  ),
-  use: rule(Array.isArray, 'must be an array of middleware'),
+  request: anything,
+  tools: anything,
+  use: rule(Array.isArray, 'must be an array'),
   limits: anything,
   recovery: anything,
   eagerTools: aBoolean,
@@ -76,10 +64,8 @@ const layers = ['run', 'turn', 'tool']
 
 /** @throws MillraceError with the option's path and what is expected there */
 export function readAgentOptions(options: AgentOptions): AgentSettings {
-  checkOptions(options, '', rules)
+  checkOptions(options, '', rules, 'options', ['client'])
   const { client, request, tools = [], use = [], eagerTools = false, flags, journal, onWarning } = options
-  rules.client(client, 'client')
-  rules.request(request, 'request')
   for (const [index, layer] of use.entries()) checkLayer(layer, `use[${index}]`)
   const runtime = readRuntime(options.runtime)
   const { model } = checkRequest(request)
@@ -110,14 +96,11 @@ function checkLayer(given: unknown, path: string): void {
   for (const layer of layers) if (given[layer] !== undefined) aFunction(given[layer], `${path}.${layer}`)
 }
 
-function checkRequest(request: Readonly<Record<string, unknown>>): { readonly model: string } {
+function checkRequest(request: unknown): { readonly model: string } {
+  checkParams(request, 'request', ['messages', 'stream'])
   const { model, max_tokens, tools } = request
   needed.model(model, 'request.model')
   needed.max_tokens(max_tokens, 'request.max_tokens')
-  for (const name of ['messages', 'stream']) {
-    if (name in request) refuse(`request.${name}`, 'is set for each turn; give messages to run()')
-  }
-  checkParams(request, 'request')
   if (tools !== undefined) checkServerTools(tools)
   return { model: String(model) }
 }
@@ -133,8 +116,7 @@ function checkServerTools(tools: unknown): void {
 }
 
 function byName(tools: unknown): ReadonlyMap<string, Tool> {
-  rules.tools(tools, 'tools')
-  if (!Array.isArray(tools)) return new Map()
+  if (!Array.isArray(tools)) refuse('tools', 'must be an array, or a function that returns one')
   const map = new Map<string, Tool>()
   for (const [index, tool] of tools.entries()) {
     const path = `tools[${index}]`

@@ -31,20 +31,19 @@ export interface AttemptOptions {
   readonly acceptsInvalidInput: (call: AccumulatedBlock) => boolean
 }
 
-/** What came of asking the model once. `blocks` is everything that arrived, whole or not, and repeats nothing of `said`. */
-export type AttemptEnd =
-  | { readonly status: 'whole'; readonly message: AssistantMessage; readonly blocks: readonly AccumulatedBlock[] }
-  | {
-      readonly status: 'broken'
-      readonly error: MillraceError
-      readonly message: AssistantMessage | undefined
-      readonly blocks: readonly AccumulatedBlock[]
-    }
-  | {
-      readonly status: 'interrupted'
-      readonly message: AssistantMessage | undefined
-      readonly blocks: readonly AccumulatedBlock[]
-    }
+/** What came of asking the model once. */
+export type AttemptEnd = Arrived &
+  (
+    | { readonly status: 'whole'; readonly message: AssistantMessage }
+    | { readonly status: 'broken'; readonly error: MillraceError }
+    | { readonly status: 'interrupted' }
+  )
+
+interface Arrived {
+  readonly message: AssistantMessage | undefined
+  /** Everything that arrived, whole or not, without a repetition of `said`. */
+  readonly blocks: readonly AccumulatedBlock[]
+}
 
 /** Asks the model once, through either source, and shows what arrives. Never rejects. */
 export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
@@ -72,36 +71,31 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     }
   }
 
+  let broken: MillraceError | undefined
   try {
     for await (const events of source.open(request, { signal: link.signal, ready, onDrain })) {
       // One read of the socket stays one batch, all the way to the response.
-      const error = batch(() => take(events))
-      if (error !== undefined) {
-        // Leaving a stream that is whole lets its connection live on; this one must be closed.
-        link.abort(error)
-        throw error
-      }
-      if (accumulator.ended || signal.aborted) break
+      broken = batch(() => take(events))
+      // Leaving a stream that is whole lets its connection live on; a broken one must be closed.
+      if (broken !== undefined) link.abort(broken)
+      if (broken !== undefined || accumulator.ended || signal.aborted) break
     }
   } catch (error) {
-    const blocks = repetition.trim(accumulator.blocks)
-    if (signal.aborted) return { status: 'interrupted', message: accumulator.message(), blocks }
-    const broken = asFault(error)
-    if (!accumulator.whole) return { status: 'broken', error: broken, message: accumulator.message(), blocks }
+    broken = asFault(error)
   } finally {
     link.dispose()
   }
 
-  if (accumulator.whole) repetition.end()
-  const blocks = repetition.trim(accumulator.blocks)
+  const { whole } = accumulator
+  if (whole) repetition.end()
   const message = accumulator.message()
-  if (signal.aborted && !accumulator.whole) return { status: 'interrupted', message, blocks }
-  if (!accumulator.whole || message === undefined)
-    return { status: 'broken', error: fault('truncated'), message, blocks }
-  const wrong = judgeAnswer(message, blocks, acceptsInvalidInput)
-  return wrong === undefined
-    ? { status: 'whole', message, blocks }
-    : { status: 'broken', error: wrong, message, blocks }
+  const blocks = repetition.trim(accumulator.blocks)
+  if (whole && message !== undefined) {
+    const error = judgeAnswer(message, blocks, acceptsInvalidInput)
+    return error === undefined ? { status: 'whole', message, blocks } : { status: 'broken', error, message, blocks }
+  }
+  if (signal.aborted) return { status: 'interrupted', message, blocks }
+  return { status: 'broken', error: broken ?? fault('truncated'), message, blocks }
 }
 
 function asFault(error: unknown): MillraceError {

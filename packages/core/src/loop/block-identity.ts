@@ -27,13 +27,13 @@ export function isSame({ kind, toolUseId = '' }: ShownBlock, block: BlockIdentit
   return kind === block.kind && (toolUseId === '' || toolUseId === block.toolUseId)
 }
 
-/** Returns what a start event holds already: all of it if the answer came in one body. */
+/** Returns what a start event holds already: all of it if the answer came in one body. A call without input has `{}`. */
 export function initialText(block: ContentBlock): string {
   const { text, thinking, input } = block
   if (block.type === 'text') return typeof text === 'string' ? text : ''
   if (block.type === 'thinking') return typeof thinking === 'string' ? thinking : ''
   if (!isCall(block.type)) return ''
-  return isRecord(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : ''
+  return isRecord(input) ? JSON.stringify(input) : '{}'
 }
 
 /** Whether a block is a call, whose text is the JSON of its input. */

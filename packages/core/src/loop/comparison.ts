@@ -1,6 +1,6 @@
 import { type BlockIdentity, isSame } from './block-identity.ts'
 import type { Display } from './display.ts'
-import { beforeHalfPair, commonPrefix } from './common-prefix.ts'
+import { commonPrefix } from './common-prefix.ts'
 import type { ShownBlock } from '../reduce/shown-blocks.ts'
 
 /**
@@ -36,14 +36,8 @@ export function createComparison(display: Display): Comparison {
       repeated += text.length
       return
     }
-    // Thinking belongs to its signature as a whole, and the halves of a surrogate pair belong together.
-    const keep = kind === 'text' ? beforeHalfPair(shown.text, repeated) : 0
-    const resent = shown.text.slice(keep, repeated) + text
-    const identity = display.identityOf(index)
-    display.retract(index, keep)
     repeating = false
-    if (keep === 0) display.start(identity)
-    display.append(index, resent)
+    display.replace(index, shown.text.slice(0, repeated) + text, repeated)
   }
 
   return {

@@ -1,8 +1,9 @@
 import { checksum, type EventBody, type RetractionReason } from '../protocol/events.ts'
 import { isBlank } from '../protocol/messages.ts'
 import { cannotRetract } from '../recovery/ladder.ts'
-import { applyToBlocks, type BlockEvent, type ShownBlock } from '../reduce/shown-blocks.ts'
+import { applyToBlocks, type BlockEvent, positionOf, type ShownBlock } from '../reduce/shown-blocks.ts'
 import { type BlockIdentity, isCall } from './block-identity.ts'
+import { beforeHalfPair } from './common-prefix.ts'
 
 export interface DisplayOptions {
   readonly turn: number
@@ -32,14 +33,17 @@ export interface Display {
   losesText(fromBlock: number, fromOffset: number): boolean
   /** Says what the block with this index is in the current attempt. */
   adopt(block: BlockIdentity): void
-  /** Returns what the block with this index is, as far as it is known. */
-  identityOf(index: number): BlockIdentity
   start(block: BlockIdentity): void
   append(index: number, text: string): void
   /** Ends a block, unless it has ended. */
   finish(index: number): void
   /** @throws MillraceError `cannot_retract`, if text would be taken away that has to stay */
   retract(fromBlock: number, fromOffset: number): void
+  /**
+   * Shows `text` in place of what is shown of the block, which begins with the same `same` UTF-16 code units. Throws as
+   * `retract` does.
+   */
+  replace(index: number, text: string, same: number): void
 }
 
 export function createDisplay({ turn, emit, canRetract, shown }: DisplayOptions): Display {
@@ -77,6 +81,16 @@ export function createDisplay({ turn, emit, canRetract, shown }: DisplayOptions)
     else send({ type: 'tool.input', ...place, toolUseId, name, json: text })
   }
 
+  function start(block: BlockIdentity): void {
+    identities.set(block.index, block)
+    send({ type: 'block.started', turn, attempt, block: block.index, kind: block.kind })
+  }
+
+  function retract(fromBlock: number, fromOffset: number): void {
+    if (!canRetract && losesText(fromBlock, fromOffset)) throw cannotRetract()
+    send({ type: 'turn.retracted', turn, attempt, fromBlock, fromOffset, reason })
+  }
+
   return {
     blocks,
     canRetract,
@@ -95,11 +109,7 @@ export function createDisplay({ turn, emit, canRetract, shown }: DisplayOptions)
     next,
     losesText,
     adopt: (block) => void identities.set(block.index, block),
-    identityOf,
-    start(block) {
-      identities.set(block.index, block)
-      send({ type: 'block.started', turn, attempt, block: block.index, kind: block.kind })
-    },
+    start,
     append,
     finish(index) {
       const shown = at(index)
@@ -110,21 +120,14 @@ export function createDisplay({ turn, emit, canRetract, shown }: DisplayOptions)
       const { length } = text
       send({ type: 'block.finished', turn, attempt, block: index, kind, length, checksum: checksum(text) })
     },
-    retract(fromBlock, fromOffset) {
-      if (!canRetract && losesText(fromBlock, fromOffset)) throw cannotRetract()
-      send({ type: 'turn.retracted', turn, attempt, fromBlock, fromOffset, reason })
+    retract,
+    replace(index, text, same) {
+      const block = identityOf(index)
+      // Thinking belongs to its signature as a whole, and the halves of a surrogate pair belong together.
+      const keep = block.kind === 'text' ? beforeHalfPair(text, same) : 0
+      retract(index, keep)
+      if (keep === 0) start(block)
+      append(index, text.slice(keep))
     },
   }
-}
-
-/** Returns the position of the first block with an index of at least `index`, by halving: a turn may have many blocks. */
-function positionOf(blocks: readonly ShownBlock[], index: number): number {
-  let low = 0
-  let high = blocks.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((blocks[middle]?.block ?? Infinity) < index) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -5,16 +5,13 @@ import type { RetractionReason } from '../protocol/events.ts'
 import { isPause, isToolUse, type ToolUseBlock } from '../protocol/messages.ts'
 import { addUsage, noUsage } from '../protocol/usage.ts'
 import { mayAskAgain } from '../recovery/server-tools.ts'
-import { assistantMessage, asWhole, keptOfPartial, toolResult, userMessage, withoutRefused } from '../reduce/history.ts'
-import { notRun } from '../tools/executor.ts'
+import { assistantMessage, keptOfPartial, toolResult, userMessage, withoutRefused } from '../reduce/history.ts'
 import type { RecoveredCalls } from '../tools/recovered-calls.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from '../tools/tool-runner.ts'
-import { type CommittedTurn, fresh, type ResumePoint } from './resume-point.ts'
+import { fresh, type Next, type ResumePoint } from './resume-point.ts'
 import type { LoopEnd, RunContext } from './run-context.ts'
-import { takeTurn, type TurnResult } from './turn.ts'
-
-/** What follows a turn: another one, or the end. */
-type Next = ResumePoint | LoopEnd
+import { takeTurn } from './turn.ts'
+import type { TurnResult } from './turn-result.ts'
 
 /**
  * The loop: ask for a turn, run its calls, and again, until the model is done. There is no other: whether a turn streams is
@@ -28,68 +25,54 @@ export async function runLoop(run: RunContext, from: ResumePoint): Promise<LoopE
 
 async function goOn(run: RunContext, from: ResumePoint): Promise<Next> {
   const { handle, settings, state } = run
-  if (from.type === 'committed') return takeUp(run, from)
+  if (from.type === 'committed') return from.goOn(run)
   if (state.turn >= settings.limits.turns) return { outcome: 'limit' }
   if (handle.signal.aborted || handle.isMoving()) return { outcome: 'interrupted' }
   const turn = ++state.turn
   const tools = toolsOfTurn(run, turn)
   const result = await takeTurn(run, { turn, tools, from })
-  return commit(run, turn, result, tools)
+  return commit(run, result)
 }
 
 /** Makes a turn part of history and does what it asks for. */
-async function commit(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<Next> {
+async function commit(run: RunContext, result: TurnResult): Promise<Next> {
+  const { attempt, blocks } = result
+  const { tools } = result.open
   switch (result.status) {
     case 'whole':
-      return commitWhole(run, turn, result, tools)
+      return commitWhole(run, result)
     case 'continued':
       tools.discard([])
-      await addTurn(run, turn, result, result.blocks, null)
+      await addTurn(run, result, blocks, null)
       return result.next
     case 'salvaged':
-      await addTurn(run, turn, result, result.blocks, null)
-      return runCalls(run, result.attempt, result.blocks, tools)
-    case 'interrupted':
-      return commitInterrupted(run, turn, result, tools)
+      await addTurn(run, result, blocks, null)
+      return runCalls(run, attempt, blocks, tools)
+    case 'interrupted': {
+      const kept = keptOfPartial(blocks)
+      const calls = callsOf(kept)
+      tools.discard(calls)
+      await addTurn(run, result, kept, null)
+      addResults(run, await tools.run(calls, attempt))
+      return { outcome: 'interrupted' }
+    }
     case 'failed':
-      return commitFailed(run, turn, result, tools)
+      return commitFailed(run, result)
   }
 }
 
-/** Keeps what an interrupt leaves of a turn. */
-async function commitInterrupted(
-  run: RunContext,
-  turn: number,
-  result: TurnResult,
-  tools: ToolRunner,
-): Promise<LoopEnd> {
-  const kept = keptOfPartial(result.blocks)
-  const calls = callsOf(kept)
-  tools.discard(calls)
-  await addTurn(run, turn, result, kept, null)
-  addResults(run, await tools.run(calls, result.attempt))
-  return { outcome: 'interrupted' }
-}
-
 /** Keeps what a failure leaves of a turn. */
-async function commitFailed(
-  run: RunContext,
-  turn: number,
-  result: Extract<TurnResult, { status: 'failed' }>,
-  tools: ToolRunner,
-): Promise<LoopEnd> {
+async function commitFailed(run: RunContext, result: Extract<TurnResult, { status: 'failed' }>): Promise<LoopEnd> {
   const committed = run.state.added.length
-  const { blocks, prompt, error } = result
+  const { blocks, error } = result
+  const { tools, prompt } = result.open
   tools.discard([])
-  // Calls that could be trusted have been salvaged; any other is better not there than answered as not run. What is held
-  // back is not shown now: it can still be asked for elsewhere.
+  // Calls that could be trusted have been salvaged; any other is better left out than answered as not run. Text that is
+  // held back is not shown now: it can still be asked for elsewhere.
   const kept = run.retraction === 'hold' ? [] : blocks.filter(({ kind }) => kind !== 'tool_use')
-  await addTurn(run, turn, result, keptOfPartial(kept), null)
-  const { retryAfterServerTools } = run.settings.recovery
-  const repeatable = mayAskAgain(
-    retryAfterServerTools,
-    blocks.map(({ block }) => block),
-  )
+  await addTurn(run, result, keptOfPartial(kept), null)
+  const content = blocks.map(({ block }) => block)
+  const repeatable = mayAskAgain(run.settings.recovery.retryAfterServerTools, content)
   const broken = {
     committed,
     ...(!repeatable && { repeatable }),
@@ -99,23 +82,20 @@ async function commitFailed(
 }
 
 /** Adds a whole turn, and goes on to what it leads to. */
-async function commitWhole(
-  run: RunContext,
-  turn: number,
-  result: Extract<TurnResult, { status: 'whole' }>,
-  tools: ToolRunner,
-): Promise<Next> {
-  const { blocks, attempt } = result
+async function commitWhole(run: RunContext, result: Extract<TurnResult, { status: 'whole' }>): Promise<Next> {
+  const { blocks, attempt, open } = result
   const stopReason = result.message.stop_reason
-  if (stopReason === 'refusal') return refuseTurn(run, turn, result, tools)
-  const usable = stopReason === 'tool_use' ? blocks : blocks.filter(isUsable)
-  await addTurn(run, turn, result, usable, stopReason)
+  if (stopReason === 'refusal') return refuseTurn(run, result)
+  // Keeps every block except a call whose JSON `max_tokens` cut.
+  const usable =
+    stopReason === 'tool_use' ? blocks : blocks.filter(({ kind, validInput }) => kind !== 'tool_use' || validInput)
+  await addTurn(run, result, usable, stopReason)
   run.state.pauses = isPause(stopReason) ? run.state.pauses + 1 : 0
-  return leadOn(run, stopReason, usable, attempt, tools)
+  return leadOn(run, stopReason, usable, attempt, open.tools)
 }
 
 /** Does what a turn that is part of history leads to, by its stop reason. */
-async function leadOn(
+export async function leadOn(
   run: RunContext,
   stopReason: string | null,
   blocks: readonly AccumulatedBlock[],
@@ -135,32 +115,20 @@ async function leadOn(
   return { outcome: limited ? 'limit' : 'completed' }
 }
 
-/** Goes on from the last turn of a run that was taken over. */
-async function takeUp(run: RunContext, committed: CommittedTurn): Promise<Next> {
-  const { content, stopReason, attempt, salvaged } = committed
-  const tools = toolsOfTurn(run, run.state.turn, committed)
-  const blocks = content.map(asWhole)
-  if (salvaged) return runCalls(run, attempt, blocks, tools)
-  if (stopReason !== null && stopReason !== 'refusal') return leadOn(run, stopReason, blocks, attempt, tools)
-  // Its process died between the turn that ended the run, and the end.
-  addResults(run, tools.refuse(callsOf(blocks), notRun))
-  return { outcome: stopReason === null ? 'interrupted' : 'refused' }
-}
-
 /** Leaves a refused turn out of history: with it there, the model would refuse again. */
-async function refuseTurn(run: RunContext, turn: number, result: TurnResult, tools: ToolRunner): Promise<LoopEnd> {
-  const bound = run.retraction !== 'retract' && result.shown.hasText
+async function refuseTurn(run: RunContext, result: TurnResult): Promise<LoopEnd> {
+  const { shown, tools } = result.open
+  const bound = run.retraction !== 'retract' && shown.hasText
   const kept = bound ? keptOfPartial(result.blocks).filter(({ kind }) => kind !== 'tool_use') : []
   tools.discard([])
-  await addTurn(run, turn, result, kept, 'refusal', 'refusal')
+  await addTurn(run, result, kept, 'refusal', 'refusal')
   return { outcome: 'refused' }
 }
 
 /** Shows a turn as it is kept, adds it to history, and makes that durable. */
 async function addTurn(
   run: RunContext,
-  turn: number,
-  { shown, prompt, message, attempt, mode, status, reason = 'interrupted' }: TurnResult,
+  { open: { turn, shown, prompt }, message, attempt, mode, status, reason = 'interrupted' }: TurnResult,
   kept: readonly AccumulatedBlock[],
   stopReason: string | null,
   why: RetractionReason = reason,
@@ -195,7 +163,7 @@ async function addTurn(
 }
 
 /** Runs the calls of a turn and answers them. */
-async function runCalls(
+export async function runCalls(
   run: RunContext,
   attempt: number,
   blocks: readonly AccumulatedBlock[],
@@ -209,7 +177,7 @@ async function runCalls(
   return run.handle.signal.aborted ? { outcome: 'interrupted' } : fresh
 }
 
-function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls): ToolRunner {
+export function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls): ToolRunner {
   const { handle, settings, scope, input } = run
   return createToolRunner({
     clock: settings.runtime.clock,
@@ -227,16 +195,11 @@ function toolsOfTurn(run: RunContext, turn: number, recovered?: RecoveredCalls):
   })
 }
 
-/** Of a whole turn everything, but for a call whose JSON `max_tokens` cut. */
-function isUsable({ kind, validInput }: AccumulatedBlock): boolean {
-  return kind !== 'tool_use' || validInput
-}
-
-function callsOf(blocks: readonly AccumulatedBlock[]): readonly ToolUseBlock[] {
+export function callsOf(blocks: readonly AccumulatedBlock[]): readonly ToolUseBlock[] {
   return blocks.map(({ block }) => block).filter(isToolUse)
 }
 
-function addResults(run: RunContext, answers: readonly AnsweredCall[]): void {
+export function addResults(run: RunContext, answers: readonly AnsweredCall[]): void {
   if (answers.length === 0) return
   const results = answers.map(({ call, end }) => toolResult(call, end.result, end.outcome !== 'ok'))
   run.state.added.push(userMessage(results))

@@ -1,7 +1,7 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import type { ShownBlock } from '../reduce/shown-blocks.ts'
-import { type BlockIdentity, identify, initialText, isCall, isSame } from './block-identity.ts'
-import { beforeHalfPair, commonPrefix } from './common-prefix.ts'
+import { type BlockIdentity, identify, initialText, isSame } from './block-identity.ts'
+import { commonPrefix } from './common-prefix.ts'
 import type { Display } from './display.ts'
 
 /**
@@ -14,7 +14,7 @@ export function reconcile(display: Display, blocks: readonly AccumulatedBlock[])
     const whole = text === '' ? initialText(block) : text
     if (block.type === 'text' && whole === '') continue
     removeStale(display, from, index)
-    place(display, identify(index, block), whole === '' && isCall(block.type) ? '{}' : whole)
+    place(display, identify(index, block), whole)
     from = index + 1
   }
   removeStale(display, from)
@@ -48,11 +48,7 @@ function place(display: Display, block: BlockIdentity, text: string): void {
   } else if (shown.open && text.startsWith(shown.text) && (isLast || kind !== 'text')) {
     display.append(index, text.slice(shown.text.length))
   } else if (text !== shown.text && mayRetract()) {
-    const same = commonPrefix(shown.text, 0, text)
-    const keep = kind === 'text' ? beforeHalfPair(shown.text, same) : 0
-    display.retract(index, keep)
-    if (keep === 0) display.start(block)
-    display.append(index, text.slice(keep))
+    display.replace(index, text, commonPrefix(shown.text, 0, text))
   }
   display.finish(index)
 }

@@ -3,7 +3,7 @@ import type { RunHandle } from '../run/run-handle.ts'
 import type { MillraceError } from '../kit/errors.ts'
 import { closeHistory } from '../reduce/history.ts'
 import type { RunScope } from '../run/middleware.ts'
-import type { AgentSettings } from './agent-options.ts'
+import type { LoopSettings } from './loop-settings.ts'
 import type { FlagClient, FlagContext } from '../run/flag-client.ts'
 import type { Retraction } from '../protocol/retraction.ts'
 import type { RunInput, RunResult } from '../run/run.ts'
@@ -13,7 +13,7 @@ import type { RunState } from './run-state.ts'
 /** What is needed to drive a run. Only `state` changes. */
 export interface RunContext {
   readonly handle: RunHandle
-  readonly settings: AgentSettings
+  readonly settings: LoopSettings
   readonly input: RunInput
   readonly scope: RunScope
   readonly retraction: Exclude<Retraction, 'auto'>

@@ -4,7 +4,6 @@ import type { EventBody, RetractionReason } from '../protocol/events.ts'
 import { type ContentBlock, isBlank } from '../protocol/messages.ts'
 import type { ShownBlock } from '../reduce/shown-blocks.ts'
 import { type BlockIdentity, identify, initialText, isCall } from './block-identity.ts'
-import { endsInHalfPair } from './common-prefix.ts'
 import { createComparison } from './comparison.ts'
 import { createDisplay } from './display.ts'
 import { reconcile } from './reconcile.ts'
@@ -115,7 +114,7 @@ export function createShownTurn({ turn, emit, canRetract, hold, shown = [] }: Sh
     const initialInput = initialInputs.get(index)
     initialInputs.delete(index)
     // A call without arguments is shown as one with an empty object, whether its JSON was sent or not.
-    if (initialInput !== undefined) comparison.show(index, initialInput === '' ? '{}' : initialInput)
+    if (initialInput !== undefined) comparison.show(index, initialInput)
     comparison.finish(index)
   }
 
@@ -148,14 +147,7 @@ export function createShownTurn({ turn, emit, canRetract, hold, shown = [] }: Sh
         merged = { type, index, text: (merged?.text ?? '') + addition.text }
       }
     },
-    endBatch() {
-      // The second half of the pair is still to come. Half a character is never shown: it could not be retracted.
-      if (merged?.type === 'text' && endsInHalfPair(merged.text)) {
-        const { type, index, text } = merged
-        show(index, text.slice(0, -1))
-        merged = { type, index, text: text.slice(-1) }
-      } else sendMerged()
-    },
+    endBatch: sendMerged,
     reconcile(blocks, why) {
       begin(display.attempt, why)
       reconcile(display, blocks)

@@ -74,10 +74,10 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
   }
 
   /** Decides about the blocks of the start event, at the first event behind it. */
-  function confirmPrefilled({ type, index }: StreamEvent): readonly Addition[] {
+  function confirmPrefilled({ type }: StreamEvent, index: number): readonly Addition[] {
     if (!prefilled) return nothing
     prefilled = false
-    if (type === 'content_block_start' && typeof index === 'number' && index < blocks.length) {
+    if (type === 'content_block_start' && index < blocks.length) {
       // The events say it all again, as from a gateway that makes a stream of a whole answer.
       blocks.length = 0
       callIds = createCallIds(history)
@@ -99,26 +99,23 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
     return block
   }
 
-  function startBlock(event: StreamEvent): readonly Addition[] {
-    const { index, content_block: block } = event
-    if (typeof index !== 'number' || !isContentBlock(block)) throw fault('protocol_error')
+  function startBlock({ content_block: block }: StreamEvent, index: number): readonly Addition[] {
     const known = blocks[index]
     if (known !== undefined) {
       // The same start twice is harmless, but not behind a delta, where its deltas would come twice as well.
       const isRepeated = known.grown && !known.finished
-      if (isRepeated || known.start.type !== block.type || known.givenId !== block['id']) throw fault('protocol_error')
+      const isSame = isContentBlock(block) && known.start.type === block.type && known.givenId === block['id']
+      if (isRepeated || !isSame) throw fault('protocol_error')
       return nothing
     }
     if (head === undefined || index !== blocks.length) throw fault('protocol_error')
     return [{ type: 'started', index, block: add(block).start }]
   }
 
-  function addDelta(event: StreamEvent): readonly Addition[] {
-    const { index, delta } = event
-    const block = typeof index === 'number' ? blocks[index] : undefined
-    if (typeof index !== 'number' || block === undefined || !isRecord(delta)) throw fault('protocol_error')
+  function addDelta({ delta }: StreamEvent, index: number): readonly Addition[] {
+    const block = blocks[index]
     // A delta for a block that has stopped cannot be placed: better to ask again than to lose it.
-    if (block.finished) throw fault('protocol_error')
+    if (block === undefined || block.finished || !isRecord(delta)) throw fault('protocol_error')
     block.grown = true
     switch (delta['type']) {
       case 'text_delta':
@@ -130,19 +127,21 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
       case 'signature_delta':
         // Sent whole, each replacing the one before.
         if (typeof delta['signature'] === 'string') block.signature = delta['signature']
-        return nothing
+        break
       case 'citations_delta':
         block.citations.push(wellFormed(delta['citation']))
-        return nothing
+        break
       case 'compaction_delta': {
         const { type: _, ...fields } = delta
         const clean = wellFormed(fields)
         if (isRecord(clean)) block.fields = { ...block.fields, ...clean }
-        return nothing
+        break
       }
       default:
-        return nothing
+        // Deltas that are not known yet add nothing.
+        break
     }
+    return nothing
   }
 
   function append(
@@ -160,10 +159,11 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
     const block = blocks[index]
     if (block === undefined) throw fault('protocol_error')
     if (block.finished) return nothing
-    const rest = closeBlock(block)
+    const text = closeBlock(block)
     const { type } = block.start
-    const kind = type === 'text' || type === 'thinking' ? type : 'input'
-    return [...(rest === '' ? [] : [{ type: kind, index, text: rest } as const]), { type: 'finished', index }]
+    const finished: Addition = { type: 'finished', index }
+    if (text === '') return [finished]
+    return [{ type: type === 'text' || type === 'thinking' ? type : 'input', index, text }, finished]
   }
 
   function endMessage(event: StreamEvent): readonly Addition[] {
@@ -185,13 +185,12 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
   }
 
   /** Takes an event of a block, or of the end, behind what the start event held. */
-  function take(event: StreamEvent): readonly Addition[] {
-    const index = typeof event['index'] === 'number' ? event['index'] : -1
+  function take(event: StreamEvent, index: number): readonly Addition[] {
     switch (event.type) {
       case 'content_block_start':
-        return startBlock(event)
+        return startBlock(event, index)
       case 'content_block_delta':
-        return addDelta(event)
+        return addDelta(event, index)
       case 'content_block_stop':
         return finishBlock(index)
       case 'message_delta':
@@ -214,9 +213,10 @@ export function createAccumulator(history: readonly ContentBlock[] = []): Accumu
     add(event) {
       if (event.type === 'message_start') return startMessage(event)
       if (!follows.has(event.type)) return nothing
-      const confirmed = confirmPrefilled(event)
+      const index = typeof event['index'] === 'number' ? event['index'] : -1
+      const confirmed = confirmPrefilled(event, index)
       streamed ||= event.type.startsWith('content_block')
-      const added = take(event)
+      const added = take(event, index)
       return confirmed.length === 0 ? added : [...confirmed, ...added]
     },
     get whole() {

@@ -1,7 +1,7 @@
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import type { ContentBlock } from '../protocol/messages.ts'
 import { isRecord } from '../kit/guards.ts'
-import { wellFormed } from '../kit/well-formed.ts'
+import { endsInHalfPair, wellFormed } from '../kit/well-formed.ts'
 
 /** A content block whose events are arriving. */
 export interface OpenBlock {
@@ -51,11 +51,6 @@ export function appendText(open: OpenBlock, text: string): string {
   const added = all.slice(0, end).toWellFormed()
   open.text += added
   return added
-}
-
-function endsInHalfPair(text: string): boolean {
-  const code = text.charCodeAt(text.length - 1)
-  return code >= 0xd800 && code <= 0xdbff
 }
 
 /** Ends the block and returns the text that this adds: U+FFFD for half of a surrogate pair that nothing completed. */

@@ -8,18 +8,18 @@ const messages: Readonly<Record<FaultCode, string>> = {
   authentication: 'refused the credentials',
   bad_request: 'refused the request',
   billing: 'refused the request for billing reasons',
-  buffer_overflow: 'sent more at once than can be held',
+  buffer_overflow: 'sent too much at once',
   conflict: 'reported a conflict',
   connect_timeout: 'did not answer in time',
   connection_failed: 'could not be reached',
   connection_lost: 'was lost in the middle of its answer',
   content_timeout: 'sent no content in time',
-  empty_answer: 'answered with nothing at all',
-  garbage: 'sent something that cannot be read',
+  empty_answer: 'sent an empty answer',
+  garbage: 'sent an answer that cannot be read',
   idle_timeout: 'fell silent in the middle of its answer',
-  internal: 'could not be asked, for a reason inside this service',
-  invalid_tool_input: 'gave a tool an input that is no JSON object',
-  not_a_stream: 'answered with something that is no event stream',
+  internal: 'could not be asked',
+  invalid_tool_input: 'sent a tool input that is not a JSON object',
+  not_a_stream: 'sent an answer that is not an event stream',
   not_found: 'does not know this model or resource',
   overloaded: 'is overloaded',
   permission: 'refused permission',
@@ -29,7 +29,7 @@ const messages: Readonly<Record<FaultCode, string>> = {
   request_too_large: 'refused the request as too large',
   server_error: 'failed',
   stream_error: 'ended its answer with an error',
-  truncated: 'ended its answer before it was whole',
+  truncated: 'ended its answer too early',
 }
 
 /** Asking the same again would fail the same. */
@@ -49,6 +49,11 @@ export function fault(
   details: { cause?: unknown; status?: number; requestId?: string; retryAfterMs?: number } = {},
 ): MillraceError {
   return new MillraceError(code, `The model API ${messages[code]}`, { ...details, retryable: !final.has(code) })
+}
+
+/** Returns why a request failed, as events say it: anything that is not a fault is `internal`. */
+export function reasonOf({ code }: MillraceError): FaultCode {
+  return isFaultCode(code) ? code : 'internal'
 }
 
 export function isFaultCode(code: ErrorCode): code is FaultCode {
@@ -75,18 +80,12 @@ const faultOfStatus: Readonly<Record<number, FaultCode>> = {
   529: 'overloaded',
 }
 
-/** By an API error's `type`; Bedrock's exceptions come in camel case. */
+/** By an API error's `type`, unless that is the fault's own name; Bedrock's exceptions come in camel case. */
 const faultOfType: Readonly<Record<string, FaultCode>> = {
   invalid_request_error: 'bad_request',
   validationException: 'bad_request',
-  authentication_error: 'authentication',
-  billing_error: 'billing',
-  permission_error: 'permission',
-  not_found_error: 'not_found',
-  request_too_large: 'request_too_large',
   rate_limit_error: 'rate_limited',
   throttlingException: 'rate_limited',
-  overloaded_error: 'overloaded',
   serviceUnavailableException: 'overloaded',
   timeout_error: 'request_timeout',
   modelTimeoutException: 'request_timeout',
@@ -95,7 +94,9 @@ const faultOfType: Readonly<Record<string, FaultCode>> = {
 }
 
 function readType(type: string): FaultCode {
-  return (Object.hasOwn(faultOfType, type) ? faultOfType[type] : undefined) ?? 'stream_error'
+  const name = type.replace(/_error$/, '')
+  const known = Object.values(faultOfStatus).find((code) => code === name)
+  return known ?? (Object.hasOwn(faultOfType, type) ? faultOfType[type] : undefined) ?? 'stream_error'
 }
 
 function readStatus(status: number): FaultCode {
@@ -119,43 +120,44 @@ function* causes(error: unknown): Generator<Readonly<Record<string, unknown>>> {
 }
 
 /** Codes of errors of the network: those of the system, of undici, and of Bun. */
-const networkCode = /^E(?!RR_)[A-Z_]+$|^UND_ERR_SOCKET$|^Connection/
+const networkCode = /^(E(?!RR_)[A-Z]|UND_ERR_SOCKET|Connection)/
+
+/** The HTTP client's own limits: the code of undici, and the name of the SDK's error, which keeps no cause. */
+const clientLimit = /^UND_ERR_(HEADERS|BODY)_TIMEOUT|^APIConnectionTimeout/
 
 /** Whether `error` says that the HTTP client's own limit on waiting was hit (300 s for Node's fetch). */
 export function isClientLimit(error: unknown): boolean {
-  for (const { code, name } of causes(error)) {
-    if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return true
-    // The SDK keeps no cause of it. Our own deadlines are errors of ours.
-    if (name === 'APIConnectionTimeoutError') return true
-  }
-  return false
+  return [...causes(error)].some(({ code, name }) => clientLimit.test(String(code)) || clientLimit.test(String(name)))
 }
 
-/**
- * What a thrown error means, recognised by its fields and never by its class. `open`: whether the answer's headers
- * had arrived.
- */
+/** Returns the fault that one error says, without its causes. `open`: whether the answer's headers had arrived. */
+function readError(
+  { name, code, status, type }: Readonly<Record<string, unknown>>,
+  open: boolean,
+): FaultCode | undefined {
+  if (typeof status === 'number' && status >= 400) return readStatus(status)
+  if (typeof type === 'string' && type !== '' && type !== 'system') return readType(type)
+  if (name === 'SyntaxError') return 'garbage'
+  if (isClientLimit({ code, name })) return open ? 'idle_timeout' : 'connect_timeout'
+  if (networkCode.test(String(code))) return open ? 'connection_lost' : 'connection_failed'
+  return undefined
+}
+
+/** Returns what a thrown error means, recognised by its fields and never by its class. */
 export function toFault(error: unknown, open: boolean, now: number): MillraceError {
   if (isMillraceError(error)) return error
-  for (const { name, code, status, type, headers, requestID } of causes(error)) {
+  for (const cause of causes(error)) {
+    const code = readError(cause, open)
+    if (code === undefined) continue
+    const { status, headers, requestID } = cause
     const requestId = typeof requestID === 'string' ? requestID : undefined
-    const details = { cause: error, ...defined({ requestId }) }
-    if (typeof status === 'number' && status >= 400) {
-      const retryAfterMs = readRetryAfter(headers, now)
-      return fault(readStatus(status), { ...details, status, ...defined({ retryAfterMs }) })
-    }
-    if (typeof type === 'string' && type !== '' && type !== 'system') return fault(readType(type), details)
-    if (name === 'SyntaxError') return fault('garbage', details)
-    if (isClientLimit(error)) return fault(open ? 'idle_timeout' : 'connect_timeout', details)
-    if (typeof code === 'string' && networkCode.test(code)) {
-      return fault(open ? 'connection_lost' : 'connection_failed', details)
-    }
+    const known = { requestId, status: Number(status) || undefined, retryAfterMs: readRetryAfter(headers, now) }
+    return fault(code, { cause: error, ...defined(known) })
   }
-  const { name, message } = [...causes(error)][0] ?? {}
-  if (!open && name === 'APIConnectionError') return fault('connection_failed', { cause: error })
-  // The SDK has found no key to send.
-  if (/authentication method/.test(String(message))) return fault('authentication', { cause: error })
   // A body that breaks off is a bare TypeError ("terminated") of fetch, on every runtime another one.
   if (open) return fault('connection_lost', { cause: error })
-  return fault('internal', { cause: error })
+  const { name, message }: Readonly<Record<string, unknown>> = isRecord(error) ? error : {}
+  if (name === 'APIConnectionError') return fault('connection_failed', { cause: error })
+  // The SDK has found no key to send.
+  return fault(/authentication method/.test(String(message)) ? 'authentication' : 'internal', { cause: error })
 }

@@ -15,7 +15,6 @@ export function readMessages(given: unknown, path = 'messages'): readonly Messag
   const first = messages.findIndex(({ role }) => role !== 'system')
   if (messages[first]?.role !== 'user')
     fail(`${path}[${Math.max(first, 0)}].role`, 'must be "user" in the first message')
-  checkCallIds(messages, path)
   checkCalls(messages, path)
   refuseHalfPairs(given, path, 'invalid_messages')
   return messages.map(({ message }) => message)
@@ -55,26 +54,13 @@ function asMessage(message: unknown, path: string): Message {
   return isMessage(message) ? message : fail(path, 'must be an object with role and content')
 }
 
-/** Every call has an id that no other call of the conversation has. */
-function checkCallIds(messages: readonly ReadMessage[], path: string): void {
-  const places = new Map<string, string>()
-  for (const [index, { role, blocks }] of messages.entries()) {
-    if (role !== 'assistant') continue
-    for (const [position, block] of blocks.entries()) {
-      if (!isCall(block)) continue
-      const place = `${path}[${index}].content[${position}]`
-      const { id } = block
-      if (typeof id !== 'string' || id === '') fail(`${place}.id`, 'must be a string that is not empty')
-      const first = places.get(id)
-      if (first !== undefined) fail(`${place}.id`, `must not be "${id}": ${first} has that id`)
-      places.set(id, place)
-    }
-  }
-}
-
-/** Every tool_use is answered in the next user message, before anything else, and nothing else is answered. */
+/**
+ * Every call has an id that no other call of the conversation has. Every tool_use is answered in the next user message,
+ * before anything else, and nothing else is answered.
+ */
 function checkCalls(messages: readonly ReadMessage[], path: string): void {
-  let open = new Set<unknown>()
+  const known = new Map<string, string>()
+  let open = new Set<string>()
   for (const [index, { role, blocks }] of messages.entries()) {
     const at = `${path}[${index}]`
     const expectAnswered = (): void => {
@@ -82,19 +68,33 @@ function checkCalls(messages: readonly ReadMessage[], path: string): void {
     }
     if (role === 'assistant') {
       expectAnswered()
-      open = new Set(blocks.filter((block) => block.type === 'tool_use').map((block) => block['id']))
+      open = new Set()
     }
-    if (role !== 'user') continue
     for (const [position, block] of blocks.entries()) {
+      const place = `${at}.content[${position}]`
+      if (role === 'assistant' && isCall(block)) {
+        const id = readId(block, place, known)
+        if (block.type === 'tool_use') open.add(id)
+      }
+      if (role !== 'user') continue
       if (block.type !== 'tool_result') expectAnswered()
-      else if (!open.delete(block['tool_use_id']))
-        fail(`${at}.content[${position}].tool_use_id`, 'must name a tool_use of the assistant message before it')
+      else if (!open.delete(String(block['tool_use_id'])))
+        fail(`${place}.tool_use_id`, 'must name a tool_use of the assistant message before it')
     }
-    if (messages[index + 1]?.role !== 'user') expectAnswered()
+    if (role === 'user' && messages[index + 1]?.role !== 'user') expectAnswered()
   }
   if (open.size > 0) fail(`${path}[${messages.length - 1}]`, `ends with the unanswered tool_use ${list(open)}`)
 }
 
-function list(ids: ReadonlySet<unknown>): string {
+/** Returns the id of a call, and adds it to those that are known, with the call's place. */
+function readId({ id }: ContentBlock, place: string, known: Map<string, string>): string {
+  if (typeof id !== 'string' || id === '') fail(`${place}.id`, 'must be a string that is not empty')
+  const first = known.get(id)
+  if (first !== undefined) fail(`${place}.id`, `must not be "${id}": ${first} has that id`)
+  known.set(id, place)
+  return id
+}
+
+function list(ids: ReadonlySet<string>): string {
   return [...ids].map((id) => JSON.stringify(id)).join(', ')
 }

@@ -1,6 +1,7 @@
 import { aClock, aCount, aDelay, checkOptions, rule } from '../kit/checks.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
 import type { MillraceError } from '../kit/errors.ts'
+import { guarded } from '../kit/hooks.ts'
 import { isStreamFault } from '../protocol/faults.ts'
 
 export interface CircuitBreakerOptions {
@@ -65,13 +66,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions = {}): Circu
   function change(next: CircuitState): void {
     if (state === next) return
     state = next
-    for (const listener of listeners) {
-      try {
-        listener(next)
-      } catch {
-        // A listener is a bystander; the breaker has no run to report it to.
-      }
-    }
+    // The breaker has no run to report a listener's failure to.
+    for (const listener of listeners) guarded(() => listener(next), () => {})
   }
 
   function reset(): void {

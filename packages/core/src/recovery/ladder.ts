@@ -2,6 +2,7 @@ import type { AccumulatedBlock } from '../protocol/blocks.ts'
 import { MillraceError } from '../kit/errors.ts'
 import { keptOfPartial, pendingServerCalls, withoutRefused } from '../reduce/history.ts'
 import { isClientLimit } from '../protocol/faults.ts'
+import type { Retraction } from '../protocol/retraction.ts'
 import type { RecoveryPolicy } from './policy.ts'
 import { salvage } from './salvage.ts'
 import { mayAskAgain } from './server-tools.ts'
@@ -33,6 +34,11 @@ export function countFailure(
     buffered: request === 'stream' ? buffered : buffered + 1,
     empty: error.code === 'empty_answer' ? empty + 1 : empty,
   }
+}
+
+/** Whether shown text stays, come what may. */
+export function isBound(retraction: Retraction): boolean {
+  return retraction === 'continue' || retraction === 'fail'
 }
 
 /** One broken attempt, and what may be done about it. */
@@ -136,9 +142,9 @@ export function outcomeUnknown(cause?: MillraceError): MillraceError {
   )
 }
 
-/** Shown text would have to be withdrawn, and nobody can. */
+/** Returns the error of a run that would have to retract text, and must not. */
 export function cannotRetract(cause?: unknown): MillraceError {
-  return new MillraceError('cannot_retract', 'The answer broke off after text was shown that cannot be withdrawn', {
+  return new MillraceError('cannot_retract', 'the answer broke off after text was shown that cannot be retracted', {
     cause,
   })
 }

@@ -1,7 +1,7 @@
 import type { Addition } from '../model/accumulator.ts'
 import type { AccumulatedBlock } from '../protocol/blocks.ts'
-import { type ContentBlock, textOf } from '../protocol/messages.ts'
-import { matchRepetition } from './repetition.ts'
+import { textOf } from '../protocol/messages.ts'
+import { cutText, matchRepetition, type TextAccess } from './repetition.ts'
 
 /**
  * Takes out of an answer, which should go on from text that was said already, the repetition of that text at its
@@ -10,7 +10,7 @@ import { matchRepetition } from './repetition.ts'
 export interface RepetitionFilter {
   /** Takes what an event added. Returns what may be shown now. */
   add(addition: Addition): readonly Addition[]
-  /** The answer is whole: what is held back and is no whole repetition belongs to it. Returns that. */
+  /** The answer is whole: text that is held back and does not complete a repetition belongs to it. Returns that. */
   end(): readonly Addition[]
   /** Returns the blocks without the repetition, and without what is held back. */
   trim(blocks: readonly AccumulatedBlock[]): readonly AccumulatedBlock[]
@@ -21,58 +21,44 @@ export function createRepetitionFilter(said: string): RepetitionFilter {
   const match = matchRepetition(said)
   let decided = said === ''
   let held: Addition[] = []
-  /** How much of the text of each block is not shown. */
-  const hidden = new Map<number, number>()
+  /** How much of the answer's text, from its beginning, is not shown. */
+  let hidden = 0
 
-  function hide(index: number, length: number): void {
-    hidden.set(index, (hidden.get(index) ?? 0) + length)
-  }
-
-  /** Drops the repetition, `count` code units long, from what is held back, and gives the rest. */
+  /** Drops the repetition, `count` code units long, from what is held back, and returns the rest. */
   function release(count: number): readonly Addition[] {
+    const released = cutText(held, count, inAddition)
     decided = true
-    hidden.clear()
-    let left = count
-    const released = held.flatMap((addition): Addition[] => {
-      const text = textIn(addition)
-      const cut = Math.min(left, text.length)
-      left -= cut
-      if (cut === 0) return [addition]
-      hide(addition.index, cut)
-      return withText(addition, text.slice(cut))
-    })
+    hidden = count
     held = []
     return released
   }
 
   return {
     add(addition) {
-      const text = textIn(addition)
+      const text = inAddition.textIn(addition)
       if (decided || (text === '' && held.length === 0)) return [addition]
       held.push(addition)
-      if (text === '') return []
-      hide(addition.index, text.length)
+      hidden += text.length
       const count = match.take(text)
       return count === undefined ? [] : release(count)
     },
     end: () => (decided ? [] : release(match.end())),
-    trim: (blocks) => blocks.flatMap((block) => trimBlock(block, hidden.get(block.index) ?? 0)),
+    trim: (blocks) => cutText(blocks, hidden, inBlock),
   }
 }
 
-function textIn(addition: Addition): string {
-  if (addition.type === 'text') return addition.text
-  return addition.type === 'started' ? textOf(addition.block) : ''
+const inAddition: TextAccess<Addition> = {
+  textIn(addition) {
+    if (addition.type === 'text') return addition.text
+    return addition.type === 'started' ? textOf(addition.block) : ''
+  },
+  withText(addition, text) {
+    if (addition.type === 'started') return { ...addition, block: { ...addition.block, text } }
+    return addition.type === 'text' && text !== '' ? { ...addition, text } : undefined
+  },
 }
 
-function withText(addition: Addition, text: string): Addition[] {
-  if (addition.type === 'started') return [{ ...addition, block: { ...addition.block, text } }]
-  return addition.type === 'text' && text !== '' ? [{ ...addition, text }] : []
-}
-
-function trimBlock(block: AccumulatedBlock, length: number): AccumulatedBlock[] {
-  if (length === 0) return [block]
-  const text = block.text.slice(length)
-  const trimmed: ContentBlock = { ...block.block, text }
-  return text === '' ? [] : [{ ...block, text, block: trimmed }]
+const inBlock: TextAccess<AccumulatedBlock> = {
+  textIn: ({ kind, text }) => (kind === 'text' ? text : ''),
+  withText: (block, text) => (text === '' ? undefined : { ...block, text, block: { ...block.block, text } }),
 }

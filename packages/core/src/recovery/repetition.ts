@@ -12,17 +12,13 @@ export interface RepetitionMatch {
 interface Candidate {
   /** Where in the text that was said the repetition begins. */
   readonly from: number
-  /** What must follow it: anything, or no letter that makes its last word a longer one. */
-  readonly ends: 'anywhere' | 'at a word'
-  /** How much white space stands before the repetition; undefined where none may. */
-  lead: number | undefined
-  /** How much of it has been compared, and was equal. */
-  matched: number
+  /** Whether it only counts if no letter follows that makes its last word a longer one. */
+  readonly wholeWord: boolean
 }
 
 /**
  * Finds the repetition of `said` at the beginning of a text that should have gone on from it. A repetition runs to the very
- * end of `said`, and counts only where it can hardly be meant:
+ * end of `said`, and counts only if it can hardly be meant:
  *
  * - from the beginning of `said`, with or without white space before it: if it has two different words, six different
  *   letters, or is one whole word. "The" and "The card" is a repetition; "1" and "10 apples", or "*" and "*bold*", is not.
@@ -30,40 +26,39 @@ interface Candidate {
  *   together into one word. "… was sen" and "was sent" is a repetition; a line that is said twice is not.
  */
 export function matchRepetition(said: string): RepetitionMatch {
-  let candidates = findCandidates(said)
+  const start = said.search(/\S/)
+  let candidates = findCandidates(said, start)
+  /** How much white space stands before the repetition. */
+  let lead = 0
+  /** How much of the text behind that has been compared. */
+  let matched = 0
   /** The length of the longest repetition so far. */
   let found = 0
 
-  const count = ({ from, lead = 0 }: Candidate): number => lead + said.length - from
+  const count = ({ from }: Candidate): number => lead + said.length - from
 
-  /** Whether the candidate may still be one, after `piece`. */
-  function goesOn(candidate: Candidate, piece: string): boolean {
-    let text = piece
-    if (candidate.matched === 0 && candidate.lead !== undefined) {
-      text = piece.trimStart()
-      candidate.lead += piece.length - text.length
-    }
-    const rest = said.length - candidate.from - candidate.matched
-    const compared = text.slice(0, rest)
-    if (!said.startsWith(compared, candidate.from + candidate.matched)) return false
-    candidate.matched += compared.length
-    if (compared.length < rest) return true
-    if (candidate.ends === 'at a word' && text.length === rest) return true
-    if (candidate.ends === 'at a word' && isWord(text.charAt(rest))) return false
-    found = Math.max(found, count(candidate))
+  /** Whether the candidate may still be one after `text`. */
+  function goesOn(candidate: Candidate, text: string): boolean {
+    const { from, wholeWord } = candidate
+    const rest = said.length - from - matched
+    if (lead > 0 && from > start) return false
+    if (!said.startsWith(text.slice(0, rest), from + matched)) return false
+    if (text.length < rest || (wholeWord && text.length === rest)) return true
+    if (!wholeWord || !isWord(text.charAt(rest))) found = Math.max(found, count(candidate))
     return false
   }
 
   return {
     take(piece) {
-      candidates = candidates.filter((candidate) => goesOn(candidate, piece))
-      // Only a longer one can change what is known, and those stand first.
-      candidates = candidates.filter((candidate) => count(candidate) > found)
+      const text = matched === 0 ? piece.trimStart() : piece
+      lead += piece.length - text.length
+      candidates = candidates.filter((candidate) => goesOn(candidate, text))
+      matched += text.length
       return candidates.length === 0 ? found : undefined
     },
     end() {
-      const whole = candidates.filter(({ from, matched }) => from + matched === said.length)
-      return Math.max(found, ...whole.map(count))
+      const whole = candidates.find(({ from }) => from + matched === said.length)
+      return whole === undefined ? found : count(whole)
     },
   }
 }
@@ -74,21 +69,31 @@ export function withoutRepetition(said: string, text: string): string {
   return text.slice(match.take(text) ?? match.end())
 }
 
-function findCandidates(said: string): Candidate[] {
-  const start = said.search(/\S/)
-  if (start === -1) return []
+/** Reads the text of a part of an answer, and replaces it by a shorter one: with nothing if the part is to go. */
+export interface TextAccess<Part> {
+  textIn(part: Part): string
+  withText(part: Part, text: string): Part | undefined
+}
+
+/** Returns the parts of an answer without the first `count` UTF-16 code units of their text. */
+export function cutText<Part>(parts: readonly Part[], count: number, access: TextAccess<Part>): readonly Part[] {
+  let left = count
+  return parts.flatMap((part) => {
+    const text = access.textIn(part)
+    const cut = Math.min(left, text.length)
+    left -= cut
+    return cut === 0 ? [part] : (access.withText(part, text.slice(cut)) ?? [])
+  })
+}
+
+function findCandidates(said: string, start: number): Candidate[] {
   const isCut = isWord(said.slice(-1))
   const words = [...said.matchAll(/[\p{L}\p{N}]+/gu)]
   const evident = lastEvident(words)
-  const whole: Candidate[] = []
-  if (evident > -1) whole.push({ from: start, ends: 'anywhere', lead: 0, matched: 0 })
-  else if (/\p{L}/u.test(said)) whole.push({ from: start, ends: isCut ? 'at a word' : 'anywhere', lead: 0, matched: 0 })
-  if (!isCut) return whole
-  const inside = words.slice(0, evident + 1).filter(({ index }) => index > start)
-  return [
-    ...whole,
-    ...inside.map(({ index }): Candidate => ({ from: index, ends: 'anywhere', lead: undefined, matched: 0 })),
-  ]
+  const isEvident = evident > -1
+  const whole = isEvident || /\p{L}/u.test(said) ? [{ from: start, wholeWord: isCut && !isEvident }] : []
+  const later = words.slice(0, isCut ? evident + 1 : 0).filter(({ index }) => index > start)
+  return [...whole, ...later.map(({ index }) => ({ from: index, wholeWord: false }))]
 }
 
 /** Returns the last of the words from which on there are two different ones, or six different letters; -1 for none. */

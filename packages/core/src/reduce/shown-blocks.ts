@@ -56,52 +56,40 @@ export function reduceBlocks(blocks: readonly ShownBlock[], event: BlockEvent): 
  * changes is replaced, never changed.
  */
 export function applyToBlocks(blocks: ShownBlock[], event: BlockEvent): void {
-  switch (event.type) {
-    case 'block.started':
-      change(blocks, event.block, event.kind, (block) => ({ ...block, open: true }))
-      break
-    case 'text.delta':
-      change(blocks, event.block, 'text', (block) => ({ ...block, text: block.text + event.text }))
-      break
-    case 'thinking.delta':
-      change(blocks, event.block, 'thinking', (block) => ({ ...block, text: block.text + event.text }))
-      break
-    case 'tool.input': {
-      const { toolUseId, name, json } = event
-      change(blocks, event.block, 'tool_use', (block) => ({ ...block, toolUseId, name, text: block.text + json }))
-      break
-    }
-    case 'block.finished':
-      change(blocks, event.block, event.kind, (block) => ({ ...block, open: false }))
-      break
-    case 'turn.retracted':
-      retract(blocks, event)
-      break
-  }
-}
-
-/** Returns where a block of that index stands, or would stand. The block that changes is nearly always the last one. */
-function positionOf(blocks: readonly ShownBlock[], index: number): number {
-  let position = blocks.length
-  while ((blocks[position - 1]?.block ?? -1) >= index) position--
-  return position
-}
-
-function change(blocks: ShownBlock[], index: number, kind: string, update: (block: ShownBlock) => ShownBlock): void {
-  const at = positionOf(blocks, index)
+  const at = positionOf(blocks, event.type === 'turn.retracted' ? event.fromBlock : event.block)
+  if (event.type === 'turn.retracted') return retract(blocks, at, event)
   const known = blocks[at]
-  if (known?.block === index) {
-    blocks[at] = update(known)
-    return
-  }
-  const opened = update({ block: index, kind, text: '', open: true })
-  if (known === undefined) blocks.push(opened)
-  else blocks.splice(at, 0, opened)
+  if (known?.block === event.block) blocks[at] = changed(known, event)
+  else blocks.splice(at, 0, changed({ block: event.block, kind: kindOf(event), text: '', open: true }, event))
 }
 
-/** The block `fromBlock` keeps its first `fromOffset` UTF-16 code units and is open again; every later block goes. */
-function retract(blocks: ShownBlock[], { fromBlock, fromOffset }: TurnRetracted): void {
-  const at = positionOf(blocks, fromBlock)
+/** Returns the position of the first block with an index of at least `index`, by halving: a turn may have many blocks. */
+export function positionOf(blocks: readonly ShownBlock[], index: number): number {
+  let low = 0
+  let high = blocks.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((blocks[middle]?.block ?? Infinity) < index) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function kindOf(event: Exclude<BlockEvent, TurnRetracted>): string {
+  if ('kind' in event) return event.kind
+  if (event.type === 'tool.input') return 'tool_use'
+  return event.type === 'thinking.delta' ? 'thinking' : 'text'
+}
+
+function changed(block: ShownBlock, event: Exclude<BlockEvent, TurnRetracted>): ShownBlock {
+  if ('kind' in event) return { ...block, open: event.type === 'block.started' }
+  if ('text' in event) return { ...block, text: block.text + event.text }
+  const { toolUseId, name, json } = event
+  return { ...block, toolUseId, name, text: block.text + json }
+}
+
+/** The block `fromBlock`, at `at`, keeps its first `fromOffset` UTF-16 code units and is open again; every later block goes. */
+function retract(blocks: ShownBlock[], at: number, { fromBlock, fromOffset }: TurnRetracted): void {
   const cut = blocks[at]
   blocks.length = at
   if (cut?.block === fromBlock && fromOffset > 0) {

@@ -22,58 +22,42 @@ export interface DecideOptions {
   readonly report: (error: MillraceError) => void
 }
 
-type Evaluation =
-  | { readonly status: 'value'; readonly details: FlagDetails<boolean> }
-  | { readonly status: 'error' | 'timeout' }
+interface Evaluation {
+  readonly isOn: boolean
+  /** `flag`, or why the flag source gave no value. */
+  readonly reason: DecisionReason
+  readonly variant?: string | undefined
+  /** What the flag source gave as its reason. */
+  readonly flagReason?: string | undefined
+}
 
 /** Takes the one decision of a run. Never rejects, never takes longer than its deadline; in doubt it does not stream. */
 export async function decide(options: DecideOptions): Promise<RunDecision> {
   const { flags, toolNames, explicit, otherwise, withoutFlags } = options
+  const decision = (
+    streams: boolean,
+    reason: DecisionReason,
+    isToolOn: (index: number) => boolean,
+    by: Partial<Record<'flag' | 'flagReason' | 'unit' | 'variant', string | undefined>> = {},
+  ): RunDecision =>
+    Object.freeze({
+      mode: streams ? 'stream' : otherwise,
+      arm: streams ? 'streaming' : 'control',
+      reason,
+      ...defined(by),
+      tools: Object.freeze(Object.fromEntries(toolNames.map((name, index) => [name, isToolOn(index)]))),
+    })
   if (flags === undefined) {
-    const streams = explicit ?? withoutFlags
-    return decision(streams, explicit === undefined ? 'no_flags' : 'explicit', otherwise, allTools(toolNames, true))
+    return decision(explicit ?? withoutFlags, explicit === undefined ? 'no_flags' : 'explicit', () => true)
   }
   const keys = [flagKeys.kill, flagKeys.streaming, ...toolNames.map(flagKeys.tool)]
-  const [kill, streaming, ...perTool] = await evaluateAll(flags, keys, options)
-  if (isOn(kill)) return decision(false, 'killed', otherwise, allTools(toolNames, false), { flag: flagKeys.kill })
-
-  const tools = Object.fromEntries(toolNames.map((name, index) => [name, isOn(perTool[index])]))
-  if (explicit !== undefined) return decision(explicit, 'explicit', otherwise, tools)
-  const reason =
-    streaming?.status === 'value' ? 'flag' : streaming?.status === 'timeout' ? 'flag_timeout' : 'flag_error'
-  const on = isOn(streaming)
-  const details = streaming?.status === 'value' ? streaming.details : undefined
-  return decision(on, reason, otherwise, on ? tools : allTools(toolNames, false), {
-    flag: flagKeys.streaming,
-    variant: details?.variant,
-    flagReason: details?.reason,
-    unit: unitOf(options.context),
-  })
-}
-
-/** Whether the kill switch is on now. A source that cannot say has not pulled it. */
-export async function isKilled(
-  options: Pick<DecideOptions, 'flags' | 'context' | 'clock' | 'deadline' | 'report'>,
-): Promise<boolean> {
-  if (options.flags === undefined) return false
-  const [kill] = await evaluateAll(options.flags, [flagKeys.kill], options)
-  return isOn(kill)
-}
-
-function decision(
-  streams: boolean,
-  reason: DecisionReason,
-  otherwise: 'buffered' | 'legacy',
-  tools: Readonly<Record<string, boolean>>,
-  by: Partial<Record<'flag' | 'flagReason' | 'unit' | 'variant', string | undefined>> = {},
-): RunDecision {
-  return Object.freeze({
-    mode: streams ? 'stream' : otherwise,
-    arm: streams ? 'streaming' : 'control',
-    reason,
-    ...defined(by),
-    tools: Object.freeze(tools),
-  })
+  const [kill, streaming = failed, ...perTool] = await evaluateAll(flags, keys, options)
+  const isToolOn = (index: number): boolean => perTool[index]?.isOn === true
+  if (kill?.isOn === true) return decision(false, 'killed', () => false, { flag: flagKeys.kill })
+  if (explicit !== undefined) return decision(explicit, 'explicit', isToolOn)
+  const { isOn, reason, variant, flagReason } = streaming
+  const by = { flag: flagKeys.streaming, variant, flagReason, unit: unitOf(options.context) }
+  return decision(isOn, reason, (index) => isOn && isToolOn(index), by)
 }
 
 /** A checksum, because the decision travels to clients and into stores, and the key may be an address. */
@@ -81,13 +65,16 @@ function unitOf({ targetingKey }: FlagContext): string | undefined {
   return targetingKey === undefined || targetingKey === '' ? undefined : checksum(targetingKey)
 }
 
-function allTools(names: readonly string[], streams: boolean): Record<string, boolean> {
-  return Object.fromEntries(names.map((name) => [name, streams]))
+/** Whether the kill switch is on now. A source that cannot say has not pulled it. */
+export async function isKilled(
+  options: Pick<DecideOptions, 'flags' | 'context' | 'clock' | 'deadline' | 'report'>,
+): Promise<boolean> {
+  if (options.flags === undefined) return false
+  const [kill = failed] = await evaluateAll(options.flags, [flagKeys.kill], options)
+  return kill.isOn
 }
 
-function isOn(evaluation: Evaluation | undefined): boolean {
-  return evaluation?.status === 'value' && evaluation.details.value
-}
+const failed: Evaluation = { isOn: false, reason: 'flag_error' }
 
 /** Evaluates all keys at once, within one deadline. */
 async function evaluateAll(
@@ -102,7 +89,7 @@ async function evaluateAll(
         const evaluation = await Promise.race([evaluate(flags, key, context, report), limit.over])
         if (evaluation !== undefined) return evaluation
         report(new MillraceError('flag_failed', `The flag source did not answer for "${key}" within ${deadline} ms`))
-        return { status: 'timeout' }
+        return { isOn: false, reason: 'flag_timeout' }
       }),
     )
   } finally {
@@ -121,13 +108,13 @@ async function evaluate(
   try {
     const details: unknown = await flags.getBooleanDetails(key, fallback, context)
     if (!isBooleanDetails(details)) throw new TypeError('not a boolean flag')
-    const { errorCode } = details
-    if (errorCode === undefined) return { status: 'value', details }
-    if (errorCode === 'FLAG_NOT_FOUND') return { status: 'value', details: { value: fallback } }
-    throw new Error(errorCode)
+    const { errorCode, value, variant, reason: flagReason } = details
+    if (errorCode === 'FLAG_NOT_FOUND') return { isOn: fallback, reason: 'flag' }
+    if (errorCode !== undefined) throw new Error(errorCode)
+    return { isOn: value, reason: 'flag', variant, flagReason }
   } catch (cause) {
     report(new MillraceError('flag_failed', `The flag source failed for "${key}"`, { cause }))
-    return { status: 'error' }
+    return failed
   }
 }
 

@@ -65,11 +65,7 @@ export function checkResumeInput(input: ResumeInput): void {
 }
 
 function checkRunRequest(request: unknown, path: string): void {
-  if (!isRecord(request)) refuse(path, 'must be an object of Messages API parameters')
-  for (const name of ['messages', 'stream', 'tools']) {
-    if (name in request) refuse(`${path}.${name}`, 'cannot be changed for one run')
-  }
-  checkParams(request, path)
+  checkParams(request, path, ['messages', 'stream', 'tools'])
   for (const name of ['model', 'max_tokens'] as const) {
     if (name in request) needed[name](request[name], `${path}.${name}`)
   }

@@ -41,8 +41,6 @@ type Settled =
 interface Stop {
   readonly outcome: 'timeout' | 'cancelled'
   readonly why: string
-  /** The wording for a call that stopped at its signal. */
-  readonly stopped: string
 }
 
 /** Validates the input and runs the tool. Never rejects, and does not wait for a tool that ignores its signal. */
@@ -89,7 +87,7 @@ export async function callTool(tool: Tool, call: ToolCall, options: CallToolOpti
   }
   const stop = stopOf(signal, timeout)
   if (started === undefined) return withoutEffect(stop)
-  const end = settled.status === 'threw' ? thrownEnd(tool, settled, stop) : unresponsiveEnd(tool, stop)
+  const end = settled.status === 'threw' ? thrownEnd(tool, settled, stop) : stoppedEnd(tool, stop)
   if (end.outcome !== 'unknown') return end
   const found = await askTool(started.reconcile, call, clock, abortGrace)
   if (found === undefined) return end
@@ -169,9 +167,8 @@ export function describeOutput(output: unknown): ToolCallEnd {
 }
 
 function stopOf(signal: AbortSignal, timeout: number): Stop {
-  if (!isTimeout(signal)) return { outcome: 'cancelled', why: 'was cancelled', stopped: 'was cancelled while it ran' }
-  const why = `took longer than ${timeout} ms`
-  return { outcome: 'timeout', why, stopped: `${why} and was stopped` }
+  if (!isTimeout(signal)) return { outcome: 'cancelled', why: 'was cancelled' }
+  return { outcome: 'timeout', why: `took longer than ${timeout} ms` }
 }
 
 /** Returns the end of a call without an effect. */
@@ -180,30 +177,22 @@ function withoutEffect(stop: Stop | undefined): ToolCallEnd {
   return { outcome, result: `The call ${why}, and it took no effect` }
 }
 
-/** Returns the end of a call that ignored its signal. */
-function unresponsiveEnd({ readOnly }: Tool, { outcome, why }: Stop): ToolCallEnd {
+/** How a call ended that was stopped, whether it obeyed its signal or not. */
+function stoppedEnd({ readOnly }: Tool, { outcome, why }: Stop): ToolCallEnd {
   if (readOnly) return { outcome, result: `The call ${why}` }
-  return { outcome: 'unknown', result: `The call ${why} and could not be stopped: ${effectUnknown}` }
+  return { outcome: 'unknown', result: `The call ${why}: it is unknown whether it took effect` }
 }
 
 /**
  * Returns the end of a call that threw. A tool that obeys its signal stops waiting, but what it has requested may still
  * happen. So after the signal has aborted, only the tool itself can say that the outcome is known.
  */
-function thrownEnd(
-  { readOnly }: Tool,
-  { error, stopped }: Extract<Settled, { status: 'threw' }>,
-  { outcome, why, stopped: wasStopped }: Stop,
-): ToolCallEnd {
+function thrownEnd(tool: Tool, { error, stopped }: Extract<Settled, { status: 'threw' }>, stop: Stop): ToolCallEnd {
   const stated = error instanceof ToolError ? error.outcome : undefined
-  if (stated === 'unknown') return { outcome: 'unknown', result: toErrorContent(error), error }
-  if (!stopped) return { outcome: 'error', result: toErrorContent(error), error }
-  if (stated === 'error') return { outcome, result: toErrorContent(error), error }
-  if (readOnly) return { outcome, result: `The call ${why}`, error }
-  return { outcome: 'unknown', result: `The call ${wasStopped}: ${effectUnknown}`, error }
+  if (stopped && stated === undefined) return { ...stoppedEnd(tool, stop), error }
+  const outcome = stated === 'unknown' ? stated : stopped ? stop.outcome : 'error'
+  return { outcome, result: toErrorContent(error), error }
 }
-
-const effectUnknown = 'it is unknown whether it took effect'
 
 /** Asks a tool about a call whose process died, within `deadline` milliseconds. */
 export function askAfterCrash(

@@ -149,8 +149,7 @@ const rules = {
 export function defineTool(options: PlainToolOptions): Tool
 export function defineTool<Input>(options: ToolOptions<Input>): Tool
 export function defineTool<Input>(options: PlainToolOptions | ToolOptions<Input>): Tool {
-  checkOptions(options, '', rules)
-  for (const needed of ['name', 'description', 'run'] as const) rules[needed](options[needed], needed)
+  checkOptions(options, '', rules, 'options', ['name', 'description', 'run'])
   return isPlain(options)
     ? toTool(options, compilePlain(options.inputSchema, 'inputSchema'))
     : toTool(options, compileSchema(options.inputSchema, 'inputSchema'))

@@ -8,7 +8,7 @@ import { compose } from '../run/compose.ts'
 import type { Limits } from '../run/limits.ts'
 import type { Clock } from '../kit/clock.ts'
 import { linkedController } from '../kit/signals.ts'
-import { askAfterCrash, callTool, describeOutput } from './call-tool.ts'
+import { callTool } from './call-tool.ts'
 import type { Tool } from './define-tool.ts'
 import type { ToolLedger } from '../run/tool-ledger.ts'
 import { acceptable } from './tool-output.ts'
@@ -43,14 +43,16 @@ export interface Execution {
 export interface Executor {
   /** Starts, runs and settles a call. Never rejects because of a tool, a middleware or the store: check `storeError`. */
   perform(execution: Execution): Promise<ToolCallEnd>
-  /**
-   * Returns how a call ended whose process died after its start. Returns undefined if it took no effect, or if its tool may
-   * run again and `mayRun` says that the run still does.
-   */
-  reconcile(tool: Tool | undefined, call: ToolUseBlock, mayRun: boolean): Promise<ToolCallEnd | undefined>
-  /** Emits the end of a call. Returns it with the part of the result that the API accepts. */
+  /** Emits a call's end; returns it with what the API takes of its result. */
   finish(call: ToolUseBlock, end: ToolCallEnd, startedAt: number): ToolCallEnd
-  /** Set when the store has refused a flush. No further call may start then. */
+  /** Does the same, writes the end into the ledger, and makes that of a call with effects durable. */
+  settle(call: ToolUseBlock, end: ToolCallEnd, startedAt: number, readOnly: boolean): Promise<ToolCallEnd>
+  /** Returns the one key for all executions of a call, also after a crash. */
+  keyOf(toolUseId: string): string
+  /** Returns the milliseconds that a call of this tool may take. */
+  timeoutOf(tool: Tool): number
+  readonly clock: Clock
+  /** Set once the store has refused a flush: no further call may start. */
   readonly storeError: MillraceError | undefined
 }
 
@@ -59,19 +61,11 @@ export const notStored = 'The call was not run: its start could not be stored'
 
 export const notRun = 'The call was not run: the run was interrupted'
 
-const unknownAfterCrash: ToolCallEnd = {
-  outcome: 'unknown',
-  result: 'The service failed while the call ran: it is unknown whether it took effect',
-}
-
-/** Returns the key for all executions of a call, even after a crash. */
-function idempotencyKey(runId: string, toolUseId: string): string {
-  return `${runId}:${toolUseId}`
-}
-
 // oxlint-disable-next-line max-lines-per-function -- short functions over what one turn's calls share
 export function createExecutor(options: ExecutorOptions): Executor {
   const { clock, limits, scope, middleware, ledger, turn, emit, report, flush, hasBackpressure } = options
+  const keyOf = (toolUseId: string): string => `${scope.runId}:${toolUseId}`
+  const timeoutOf = (tool: Tool): number => tool.timeout ?? limits.toolTimeout
   let storeError: MillraceError | undefined
 
   /** Returns whether everything so far is durable. Remembers the error if it is not. */
@@ -98,13 +92,24 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** Writes a call into the ledger. */
   function enter({ id: toolUseId, name, input }: ToolUseBlock, end: ToolCallEnd, readOnly: boolean): void {
     const { outcome, result, output, error } = end
-    const key = idempotencyKey(scope.runId, toolUseId)
-    const entry = { name, input, toolUseId, idempotencyKey: key, outcome, readOnly, result }
+    const entry = { name, input, toolUseId, idempotencyKey: keyOf(toolUseId), outcome, readOnly, result }
     try {
       ledger?.record({ ...entry, ...defined({ output, error }) })
     } catch (cause) {
       report(new MillraceError('callback_failed', 'The ledger failed', { cause }))
     }
+  }
+
+  async function settle(
+    call: ToolUseBlock,
+    given: ToolCallEnd,
+    startedAt: number,
+    readOnly: boolean,
+  ): Promise<ToolCallEnd> {
+    const end = finish(call, given, startedAt)
+    enter(call, end, readOnly)
+    if (!readOnly) await isDurable()
+    return end
   }
 
   function execute(tool: Tool, call: ToolUseBlock, signal: AbortSignal, startedAt: number): Promise<ToolCallEnd> {
@@ -123,12 +128,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
       name,
       input: call.input,
       signal: link.signal,
-      idempotencyKey: idempotencyKey(runId, toolUseId),
+      idempotencyKey: keyOf(toolUseId),
       progress: sink,
       streams,
       readOnly: tool.readOnly,
     }
-    const timeout = tool.timeout ?? limits.toolTimeout
+    const timeout = timeoutOf(tool)
     const { toolAbortGrace: abortGrace, interruptGrace } = limits
     return compose(middleware, first, {
       scope,
@@ -156,33 +161,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
     const given = await execute(tool, call, signal, startedAt)
     if (isDiscarded?.() === true) return given
-    const end = finish(call, given, startedAt)
-    enter(call, end, tool.readOnly)
-    if (!tool.readOnly) await isDurable()
-    return end
-  }
-
-  async function reconcile(
-    tool: Tool | undefined,
-    call: ToolUseBlock,
-    mayRun: boolean,
-  ): Promise<ToolCallEnd | undefined> {
-    if (tool?.readOnly === true || (mayRun && tool?.idempotent === true)) return undefined
-    const startedAt = clock.now()
-    const { id: toolUseId, input } = call
-    const asked = { toolUseId, idempotencyKey: idempotencyKey(scope.runId, toolUseId), input }
-    const found = tool && (await askAfterCrash(tool, asked, clock, tool.timeout ?? limits.toolTimeout))
-    if (found?.happened === false) return undefined
-    const end = finish(call, found === undefined ? unknownAfterCrash : describeOutput(found.result), startedAt)
-    enter(call, end, false)
-    await isDurable()
-    return end
+    return settle(call, given, startedAt, tool.readOnly)
   }
 
   return {
     perform,
-    reconcile,
     finish,
+    settle,
+    keyOf,
+    timeoutOf,
+    clock,
     get storeError() {
       return storeError
     },

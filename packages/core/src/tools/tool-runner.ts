@@ -76,7 +76,7 @@ export function createToolRunner(options: ToolRunnerOptions): ToolRunner {
     const tool = tools.get(call.name)
     const { aborted } = scope.signal
     if (recovered?.started.has(call.id) === true) {
-      const end = await executor.reconcile(tool, call, !aborted)
+      const end = await recovered.reconcile(executor, tool, call, !aborted)
       if (end !== undefined) return { call, end }
     }
     if (aborted) return refuseOne(call, 'cancelled', notRun)

@@ -120,7 +120,7 @@ const ofAgent: readonly Offence[] = [
     'tools[1].name',
     /"look_up", which another tool has/,
   ],
-  ['middleware that is no list', { ...valid, use: {} }, 'invalid_option', 'use', /array of middleware/],
+  ['middleware that is no list', { ...valid, use: {} }, 'invalid_option', 'use', /must be an array/],
   [
     'middleware that is no object',
     { ...valid, use: [() => {}] },

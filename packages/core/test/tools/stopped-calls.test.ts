@@ -5,18 +5,10 @@ import { agentOn, claudeFor, eventsOf, only, question } from '../support/scripte
 import { calls, fail, type Plain, toolOf } from './running-a-tool.ts'
 
 const stops = {
-  'its time is up': {
-    outcome: 'timeout',
-    why: 'took longer than 30000 ms',
-    stopped: 'took longer than 30000 ms and was stopped',
-  },
-  'the run is interrupted': { outcome: 'cancelled', why: 'was cancelled', stopped: 'was cancelled while it ran' },
-  'the signal of the run aborts': { outcome: 'cancelled', why: 'was cancelled', stopped: 'was cancelled while it ran' },
-  'a middleware aborts the signal that it gave the call': {
-    outcome: 'cancelled',
-    why: 'was cancelled',
-    stopped: 'was cancelled while it ran',
-  },
+  'its time is up': { outcome: 'timeout', why: 'took longer than 30000 ms' },
+  'the run is interrupted': { outcome: 'cancelled', why: 'was cancelled' },
+  'the signal of the run aborts': { outcome: 'cancelled', why: 'was cancelled' },
+  'a middleware aborts the signal that it gave the call': { outcome: 'cancelled', why: 'was cancelled' },
 } as const
 
 type Stop = keyof typeof stops
@@ -98,9 +90,9 @@ const obedient: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
   },
 }
 
-describe.each(Object.entries(stops))('a call that has started and stops when %s', (name, { outcome, why, stopped }) => {
+describe.each(Object.entries(stops))('a call that has started and stops when %s', (name, { outcome, why }) => {
   const stop = Object.keys(stops).find((each): each is Stop => each === name) ?? fail(new Error(name))
-  const unknown = { outcome: 'unknown', result: `The call ${stopped}: it is unknown whether it took effect` }
+  const unknown = { outcome: 'unknown', result: `The call ${why}: it is unknown whether it took effect` }
 
   it.each(Object.entries(obedient))('has an unknown outcome, where it %s', async (_how, body) => {
     const { end, entry, told } = await stopACall(stop, body)
