@@ -8,6 +8,7 @@ import type { RebuiltRun } from './loop/rebuilt-run.ts'
 import { fresh, type ResumePoint } from './loop/resume-point.ts'
 import { type LoopEnd, type RunContext, toResult } from './loop/run-context.ts'
 import { initialState } from './loop/run-state.ts'
+import { withinLimit } from './loop/time-limit.ts'
 import type { RunDecision } from './protocol/run-decision.ts'
 import type { DrivableAgent, ResumeInput, ResumeResult } from './run/agent.ts'
 import { createShownText } from './reduce/shown-text.ts'
@@ -155,9 +156,11 @@ async function drive(
 /** Returns how the loop ended. A defect of ours ends it like any failure, with the history so far. */
 async function endOf(run: RunContext, from: ResumePoint): Promise<LoopEnd> {
   try {
-    const end = await runLoop(run, from)
+    const end = await withinLimit(run, 'runTime', () => runLoop(run, from))
     const lost: MillraceError | undefined = run.handle.lost()
-    return lost === undefined ? end : { outcome: 'failed', error: lost }
+    if (lost !== undefined) return { outcome: 'failed', error: lost }
+    const { overdue } = run.state
+    return overdue !== undefined && end.outcome === 'interrupted' ? { outcome: 'limit', error: overdue } : end
   } catch (cause) {
     return { outcome: 'failed', error: asMillraceError(cause) }
   }

@@ -1,7 +1,7 @@
 export { guarded } from './kit/hooks.ts'
 export { asMillraceError } from './kit/errors.ts'
 export type { AccumulatedBlock } from './protocol/blocks.ts'
-export { fault, isFaultCode, toFault } from './protocol/faults.ts'
+export { fault, reasonOf, toFault } from './protocol/faults.ts'
 export { isBlank, isContentBlock, isServerToolUse, serverToolResultId, textOf } from './protocol/messages.ts'
 export { addUsage, noUsage } from './protocol/usage.ts'
 export {

@@ -62,8 +62,9 @@ function toResult(
   const added = partial.length > 0 ? [...fold.messages, assistantMessage(partial)] : fold.messages
   const newMessages = closeHistory(added, 'The call was not run: the run ended')
   const turn = open?.turn ?? fold.turn
-  const isUnfinished =
-    outcome === 'failed' && turn > 0 && (open !== undefined || (last?.salvaged === true && !ranCalls))
+  // A turn that broke has no stop reason, and neither has that of a legacy loop, which ends the run.
+  const isBroken = last !== undefined && last.stopReason === null && last.mode !== 'legacy' && !ranCalls
+  const isUnfinished = outcome === 'failed' && turn > 0 && (open !== undefined || isBroken)
   return {
     runId,
     outcome,

@@ -36,6 +36,11 @@ export const aSignal: Rule = rule(
   'must be an AbortSignal',
 )
 
+export const aNumber: Rule = rule(
+  (value) => typeof value === 'number' && value >= 0 && value < Infinity,
+  'must be a number of at least 0',
+)
+
 /** The largest delay that `setTimeout` takes; a larger one fires at once. */
 const maxDelay = 2 ** 31 - 1
 

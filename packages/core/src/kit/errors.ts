@@ -52,6 +52,7 @@ export type RunErrorCode =
   | 'run_moved'
   | 'server_tool_outcome_unknown'
   | 'store_unavailable'
+  | 'time_limit'
   | 'tool_outcome_unknown'
   | 'tool_timeout'
 

@@ -10,6 +10,7 @@ import type { RecoveredCalls } from '../tools/recovered-calls.ts'
 import { type AnsweredCall, createToolRunner, type ToolRunner } from '../tools/tool-runner.ts'
 import { fresh, type Next, type ResumePoint } from './resume-point.ts'
 import type { LoopEnd, RunContext } from './run-context.ts'
+import { withinLimit } from './time-limit.ts'
 import { takeTurn } from './turn.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -30,7 +31,7 @@ async function goOn(run: RunContext, from: ResumePoint): Promise<Next> {
   if (handle.signal.aborted || handle.isMoving()) return { outcome: 'interrupted' }
   const turn = ++state.turn
   const tools = toolsOfTurn(run, turn)
-  const result = await takeTurn(run, { turn, tools, from })
+  const result = await withinLimit(run, 'turnTime', () => takeTurn(run, { turn, tools, from }))
   return commit(run, result)
 }
 
@@ -151,7 +152,7 @@ async function addTurn(
     mode,
     stopReason,
     usage,
-    ...(status !== 'whole' && { salvaged: true }),
+    ...(status !== 'whole' && content.length > 0 && { salvaged: true }),
     ...defined({
       stopSequence: message?.stop_sequence ?? undefined,
       stopDetails: message?.['stop_details'] ?? undefined,

@@ -1,3 +1,4 @@
+import type { MillraceError } from '../kit/errors.ts'
 import { noUsage } from '../protocol/usage.ts'
 import type { Message, Usage } from '../protocol/messages.ts'
 
@@ -12,6 +13,8 @@ export interface RunState {
   extraRequests: number
   /** Streaming failed twice in one turn, or was switched off: the rest goes without. */
   staysBuffered: boolean
+  /** The limit on time that was reached first. */
+  overdue: MillraceError | undefined
   /** Pauses in a row. */
   pauses: number
   /** The container that server tools work in, carried from answer to request. */
@@ -27,6 +30,7 @@ export function initialState(given: readonly Message[]): RunState {
     stopReason: null,
     extraRequests: 0,
     staysBuffered: false,
+    overdue: undefined,
     pauses: 0,
     container: undefined,
   }

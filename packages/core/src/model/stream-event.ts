@@ -31,5 +31,12 @@ export function isStreamEvent(value: unknown): value is StreamEvent {
 export function noteEvent(event: StreamEvent, watchdog: Watchdog | undefined, requestId: string | undefined): void {
   if (event.type === 'error') throw faultOfErrorEvent(event, requestId)
   if (event.type === 'ping') watchdog?.ping()
-  else watchdog?.content()
+  else watchdog?.content(charactersOf(event))
+}
+
+/** Returns how many characters an event adds to a block; Infinity for one that begins or ends something. */
+function charactersOf({ delta }: StreamEvent): number {
+  if (!isRecord(delta)) return Infinity
+  const added = delta['text'] ?? delta['thinking'] ?? delta['partial_json']
+  return typeof added === 'string' ? added.length : Infinity
 }

@@ -10,9 +10,20 @@ export interface WatchdogLimits {
   readonly idleTimeout: number
   /** Without a byte, as long as no ping was seen: the longest observed gap of a healthy stream is 138 s. */
   readonly idleTimeoutWithoutPings: number
-  /** With pings but without content. */
+  /** In which at least 32 characters or a whole block must arrive, whatever else does. */
   readonly contentTimeout: number
+  /**
+   * Characters a second. A stream that sends fewer in the 30 s after a character, without ending a block, counts as broken.
+   * 0: any stream is fast enough.
+   */
+  readonly minThroughput: number
 }
+
+/** About eight tokens: less in a whole `contentTimeout` is a stream that goes nowhere. */
+const leastContent = 32
+
+/** Milliseconds over which a throughput is measured, so that a model may hesitate. */
+const throughputSpan = 30_000
 
 /**
  * Watches one attempt, with one timer however many bytes pass: a sign of life only notes the time, and the timer looks
@@ -24,7 +35,8 @@ export interface Watchdog {
   /** Bytes have arrived. */
   alive(): void
   ping(): void
-  content(): void
+  /** So many characters have arrived; Infinity for an event that begins or ends something. */
+  content(characters: number): void
   /** Nobody reads now: the silence is ours. `resume` starts afresh. */
   pause(): void
   resume(): void
@@ -36,21 +48,23 @@ export function createWatchdog(clock: Clock, limits: WatchdogLimits, expire: (er
   let pinged = false
   let paused = false
   let lastByte = clock.now()
-  let lastContent = lastByte
+  let armedFor = Infinity
   let cancel: CancelTimer | undefined
+  const content = createMeter(limits.contentTimeout, leastContent)
+  const throughput = createMeter(throughputSpan, (limits.minThroughput * throughputSpan) / 1_000)
 
   /** The next deadline and what passing it means. */
   function deadline(): { readonly at: number; readonly code: FaultCode } {
     if (!isConnected) return { at: lastByte + limits.connectTimeout, code: 'connect_timeout' }
     const idle = lastByte + (pinged ? limits.idleTimeout : limits.idleTimeoutWithoutPings)
-    const content = lastContent + limits.contentTimeout
-    return idle <= content ? { at: idle, code: 'idle_timeout' } : { at: content, code: 'content_timeout' }
+    const slow = Math.min(content.deadline(), throughput.deadline())
+    return idle <= slow ? { at: idle, code: 'idle_timeout' } : { at: slow, code: 'content_timeout' }
   }
 
   function arm(): void {
     cancel?.()
-    const { at } = deadline()
-    cancel = clock.setTimer(check, Math.max(1, at - clock.now()))
+    armedFor = deadline().at
+    cancel = clock.setTimer(check, Math.max(1, armedFor - clock.now()))
   }
 
   function check(): void {
@@ -61,12 +75,18 @@ export function createWatchdog(clock: Clock, limits: WatchdogLimits, expire: (er
     else arm()
   }
 
+  /** Forgets the silence so far. */
+  function startAfresh(): void {
+    lastByte = clock.now()
+    content.restart(lastByte)
+    throughput.restart()
+  }
+
   arm()
   return {
     connected() {
       isConnected = true
-      lastByte = clock.now()
-      lastContent = lastByte
+      startAfresh()
       arm()
     },
     alive() {
@@ -77,21 +97,51 @@ export function createWatchdog(clock: Clock, limits: WatchdogLimits, expire: (er
       pinged = true
       arm()
     },
-    content() {
-      lastContent = clock.now()
+    content(characters) {
+      const now = clock.now()
+      if (content.add(characters, now)) content.restart(now)
+      if (throughput.add(characters, now)) throughput.restart()
+      // The first character after a pause begins a span that may end before the timer fires.
+      if (throughput.deadline() < armedFor) arm()
     },
     pause() {
       paused = true
     },
     resume() {
       paused = false
-      lastByte = clock.now()
-      lastContent = lastByte
+      startAfresh()
       if (cancel === undefined) arm()
     },
     stop() {
       cancel?.()
       cancel = undefined
     },
+  }
+}
+
+interface Meter {
+  /** Adds characters. Returns whether enough have arrived in this span. */
+  add(characters: number, now: number): boolean
+  /** Begins another span: now, or with the next character. */
+  restart(now?: number): void
+  /** When the span ends; Infinity for one that has not begun. */
+  deadline(): number
+}
+
+/** Counts whether `needed` characters arrive in each span of time. */
+function createMeter(span: number, needed: number): Meter {
+  let start: number | undefined
+  let count = 0
+  return {
+    add(characters, now) {
+      start ??= now
+      count += characters
+      return count >= needed
+    },
+    restart(now) {
+      start = now
+      count = 0
+    },
+    deadline: () => (start ?? Infinity) + span,
   }
 }

@@ -144,7 +144,10 @@ export interface TurnFinished {
   readonly mode: TurnMode
   readonly stopReason: string | null
   readonly usage: Usage
-  /** Not the whole answer: what is kept of one that broke or was interrupted. Its usage is what was known by then. */
+  /**
+   * Set if `content` is what is kept of an answer that broke or was interrupted. Its usage is what was known by then. A turn
+   * that ended without an answer has neither this nor content.
+   */
   readonly salvaged?: true
   /** The one of the request's stop sequences that ended the turn. */
   readonly stopSequence?: string

@@ -13,7 +13,7 @@ const messages: Readonly<Record<FaultCode, string>> = {
   connect_timeout: 'did not answer in time',
   connection_failed: 'could not be reached',
   connection_lost: 'was lost in the middle of its answer',
-  content_timeout: 'sent no content in time',
+  content_timeout: 'sent too little content in time',
   empty_answer: 'sent an empty answer',
   garbage: 'sent an answer that cannot be read',
   idle_timeout: 'fell silent in the middle of its answer',
@@ -56,7 +56,7 @@ export function reasonOf({ code }: MillraceError): FaultCode {
   return isFaultCode(code) ? code : 'internal'
 }
 
-export function isFaultCode(code: ErrorCode): code is FaultCode {
+function isFaultCode(code: ErrorCode): code is FaultCode {
   return Object.hasOwn(messages, code)
 }
 

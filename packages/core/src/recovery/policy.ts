@@ -38,6 +38,7 @@ export const recoveryDefaults: Omit<RecoveryPolicy, 'budget' | 'breaker'> = {
   idleTimeout: 120_000,
   idleTimeoutWithoutPings: 280_000,
   contentTimeout: 600_000,
+  minThroughput: 0,
   bufferedTimeout: 600_000,
   streamRetries: 1,
   bufferedRetries: 2,

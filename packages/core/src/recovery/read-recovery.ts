@@ -1,4 +1,4 @@
-import { aCount, aDelay, checkOptions, oneOf, refuse, withDefaults, withMethods } from '../kit/checks.ts'
+import { aCount, aDelay, aNumber, checkOptions, oneOf, refuse, withDefaults, withMethods } from '../kit/checks.ts'
 import type { Runtime } from '../kit/clock.ts'
 import { isRecord } from '../kit/guards.ts'
 import { refuseHalfPairs } from '../kit/well-formed.ts'
@@ -13,6 +13,7 @@ const recoveryRules = {
   idleTimeout: aDelay(),
   idleTimeoutWithoutPings: aDelay(),
   contentTimeout: aDelay(),
+  minThroughput: aNumber,
   bufferedTimeout: aDelay(),
   streamRetries: aCount(0),
   bufferedRetries: aCount(0),

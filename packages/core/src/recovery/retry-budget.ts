@@ -1,4 +1,4 @@
-import { aClock, checkOptions, rule } from '../kit/checks.ts'
+import { aClock, aNumber, checkOptions } from '../kit/checks.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
 
 const span = 60_000
@@ -16,8 +16,6 @@ export interface RetryBudgetOptions {
   /** Milliseconds that a rescue waits at most; one that would wait longer is refused. Default: 60,000. */
   readonly rescueWait?: number
 }
-
-const aNumber = rule((value) => typeof value === 'number' && value >= 0, 'must be a number of at least 0')
 
 const rules = { clock: aClock, ratio: aNumber, minimum: aNumber, rescueRate: aNumber, rescueWait: aNumber }
 

@@ -59,8 +59,13 @@ export function applyToBlocks(blocks: ShownBlock[], event: BlockEvent): void {
   const at = positionOf(blocks, event.type === 'turn.retracted' ? event.fromBlock : event.block)
   if (event.type === 'turn.retracted') return retract(blocks, at, event)
   const known = blocks[at]
-  if (known?.block === event.block) blocks[at] = changed(known, event)
-  else blocks.splice(at, 0, changed({ block: event.block, kind: kindOf(event), text: '', open: true }, event))
+  if (known?.block === event.block) {
+    blocks[at] = changed(known, event)
+    return
+  }
+  const opened = changed({ block: event.block, kind: kindOf(event), text: '', open: true }, event)
+  if (known === undefined) blocks.push(opened)
+  else blocks.splice(at, 0, opened)
 }
 
 /** Returns the position of the first block with an index of at least `index`, by halving: a turn may have many blocks. */

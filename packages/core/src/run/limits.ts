@@ -15,6 +15,13 @@ export interface Limits {
   readonly interruptGrace: number
   /** Milliseconds that a middleware may take beside what it wraps. Default: 5,000. */
   readonly middlewareGrace: number
+  /**
+   * Milliseconds that the model may take for one turn, with all its attempts and the pauses between them. The run then ends
+   * as at an interrupt, with outcome `limit`. Default: no limit.
+   */
+  readonly turnTime?: number
+  /** Milliseconds that a run may take in this process, tools included. It then ends likewise. Default: no limit. */
+  readonly runTime?: number
   /** Milliseconds that the flag source may take for a decision. Default: 50. */
   readonly flagDeadline: number
 }
@@ -39,6 +46,8 @@ const rules = {
   interruptGrace: aDelay(0),
   middlewareGrace: aDelay(),
   flagDeadline: aDelay(),
+  turnTime: aDelay(),
+  runTime: aDelay(),
 }
 
 /** @throws MillraceError with the option's path and what is expected there */

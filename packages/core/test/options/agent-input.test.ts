@@ -59,7 +59,7 @@ const ofAgent: readonly Offence[] = [
     { client, request: { ...request, messages: [] } },
     'invalid_option',
     'request.messages',
-    /give messages to run\(\)/,
+    /is set for each turn/,
   ],
   [
     'stream in the request',
@@ -105,7 +105,7 @@ const ofAgent: readonly Offence[] = [
     'request.tools[1]',
     /others go in tools/,
   ],
-  ['tools that are no list', { ...valid, tools: {} }, 'invalid_option', 'tools', /array of tools, or a function/],
+  ['tools that are no list', { ...valid, tools: {} }, 'invalid_option', 'tools', /must be an array, or a function/],
   [
     'a tool that is none',
     { ...valid, tools: [tool, { name: 'x' }] },

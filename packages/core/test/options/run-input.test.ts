@@ -184,7 +184,7 @@ const ofRun: readonly Offence[] = [
     { messages, request: { [name]: [] } },
     'invalid_option',
     `request.${name}`,
-    /cannot be changed for one run/,
+    /is set for each turn/,
   ]),
   [
     'a model that is none',

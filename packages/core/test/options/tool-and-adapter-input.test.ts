@@ -160,8 +160,8 @@ const ofAdapter: readonly Offence[] = [
     'half a hand-over',
     { ...loop, handover: { toArgs() {} } },
     'invalid_option',
-    'handover',
-    /toArgs\(\), fromLegacy\(\)/,
+    'handover.fromLegacy',
+    /must be a function/,
   ],
   [
     'an unknown part of a hand-over',

@@ -78,7 +78,7 @@ describe.each(['stream', 'buffered'] as const)('an answer of no block and no tok
     const { result, streams } = await drive([nothing, second], mode)
     expect(result).toMatchObject({
       outcome: 'failed',
-      error: { code: 'empty_answer', message: 'The model API answered with nothing at all', retryable: true },
+      error: { code: 'empty_answer', message: 'The model API sent an empty answer', retryable: true },
       messages: question,
     })
     expect(streams).toHaveLength(2)
@@ -214,4 +214,11 @@ it('text that follows the last tool result alone is the text of the answer', asy
   const model = rawModel((_request, count) => (count === 1 ? inMode(first, true) : textAnswer('A six.')))
   const { text } = await agentOn(model.client).agent.run({ messages: question }).result
   expect(text).toBe('A six.')
+})
+
+it('a turn that nothing answered has neither content nor the mark of a salvaged answer', async () => {
+  const { events } = await drive([nothing, nothing], 'stream')
+  const [turn] = only(events, 'turn.finished')
+  expect(turn).toMatchObject({ content: [], stopReason: null })
+  expect(turn).not.toHaveProperty('salvaged')
 })

@@ -113,8 +113,74 @@ describe('a stream is dead', () => {
   })
 })
 
+describe('a stream that crawls', () => {
+  it('is dead after contentTimeout without 32 characters', async () => {
+    const given = await watched({ contentTimeout: 20_000 })
+    given.first.begin('')
+    for (let second = 1; second < 20; second++) {
+      await settled()
+      given.clock.advance(1_000)
+      await settled()
+      given.first.more('x')
+    }
+    await settled()
+    await expectDeadAfter(given, 1_000, 'content_timeout')
+    await expectRecovered(given)
+  })
+
+  it('is dead 30 s after a character, below minThroughput', async () => {
+    const given = await watched({ minThroughput: 5 })
+    given.first.begin('x'.repeat(149))
+    await settled()
+    await expectDeadAfter(given, 30_000, 'content_timeout')
+    await expectRecovered(given)
+  })
+
+  it('is dead within 30 s of its first slow character, however quick it was before', async () => {
+    const given = await watched({ minThroughput: 5 })
+    given.first.begin('x'.repeat(2_000))
+    await settled()
+    given.clock.advance(20_000)
+    await settled()
+    given.first.more('slow')
+    await settled()
+    await expectDeadAfter(given, 30_000, 'content_timeout')
+    await expectRecovered(given)
+  })
+
+  it.each<[name: string, recovery: RecoveryOptions, piece: string]>([
+    ['if it gives minThroughput', { minThroughput: 5 }, 'x'.repeat(50)],
+    ['if no minThroughput is asked for', {}, 'words'],
+  ])('lives %s', async (_name, recovery, piece) => {
+    const { first, clock, run, events } = await watched(recovery)
+    first.begin(piece)
+    for (let pieces = 1; pieces < 30; pieces++) {
+      await settled()
+      clock.advance(10_000)
+      await settled()
+      first.more(piece)
+    }
+    first.finish()
+    expect((await run.result).text).toBe(piece.repeat(30))
+    expect(only(events, 'fallback')).toEqual([])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('lives with any minThroughput while it is silent between two blocks, as when a server tool runs', async () => {
+    const { first, clock, run, events } = await watched({ minThroughput: 1_000 })
+    first.begin('I look.')
+    first.send({ type: 'content_block_stop', index: 0 })
+    await settled()
+    clock.advance(100_000)
+    await settled()
+    first.finish()
+    expect((await run.result).text).toBe('I look.')
+    expect(only(events, 'fallback')).toEqual([])
+  })
+})
+
 describe('a stream lives', () => {
-  it('as long as something comes, however long it takes', async () => {
+  it('as long as some words come, however long it takes', async () => {
     const given = await watched()
     const { first, clock, run, events } = given
     first.begin('0')
@@ -122,10 +188,10 @@ describe('a stream lives', () => {
       await settled()
       clock.advance(279_000)
       await settled()
-      first.more(` ${piece}`)
+      first.more(` one word, ${piece}, of many`)
     }
     first.finish()
-    expect((await run.result).text.split(' ')).toHaveLength(21)
+    expect((await run.result).text.split(',')).toHaveLength(41)
     expect(only(events, 'fallback')).toEqual([])
     expect(clock.pending).toBe(0)
   })

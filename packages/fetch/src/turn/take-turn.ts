@@ -7,12 +7,12 @@ import {
   asMillraceError,
   assistantMessage,
   countFailure,
-  isFaultCode,
   type NextStep,
   nextStep,
   noFailures,
   noUsage,
   type Request as RequestKind,
+  reasonOf,
   reserve,
   settlePermit,
   textOf,
@@ -94,7 +94,7 @@ async function climbLadder(options: TurnOptions): Promise<TurnEnd> {
 
     failures = countFailure(failures, request, end.error)
     const step = decide(options, { client, request, attempt, error: end.error, failures, extraRequests })
-    const reason = isFaultCode(end.error.code) ? end.error.code : 'internal'
+    const reason = reasonOf(end.error)
     if (step.type === 'fail') return { status: 'failed', error: step.error }
     const delay = step.type === 'salvage' ? 0 : reserve(recovery.budget, step.delay, step.isRescue)
     if (delay === undefined) return { status: 'failed', error: end.error }
