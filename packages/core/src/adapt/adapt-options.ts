@@ -95,7 +95,7 @@ const rules = {
 
 /** @throws MillraceError with the option's path and what is expected there */
 export function checkAdaptOptions(given: object): void {
-  const { handover, scope, ...options } = checkOptions(given, '', rules, 'options', ['legacy', 'toInput', 'fromResult', 'agent'])
+  const { handover, scope } = checkOptions(given, '', rules, 'options', ['legacy', 'toInput', 'fromResult', 'agent'])
   if (handover === 'restart' && scope === undefined) {
     refuse('scope', 'must be an AsyncLocalStorage where handover is "restart"')
   }

@@ -42,7 +42,14 @@ export async function driveAdapted<R>(run: AdaptedRun<R>): Promise<Driven<R>> {
       else handle.attach(input?.callbacks, input?.signal)
       if (prepared?.decision === undefined) start(run, prepared, decision)
       if (isInstead)
-        handle.emit({ type: 'fallback', turn: 1, from: 'stream', to: 'legacy', reason: 'internal', stage: 'before_output' })
+        handle.emit({
+          type: 'fallback',
+          turn: 1,
+          from: 'stream',
+          to: 'legacy',
+          reason: 'internal',
+          stage: 'before_output',
+        })
       const given: readonly Message[] = prepared?.messages ?? []
       return callLegacy({ run, call: way.call, soFar: emptyResult(handle.runId, given), begin: { retract: [] } })
     }

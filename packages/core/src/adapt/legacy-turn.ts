@@ -138,9 +138,7 @@ function thrownResult(soFar: RunResult, cause: unknown, args: readonly unknown[]
   // Not by the error's name: a loop that gives up by itself may abort as well.
   if (args.some(isCancelled)) return { ...rest, outcome: 'interrupted' }
   const message =
-    error === undefined
-      ? 'the legacy loop failed'
-      : 'the run failed, and so did the legacy loop it was handed over to'
+    error === undefined ? 'the legacy loop failed' : 'the run failed, and so did the legacy loop it was handed over to'
   return { ...rest, outcome: 'failed', error: new MillraceError('legacy_failed', message, { cause }) }
 }
 

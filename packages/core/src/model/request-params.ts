@@ -15,7 +15,8 @@ export function checkParams(
   ours: readonly string[],
 ): asserts request is Readonly<Record<string, unknown>> {
   if (!isRecord(request)) refuse(path, 'must be an object of Messages API parameters')
-  for (const name of ours) if (name in request) refuse(`${path}.${name}`, 'is set for each turn, and cannot be given here')
+  for (const name of ours)
+    if (name in request) refuse(`${path}.${name}`, 'is set for each turn, and cannot be given here')
   refuseHalfPairs(request, path)
   if (request['thread'] === undefined) return
   refuse(`${path}.thread`, 'cannot be set: each turn sends the whole conversation')

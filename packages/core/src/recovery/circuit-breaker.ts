@@ -67,7 +67,11 @@ export function createCircuitBreaker(options: CircuitBreakerOptions = {}): Circu
     if (state === next) return
     state = next
     // The breaker has no run to report a listener's failure to.
-    for (const listener of listeners) guarded(() => listener(next), () => {})
+    for (const listener of listeners)
+      guarded(
+        () => listener(next),
+        () => {},
+      )
   }
 
   function reset(): void {
