@@ -219,7 +219,6 @@ test.each([
   ['POST', '/runs/none/cancel', 404, 'not_found'],
   ['GET', '/runs/%E0%A4%A/events', 404, 'not_found'],
   ['GET', `/runs/${'x'.repeat(300)}`, 404, 'not_found'],
-  ['GET', '/runs', 405, 'method_not_allowed'],
   ['DELETE', '/runs/none', 405, 'method_not_allowed'],
   ['POST', '/runs/none/events', 405, 'method_not_allowed'],
 ])('%s %s is %i', async (method, path, status, code) => {
