@@ -40,13 +40,13 @@ export async function judge(seen: Seen, stores: OpenedStores, effects: Effects):
 }
 
 /** A run that could not be stored is one that its client was told has failed, and that did nothing. */
-function refusalProblems({ runId, outcome, errorCode }: Seen, effects: Effects): readonly string[] {
+function refusalProblems({ runId, outcome, errorCode, failure }: Seen, effects: Effects): readonly string[] {
   const made = toolNames.flatMap((name) => effects.keys(name)).filter((key) => key.startsWith(`${runId}:`))
   return [
     ...(made.length === 0 ? [] : [`the run is not stored, and made ${made.length} calls`]),
     ...(outcome === 'failed' && errorCode === 'store_unavailable'
       ? []
-      : [`the run is not stored, and its client saw "${outcome}", ${errorCode}`]),
+      : [`the run is not stored, and its client saw "${outcome}", ${errorCode ?? failure}`]),
   ]
 }
 

@@ -48,11 +48,13 @@ export async function runClient({ number, pickPort }: RunClientOptions): Promise
   }
   try {
     for await (const batch of run.batches()) batch.forEach(take)
-    // Its instance lost the store or the run. What became of it is known to the store alone, so it is read from there.
-    if (wasLost(run.view)) {
+    // Its instance lost the store or the run, and so may the next one: followed until it is told the same again.
+    for (let isNew = wasLost(run.view); isNew;) {
       const anew = client.follow(run.runId)
+      const seqsBefore = seqs
       seqs = []
       for await (const batch of anew.batches()) batch.forEach(take)
+      isNew = wasLost(anew.view) && seqs.length !== seqsBefore.length
       run = anew
     }
   } catch (error) {
