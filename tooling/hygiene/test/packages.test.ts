@@ -20,3 +20,10 @@ it('finds packages that no script checks', () => {
 it('lets whole packages pass', () => {
   expect(findUnchecked([pkg('packages', 'build', 'test', 'types'), pkg('apps', 'test', 'types')])).toEqual([])
 })
+
+it('asks no tests of a part that other packages test', () => {
+  expect(findUnchecked([{ ...pkg('tooling', 'types'), dir: 'tooling/faults' }])).toEqual([])
+  expect(findUnchecked([{ ...pkg('tooling'), dir: 'tooling/faults' }])).toEqual([
+    'tooling/faults/package.json: unchecked: it has no script "types"',
+  ])
+})
