@@ -9,6 +9,7 @@ const reasons = {
   mcp: 'an MCP call with effects was under way: nobody can say whether it happened, and asking again could repeat it',
   tokens: 'the model ran out of tokens: an outcome of its own, and no tool of a cut turn is run',
   refusal: 'the model declined, and is not asked again',
+  nothing: 'an API that says twice that the model is done, without a block or a token, has nothing else to say',
 } as const
 
 /** One line of the table: these cases do not complete. What no line names does; the first line that fits counts. */
@@ -32,7 +33,8 @@ const atFault =
 const breaksAll =
   /^(status,|error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|no-headers|refused|html|tool-use-without-tool|stop-reason,stopReason=tool_use)/
 
-const breaksStream = /^(error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|garbage-line|second-message-start)/
+const breaksStream =
+  /^(error-event,|destroy|reset|end|break-chunk|gzip-cut|stall|garbage-line|second-message-start|replay)/
 
 const always = ['once', 'twice', 'every-stream', 'every-request'] as const
 const withoutLegacy: readonly Variant[] = ['events', 'callbacks']
@@ -41,6 +43,13 @@ const withoutLegacy: readonly Variant[] = ['events', 'callbacks']
 export const table: readonly Line[] = [
   { fault: /^stop-reason,stopReason=(max_tokens|model_context_window_exceeded)$/, outcome: 'limit', reason: 'tokens' },
   { fault: /^stop-reason,stopReason=refusal$/, outcome: 'refused', reason: 'refusal' },
+  {
+    fault: /^empty-answer$/,
+    of: withoutLegacy,
+    often: ['twice', 'every-request'],
+    outcome: 'failed',
+    reason: 'nothing',
+  },
   { fault: breaksStream, when: ({ mcp }) => mcp === 'open', outcome: 'failed', reason: 'mcp' },
   // Not even the legacy loop may ask again what an MCP call has been part of.
   {

@@ -196,7 +196,7 @@ describe('a call whose input was no JSON', () => {
         expect(inputs, at).toEqual([])
         const ends = only(after, 'tool.finished')
         expect(ends, at).toMatchObject([
-          { toolUseId: 'toolu_write', outcome: 'error', result: expect.stringContaining('no JSON object') },
+          { toolUseId: 'toolu_write', outcome: 'error', result: expect.stringContaining('not a JSON object') },
         ])
         const told = result.newMessages.flatMap(blocksOf).filter(({ type }) => type === 'tool_result')
         expect(told, at).toMatchObject([{ tool_use_id: 'toolu_write', is_error: true, content: ends[0]?.result }])
