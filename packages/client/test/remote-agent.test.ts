@@ -193,7 +193,7 @@ describe('a remote run', () => {
     const { events } = await serve(twoTurns)
     const upTo = events.findLastIndex((event) => event.type === 'tool.finished' && event.turn === 1) + 1
     const turn = events.slice(0, upTo).map((event): AgentEvent => {
-      if (event.type === 'turn.finished') return { ...event, salvaged: true }
+      if (event.type === 'turn.finished') return { ...event, stopReason: null, salvaged: true }
       return event.type === 'tool.finished' ? { ...event, outcome } : event
     })
     const error = { code: 'store_unavailable', message: 'no store', retryable: false } as const

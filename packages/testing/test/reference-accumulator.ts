@@ -56,7 +56,7 @@ export function parseFrames(body: string): Loose[] {
   const frames = body.split('\n\n')
   if (frames.pop() !== '') throw new Error('the body does not end with a blank line')
   return frames.map((text) => {
-    const match = /^event: (\S+)\ndata: (.+)$/.exec(text)
+    const match = /^event: (\S+)\ndata: ([^\n]+)$/.exec(text)
     const event = loose(JSON.parse(match?.[2] ?? 'null'))
     if (event.type !== match?.[1]) throw new Error(`not a frame: ${text}`)
     return event
