@@ -93,7 +93,7 @@ describe.each(adapters)('$name', (adapter) => {
     const drained = app.handler.drain(50)
     const refused = await expectProblem(await post(app, '/runs', body), 503, 'shutting_down')
     expect(refused.headers.get('retry-after')).toBe('1')
-    expect(await drained).toEqual({ finished: 0, moved: 0, interrupted: 1 })
+    expect(await drained).toEqual({ finished: 0, interrupted: 1 })
     expect(await text).toContain('"outcome":"interrupted"')
   })
 

@@ -140,5 +140,5 @@ test('a deploy without a durable store interrupts the run', async () => {
   for await (const _ of stream);
   expect(stream.view).toMatchObject({ status: 'finished', outcome: 'interrupted' })
   expect(service.effects).toHaveLength(1)
-  expect(await Promise.all(service.drained)).toEqual([{ finished: 0, moved: 0, interrupted: 1 }])
+  expect(await Promise.all(service.drained)).toEqual([{ finished: 0, interrupted: 1 }])
 })

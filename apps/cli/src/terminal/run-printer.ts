@@ -57,6 +57,8 @@ export function createRunPrinter(screen: Screen): RunPrinter {
           text.end()
           break
         case 'run.started':
+        case 'run.moving':
+        case 'run.resumed':
           break
       }
     },

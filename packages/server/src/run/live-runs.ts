@@ -17,8 +17,8 @@ export interface LiveRun {
 export interface DrainReport {
   /** Runs that ended within the grace period. */
   readonly finished: number
-  /** Runs that another instance goes on with. */
-  readonly moved: number
+  /** Runs that another instance goes on with. Missing if there are none. */
+  readonly moved?: number
   /** Runs that were interrupted, because no other instance can take them. */
   readonly interrupted: number
 }
@@ -88,7 +88,7 @@ export function createLiveRuns(clock: Clock, hooks: Hooks): LiveRuns {
         const message = `the run did not end within ${closingTime} ms after the shutdown had stopped it`
         hooks.report(new MillraceError('internal', message), { runId, source: 'drain' })
       }
-      return { finished, moved, interrupted: open.length - finished - moved }
+      return { finished, ...(moved > 0 && { moved }), interrupted: open.length - finished - moved }
     },
   }
 }
