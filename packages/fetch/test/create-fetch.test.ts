@@ -322,6 +322,25 @@ describe('upgrade', () => {
     expect(model.bodies().map(({ stream }) => stream)).toEqual([true, true])
   })
 
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no'))],
+  ])('passes the request and reports it if upgrade %s, though onWarning rejects too', async (_how, answer) => {
+    const told: unknown[] = []
+    const model = upstream(() => refusal(400))
+    const options = { ...quick, fetch: model.fetch, upgrade: (): boolean => false }
+    Reflect.set(options, 'upgrade', answer)
+    Reflect.set(options, 'onWarning', (error: unknown) => Promise.reject(new Error(`heard ${told.push(error)}`)))
+    await ask(createFetch(options), { stream: false })
+    expect(model.bodies().map(({ stream }) => stream)).toEqual([false])
+    expect(told).toMatchObject([{ code: 'callback_failed', path: 'upgrade' }])
+  })
+
   it('answers with the error of the API where nothing helps', async () => {
     const model = upstream(() => refusal(529))
     const response = await ask(createFetch({ ...quick, fetch: model.fetch, upgrade: true }), { stream: false })

@@ -25,7 +25,10 @@ export interface Instance {
 export interface World {
   readonly store: StateStore
   readonly clock: ManualClock
-  readonly instance: (options?: Partial<RolloutOptions>, counting?: Pick<RecorderOptions, 'isDrawn'>) => Instance
+  readonly instance: (
+    options?: Partial<RolloutOptions>,
+    counting?: Pick<RecorderOptions, 'isDrawn' | 'limit' | 'onWarning'>,
+  ) => Instance
 }
 
 export function createWorld(store: StateStore = memoryStateStore()): World {
@@ -53,12 +56,14 @@ export interface ToldRun {
   readonly arm?: RunDecision['arm']
   readonly decision?: Partial<RunDecision>
   readonly outcome?: 'completed' | 'failed' | 'interrupted'
+  /** Whether the run moves to another instance before it ends. */
+  readonly moves?: boolean
   readonly at: number
 }
 
 /** Tells a recorder of a whole run. */
 export function tell(recorder: Pick<RolloutRecorder, 'onEvent'>, run: ToldRun): void {
-  const { runId, unit = runId, arm = 'streaming', decision, outcome = 'completed', at } = run
+  const { runId, unit = runId, arm = 'streaming', decision, outcome = 'completed', moves = false, at } = run
   const head = { runId, at } as const
   const decided: RunDecision = {
     mode: arm === 'streaming' ? 'stream' : 'legacy',
@@ -81,7 +86,8 @@ export function tell(recorder: Pick<RolloutRecorder, 'onEvent'>, run: ToldRun): 
       usage: { input_tokens: 1, output_tokens: 1 },
     },
   ]
-  for (const event of events) recorder.onEvent(event)
+  const moving: AgentEvent = { ...head, seq: 3, type: 'run.moving', retryMs: 0 }
+  for (const event of moves ? [...events.slice(0, 2), moving] : events) recorder.onEvent(event)
 }
 
 /** Starts a rollout, and lets every instance see its first stage and wait until it has settled. */

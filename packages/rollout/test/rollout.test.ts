@@ -71,6 +71,32 @@ describe('counting', () => {
     expect(instance.warnings).toEqual(['isDrawn failed; its runs are not counted'])
   })
 
+  it('counts no run, and survives, where isDrawn and onWarning reject', async () => {
+    const world = createWorld()
+    const counting = { isDrawn: (): boolean => true }
+    Reflect.set(counting, 'isDrawn', () => Promise.reject(new Error('later')))
+    const asked: Error[] = []
+    Reflect.set(counting, 'onWarning', (error: Error) => Promise.reject(new Error(`heard ${asked.push(error)}`)))
+    const instance = world.instance({}, counting)
+    await begin(world, [instance])
+    tell(instance.recorder, { runId: 'a', at: world.clock.now() })
+    await macrotask()
+    expect((await instance.rollout.report()).evidence.streaming.units).toBe(0)
+    expect(asked.map(({ message }) => message)).toEqual(['isDrawn failed; its runs are not counted'])
+  })
+
+  it('forgets a run that moves to another instance, and counts what comes back', async () => {
+    const world = createWorld()
+    const instance = world.instance({}, { limit: 1 })
+    await begin(world, [instance])
+    const at = world.clock.now()
+    tell(instance.recorder, { runId: 'moved', moves: true, at })
+    tell(instance.recorder, { runId: 'next', at })
+    await instance.recorder.flush()
+    expect((await instance.rollout.report()).evidence.streaming.units).toBe(1)
+    expect(instance.warnings).toEqual([])
+  })
+
   it('leaves out runs that a user stopped, and runs that start before the percentage has settled', async () => {
     const world = createWorld()
     const { recorder, rollout, warnings } = world.instance()

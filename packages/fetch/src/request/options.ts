@@ -1,4 +1,4 @@
-import type { EventBody, MillraceError, RecoveryOptions, Runtime } from '@millrace/core'
+import { type EventBody, MillraceError, type RecoveryOptions, type Runtime } from '@millrace/core'
 import {
   aBoolean,
   aCount,
@@ -6,6 +6,7 @@ import {
   aFunction,
   anything,
   checkOptions,
+  guarded,
   oneOf,
   readRuntime,
   rule,
@@ -100,33 +101,31 @@ export function readFetchOptions(options: FetchOptions): FetchSettings {
   const { upgrade = false, repair = true, toolInput = 'hold', onEvent, onWarning } = options
   checkOptions(options.limits ?? {}, 'limits', limitRules)
   const runtime = readRuntime(options.runtime)
+  // If the warning callback itself fails, nothing is left to report to.
+  const warn = (error: MillraceError): void =>
+    guarded(
+      () => onWarning?.(error),
+      () => {},
+    )
   return {
     recovery: readRecovery(options.recovery, runtime),
     limits: withDefaults(limitDefaults, options.limits ?? {}),
     upgrades: (body) => {
       if (typeof upgrade === 'boolean') return upgrade
-      try {
-        // Anything but `true` says no, whatever its type promises.
-        const decided: unknown = upgrade(body)
-        return decided === true
-      } catch {
-        return false
-      }
+      // Anything but `true` says no, whatever its type promises. A promise that rejects is reported as well.
+      let decided: unknown
+      guarded(
+        () => (decided = upgrade(body)),
+        (cause) => warn(new MillraceError('callback_failed', 'upgrade threw an error', { cause, path: 'upgrade' })),
+      )
+      return decided === true
     },
     repair,
     passesInput: toolInput === 'pass',
     // Looked up for each request: test doubles and instrumentation replace the platform's.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     onEvent,
-    onWarning: (error) => report(onWarning, error),
+    onWarning: warn,
     runtime,
-  }
-}
-
-function report(onWarning: FetchOptions['onWarning'], error: MillraceError): void {
-  try {
-    onWarning?.(error)
-  } catch {
-    // The warning callback itself threw. Nothing is left to report to.
   }
 }

@@ -1,5 +1,5 @@
 import { isMillraceError, MillraceError } from '@millrace/core'
-import { aFunction, anId, checkOptions, isRecord, type Rule, withMethods } from '@millrace/core/kit'
+import { aFunction, anId, checkOptions, guarded, isRecord, type Rule, withMethods } from '@millrace/core/kit'
 import type { Actor, RolloutAction } from '../control/act.ts'
 import type { Rollout } from '../run/rollout.ts'
 
@@ -38,11 +38,11 @@ export function createRolloutHandler(options: RolloutHandlerOptions): (request: 
   const { rollout, authorize, actor = () => 'http', path = '/rollout', onError } = options
 
   function report(message: string, cause: unknown): void {
-    try {
-      onError?.(new MillraceError('internal', message, { cause }))
-    } catch {
-      // The error callback itself failed. Nothing is left to report to, so ignore it.
-    }
+    // If the error callback itself fails, nothing is left to report to.
+    guarded(
+      () => onError?.(new MillraceError('internal', message, { cause })),
+      () => {},
+    )
   }
 
   async function isAdmitted(request: Request, action: RolloutAction['type'] | 'read'): Promise<boolean> {

@@ -6,7 +6,7 @@ import {
   type RunDecision,
   type StateStore,
 } from '@millrace/core'
-import { aClock, aCount, aFunction, anything, checkOptions, type Rule, withMethods } from '@millrace/core/kit'
+import { aClock, aCount, aFunction, anything, checkOptions, guarded, type Rule, withMethods } from '@millrace/core/kit'
 import { backgroundClock } from '@millrace/flags'
 import type { Metric } from '../plan/metrics.ts'
 import type { RolloutPlan } from '../plan/plan.ts'
@@ -76,22 +76,21 @@ export function createRecorder(options: RecorderOptions): RolloutRecorder {
   function warn(kind: string, message: string, cause?: unknown): void {
     if (warned.has(kind)) return
     warned.add(kind)
-    try {
-      onWarning?.(new MillraceError('store_unavailable', message, { cause }))
-    } catch {
-      // The warning callback itself failed. Nothing is left to report to, so ignore it.
-    }
+    // If the warning callback itself fails, nothing is left to report to.
+    guarded(
+      () => onWarning?.(new MillraceError('store_unavailable', message, { cause })),
+      () => {},
+    )
   }
 
   function drawn(decision: RunDecision): boolean {
-    try {
-      // A hook in JavaScript may return anything: only `true` counts a run.
-      const given: unknown = isDrawn(decision)
-      return given === true
-    } catch (cause) {
-      warn('drawn', 'isDrawn failed; its runs are not counted', cause)
-      return false
-    }
+    // A hook in JavaScript may return anything, a promise that rejects too: only `true` counts a run.
+    let given: unknown
+    guarded(
+      () => (given = isDrawn(decision)),
+      (cause) => warn('drawn', 'isDrawn failed; its runs are not counted', cause),
+    )
+    return given === true
   }
 
   const watch = watchStage({
@@ -122,8 +121,10 @@ export function createRecorder(options: RecorderOptions): RolloutRecorder {
   function take(event: AgentEvent): void {
     const run = followed.get(event.runId)
     if (run === undefined) return
-    if (event.type !== 'run.finished') return run.record.take(event)
+    if (event.type !== 'run.finished' && event.type !== 'run.moving') return run.record.take(event)
     followed.delete(event.runId)
+    // Another instance ends the run. Nothing more is heard of it here, and its end says nothing about this part.
+    if (event.type === 'run.moving') return
     const bad = run.record.judge(event, plan.gates)
     if (bad === undefined) return
     if (writing.size >= limit) return warn('backlog', 'the store is too slow; some runs are not counted')

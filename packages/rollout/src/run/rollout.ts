@@ -5,6 +5,7 @@ import {
   aFunction,
   anything,
   checkOptions,
+  guarded,
   type Rule,
   timeLimit,
   wait,
@@ -95,11 +96,11 @@ export function createRollout(options: RolloutOptions): Rollout {
   const closing = new AbortController()
 
   function warn(message: string, cause: unknown): void {
-    try {
-      options.onWarning?.(new MillraceError('store_unavailable', message, { cause }))
-    } catch {
-      // The warning callback itself failed. Nothing is left to report to, so ignore it.
-    }
+    // If the warning callback itself fails, nothing is left to report to.
+    guarded(
+      () => options.onWarning?.(new MillraceError('store_unavailable', message, { cause })),
+      () => {},
+    )
   }
 
   async function read(): Promise<{ readonly state: RolloutState; readonly version: number }> {
