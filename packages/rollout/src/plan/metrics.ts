@@ -6,7 +6,6 @@ export const metrics = [
   'slow_first_text',
   'incomplete_stream',
   'fallback',
-  'shadow_difference',
 ] as const
 
 export type Metric = (typeof metrics)[number]
@@ -19,7 +18,6 @@ export const metricNames: Readonly<Record<Metric, string>> = {
   slow_first_text: 'runs whose first text came late',
   incomplete_stream: 'streams that did not complete',
   fallback: 'runs that needed a fallback',
-  shadow_difference: 'shadow runs that differed',
 }
 
 /** The metrics that the control group has too. The others exist only for a run that streams. */

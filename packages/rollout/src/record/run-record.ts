@@ -62,8 +62,6 @@ export function createRunRecord(run: NewRun): RunRecord {
             return run.decision.mode === 'stream' && (failed || leftStream)
           case 'fallback':
             return fellBack
-          case 'shadow_difference':
-            return false
         }
       }
       return gates.filter(isBad).map(({ metric }) => metric)
