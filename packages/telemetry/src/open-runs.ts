@@ -1,22 +1,13 @@
-import type { AgentEvent, RunDecision } from '@millrace/core'
+import type { AgentEvent } from '@millrace/core'
 import type { Labeller } from './labeller.ts'
 import type { Observe } from './observation.ts'
-import { createRunTally, type RunTally } from './run-tally.ts'
+import { createRunTally, type NewRun, type RunTally } from './run-tally.ts'
 
 export interface OpenRunsOptions {
   /** How many runs are followed at once. Beyond that, the oldest is dropped and reported as `run.lost`. */
   readonly maxRuns: number
   readonly observe: Observe
   readonly label: Labeller
-}
-
-export interface NewRun {
-  readonly runId: string
-  readonly sessionId: string | undefined
-  readonly decision: RunDecision
-  readonly model: string
-  readonly startedAt: number
-  readonly resumed: boolean
 }
 
 /** The runs that have started and not yet ended. */

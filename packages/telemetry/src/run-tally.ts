@@ -2,7 +2,7 @@ import type { AgentEvent, RunDecision, TurnMode } from '@millrace/core'
 import type { Labeller } from './labeller.ts'
 import type { ObservedRun, Observe, RunEnd, RunRung } from './observation.ts'
 
-export interface RunTallyOptions {
+export interface NewRun {
   readonly runId: string
   readonly sessionId: string | undefined
   readonly decision: RunDecision
@@ -11,6 +11,9 @@ export interface RunTallyOptions {
   readonly startedAt: number
   /** Whether another process started the run. The time to the first text is then unknown here. */
   readonly resumed: boolean
+}
+
+export interface RunTallyOptions extends NewRun {
   readonly observe: Observe
   readonly label: Labeller
 }

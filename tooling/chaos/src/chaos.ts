@@ -1,3 +1,4 @@
+import { seededRandom } from '@millrace/testing/stream'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { judge, type Verdict } from './checks.ts'
@@ -6,7 +7,6 @@ import { startEffects } from './effects.ts'
 import { fastClock } from './fast-clock.ts'
 import { type Instance, startInstance } from './instance.ts'
 import { runClient, type Seen } from './run-client.ts'
-import { seededRandom } from './seeded-random.ts'
 import { openStores, startPlace, type StoreName, type StorePlace } from './stores.ts'
 
 export interface ChaosOptions {
