@@ -11,7 +11,12 @@ export function sized<T>({ quick, long }: { quick: T; long: T }): T {
 
 /** Returns all cases under `pnpm test:long`, and under `pnpm test` only `count` of them, evenly spread. */
 export function sampled<T>(cases: readonly T[], count: number): T[] {
-  if (isLong || cases.length <= count) return [...cases]
+  return isLong ? [...cases] : spread(cases, count)
+}
+
+/** Returns `count` of the cases, evenly spread, or all if there are no more. */
+export function spread<T>(cases: readonly T[], count: number): T[] {
+  if (cases.length <= count) return [...cases]
   return cases.filter(
     (_, index) => Math.floor((index * count) / cases.length) !== Math.floor(((index - 1) * count) / cases.length),
   )

@@ -1,4 +1,4 @@
-import { sized } from '@millrace/config/sized'
+import { sized, spread } from '@millrace/config/sized'
 import { expectedEnd } from '@millrace/faults/under-client'
 import { type FaultCase, faultMatrix, formatReport, gradeLoop, isAsItShould } from '@millrace/testing'
 import { expect, it } from 'vitest'
@@ -17,9 +17,8 @@ function isSwept({ id, kind, layout }: FaultCase): boolean {
 }
 
 it('ends as it should under the loop of the SDK, whatever breaks', async () => {
-  const all = faultMatrix({ seed: 1, sample: 150 }).filter(isSwept)
-  const count = sized({ quick: 120, long: 480 })
-  const cases = all.filter((_, index) => index % Math.ceil(all.length / count) === 0)
+  const { sample, count } = sized({ quick: { sample: 150, count: 120 }, long: { sample: 1_000, count: 480 } })
+  const cases = spread(faultMatrix({ seed: 1, sample }).filter(isSwept), count)
   const grades = await gradeLoop({
     name: 'createFetch under the SDK',
     loop: recoveredSdkLoop,
